@@ -1,0 +1,116 @@
+"""tinygrad_xent: reverse-mode automatic differentiation, small enough to read in an evening.
+
+>>> import tinygrad_xent as tx
+>>> w = tx.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="w")
+>>> loss = tx.logsumexp(w, axis=1).sum()
+>>> loss.backward()
+>>> w.grad.numpy().round(4)
+array([[0.2689, 0.7311],
+       [0.2689, 0.7311]])
+"""
+
+from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
+from .functions import argmax, concatenate, mean, stack, var
+from .modes import is_grad_enabled, no_grad, scope
+from .ops import (
+    abs,
+    add,
+    astype,
+    broadcast_to,
+    clip,
+    div,
+    exp,
+    expand_dims,
+    expm1,
+    identity,
+    log,
+    log1p,
+    log_softmax,
+    logsumexp,
+    matmul,
+    max,
+    maximum,
+    min,
+    minimum,
+    mul,
+    neg,
+    pow,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    squeeze,
+    sub,
+    sum,
+    take_along_axis,
+    tanh,
+    transpose,
+    where,
+)
+from .tensor import Tensor
+from .tracing import Trace, trace
+from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DtypeError",
+    "GraphError",
+    "OutOfRangeError",
+    "ShapeError",
+    "Tensor",
+    "Trace",
+    "abs",
+    "add",
+    "argmax",
+    "astype",
+    "broadcast_to",
+    "checkpoint",
+    "clip",
+    "concatenate",
+    "div",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "grad",
+    "hessian",
+    "hvp",
+    "identity",
+    "is_grad_enabled",
+    "jacobian",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mul",
+    "neg",
+    "no_grad",
+    "pow",
+    "relu",
+    "reshape",
+    "scope",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "squeeze",
+    "stack",
+    "sub",
+    "sum",
+    "take_along_axis",
+    "tanh",
+    "trace",
+    "transpose",
+    "value_and_grad",
+    "var",
+    "vjp",
+    "where",
+]

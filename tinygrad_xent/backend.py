@@ -1,0 +1,197 @@
+"""The array functions that the operations may use, answered by NumPy.
+
+`ops.py` never imports numpy: it asks this module. Everything here takes and returns raw arrays and
+knows nothing of tensors or tapes. A second array library would be a second module of this shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # a raw array or scalar of the array library; NumPy's today
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+inf = float("inf")
+
+exp, log, log1p, expm1 = np.exp, np.log, np.log1p, np.expm1
+sqrt, tanh, abs, sign = np.sqrt, np.tanh, np.absolute, np.sign
+add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.true_divide
+negative, power, matmul = np.negative, np.power, np.matmul
+maximum, minimum, isfinite = np.maximum, np.minimum, np.isfinite
+where, concatenate, broadcast_to, take_along_axis = (
+    np.where,
+    np.concatenate,
+    np.broadcast_to,
+    np.take_along_axis,
+)
+
+# np.sum and its kin spend 1 us on keywords that the ufunc's own method does not.
+_sum: Any = np.add.reduce
+_max: Any = np.maximum.reduce
+_min: Any = np.minimum.reduce
+
+
+def shape(x: Array) -> tuple[int, ...]:
+    """The shape of an array; () for a Python number."""
+    return getattr(x, "shape", ())
+
+
+def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    return _sum(x, axis=axis, keepdims=keepdims)
+
+
+def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    return _max(x, axis=axis, keepdims=keepdims)
+
+
+def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    return _min(x, axis=axis, keepdims=keepdims)
+
+
+def astype(x: Array, dtype: Any) -> Array:
+    return np.asarray(x).astype(dtype)
+
+
+def argmax(x: Array, axis: int | None = None) -> Array:
+    return np.asarray(x).argmax(axis=axis)
+
+
+def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log sum exp, shifted by the largest entry so that no exp overflows."""
+    top = max(x, axis, keepdims=True)
+    if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
+        top = np.where(np.isfinite(top), top, 0)
+        with np.errstate(divide="ignore"):
+            y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
+    else:
+        y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
+    return y if keepdims else squeeze(y, all_axes(y.ndim) if axis is None else axis)
+
+
+def softmax(x: Array, axis: Axis = -1) -> Array:
+    e = np.exp(x - max(x, axis, keepdims=True))
+    e /= sum(e, axis, keepdims=True)
+    return e
+
+
+def log_softmax(x: Array, axis: Axis = -1) -> Array:
+    shifted = x - max(x, axis, keepdims=True)
+    shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
+    return shifted
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) from exp(-|x|): never overflows, keeps small values exact."""
+    e = np.exp(-np.abs(x))
+    return np.where(np.asarray(x) >= 0, 1, e) / (1 + e)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)): right for any size of x."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+def clip(x: Array, low: Array | None, high: Array | None) -> Array:
+    return np.clip(x, low, high)
+
+
+def all_axes(ndim: int) -> tuple[int, ...]:
+    return tuple(range(ndim))
+
+
+def reshape(x: Array, shape: int | tuple[int, ...]) -> Array:
+    return x.reshape(shape)
+
+
+def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
+    return np.asarray(x).transpose(axes)
+
+
+def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
+    ndim = len(axes)
+    return tuple(sorted(range(ndim), key=lambda i: axes[i] % ndim))
+
+
+def squeeze(x: Array, axis: Axis = None) -> Array:
+    return x.squeeze(axis)
+
+
+def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
+    if axis == -1:
+        return x[..., None]
+    return np.expand_dims(x, axis)
+
+
+def getitem(x: Array, index: Any) -> Array:
+    return x[index]
+
+
+def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
+    """Zeros of `shape` with `g` added at `index`: what was read twice receives twice."""
+    out = np.zeros(shape, g.dtype)
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(p, list) or (isinstance(p, np.ndarray) and p.dtype != bool) for p in parts):
+        np.add.at(out, index, g)  # integer arrays may name an element more than once
+    else:
+        out[index] = g
+    return out
+
+
+def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: int) -> Array:
+    """Zeros of `shape` with `g` added where `take_along_axis(x, indices, axis)` read."""
+    out = np.zeros(shape, g.dtype)
+    axis %= len(shape)
+    if g.shape[axis] == 1 and g.shape[:axis] + g.shape[axis + 1 :] == (
+        shape[:axis] + shape[axis + 1 :]
+    ):  # one element a line: nothing can be named twice
+        np.put_along_axis(out, indices, g, axis)
+        return out
+    # An axis of length 1 that the indices stretched is read many times at place 0.
+    place: list[Array] = list(
+        np.ix_(*(np.arange(n) * (m > 1) for n, m in zip(g.shape, shape, strict=True)))
+    )
+    place[axis] = indices
+    np.add.at(out, tuple(place), g)
+    return out
+
+
+def as_condition(condition: Array) -> Array:
+    """The condition of `where`, which must be boolean: NumPy would take any non-zero for true."""
+    if getattr(condition, "dtype", type(condition)) not in (np.dtype(bool), bool):
+        raise TypeError("the condition must be boolean: compare, as in x > 0")
+    return condition
+
+
+def as_indices(indices: Array) -> Array:
+    """Indices, which must be integers: NumPy would take booleans for 0 and 1."""
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"indices must be integers, got {indices.dtype}")
+    return indices
+
+
+def part(g: Array, shapes: Sequence[tuple[int, ...]], axis: int, i: int) -> tuple[slice, ...]:
+    """The index of part `i` of `g`, in which arrays of these shapes are joined along `axis`."""
+    start = 0
+    for other in shapes[:i]:
+        start += other[axis]
+    index = [slice(None)] * len(g.shape)
+    index[axis] = slice(start, start + shapes[i][axis])
+    return tuple(index)
+
+
+def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: sum `x` over the axes along which `shape` was stretched."""
+    lead = x.ndim - len(shape)
+    if lead == 1 and x.ndim == 2 and x.shape[1:] == shape and x.dtype.kind == "f":
+        return np.ones(x.shape[0], x.dtype) @ x  # a bias: BLAS sums columns twice as fast
+    stretched = [i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1]
+    axes = (*range(lead), *stretched)
+    return _sum(x, axis=axes, keepdims=True).reshape(shape)

@@ -1,0 +1,118 @@
+"""The engine's errors: what they say and how they describe the user's tensors.
+
+Each message names the operation, the inputs (name, dtype, shape), the user's line and the usual fix.
+The classes extend the built-in ones, so `except ValueError` works as with NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import modes
+
+
+class ShapeError(ValueError):
+    """Shapes that do not fit the operation."""
+
+
+class DtypeError(TypeError):
+    """A dtype the operation can't take: strings, objects, complex numbers, float labels."""
+
+
+class OutOfRangeError(IndexError):
+    """An index past the end of an axis."""
+
+
+class GraphError(RuntimeError):
+    """The recorded graph can't be used as asked: freed, overwritten, or never recorded."""
+
+
+def describe(x: Any) -> str:
+    """Name, dtype and shape of an operand, as the messages print it."""
+    name = getattr(x, "name", None)
+    prefix = f"{name}: " if isinstance(name, str) else ""
+    if isinstance(x, (bool, int, float, complex)):
+        return f"{prefix}{type(x).__name__} {x!r}"
+    if hasattr(x, "dtype") and hasattr(x, "shape"):
+        return f"{prefix}{x.dtype} {tuple(x.shape)}"
+    text = repr(x)
+    return f"{prefix}{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def at_line(line: modes.Line | None = None) -> str:
+    """`at train.py:12: y = a @ b`, for the user's line unless another is given."""
+    line = line or modes.user_line()
+    return f"at {line}: {line.text}" if line.text else f"at {line}"
+
+
+def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
+    """One error text in the house's form: what, inputs, line, fix."""
+    lines = [what]
+    if operands:
+        lines.append("  inputs: " + "; ".join(describe(x) for x in operands))
+    lines.append("  " + at_line())
+    if fix:
+        lines.append("  fix: " + fix)
+    return "\n".join(lines)
+
+
+BROADCAST_FIX = (
+    "from the right, each pair of axes must be equal or one of them 1; "
+    "add an axis with expand_dims(x, axis) or reorder with reshape"
+)
+INDEX_FIX = "integer indices run from -n to n - 1; labels must be integers, use labels.astype(int)"
+
+
+def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -> Exception:
+    """NumPy's error for a failed operation, told in terms of the user's program."""
+    shapes = [tuple(np.shape(x)) if not isinstance(x, str) else () for x in map(_raw, operands)]
+    listed = " and ".join(str(s) for s in shapes)
+    if isinstance(error, (ShapeError, DtypeError, OutOfRangeError, GraphError)):
+        return error  # already ours
+    if bad := [x for x in map(_raw, operands) if _kind(x) in "OUSVMm"]:
+        what = f"{op}: takes numbers, got {_kind_name(bad[0])}"
+        return DtypeError(message(what, operands, "convert to a float array first"))
+    if isinstance(error, IndexError):
+        fix = INDEX_FIX
+        if "integers" in str(error) or "intp" in str(error):
+            what = f"{op}: an index must be integers or booleans ({error})"
+            return DtypeError(message(what, operands, fix))
+        return OutOfRangeError(message(f"{op}: {error}", operands, fix))
+    if isinstance(error, TypeError):
+        return DtypeError(message(f"{op}: {error}", operands))
+    if isinstance(error, ValueError):
+        return _explain_value_error(op, operands, listed, error)
+    return type(error)(message(f"{op}: {error}", operands))
+
+
+def _explain_value_error(
+    op: str, operands: Sequence[Any], listed: str, error: ValueError
+) -> Exception:
+    text = str(error)
+    if op == "matmul":
+        what = f"matmul: shapes {listed} do not fit"
+        fix = "the last axis of the first must equal the second-to-last of the second; transpose one (.mT)?"
+        return ShapeError(message(what, operands, fix))
+    if "broadcast" in text:
+        return ShapeError(
+            message(f"{op}: shapes {listed} do not broadcast", operands, BROADCAST_FIX)
+        )
+    return ShapeError(message(f"{op}: {text}", operands))
+
+
+def _raw(x: Any) -> Any:
+    return getattr(x, "_data", x)
+
+
+def _kind(x: Any) -> str:
+    if isinstance(x, (str, bytes)):
+        return "U"
+    return str(getattr(getattr(x, "dtype", None), "kind", "f"))
+
+
+def _kind_name(x: Any) -> str:
+    names = {"O": "an object array", "U": "text", "S": "bytes", "V": "a structured array"}
+    return names.get(_kind(x), "dates")

@@ -1,0 +1,104 @@
+"""Composites: functions made of the table's operations, each a named scope.
+
+They need no rule of their own: their gradient is that of what they are made of. A picture draws each
+as one box that opens. Like the table's functions they take tensors or raw arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import backend as xp
+from . import errors, ops
+from .backend import Axis
+from .modes import scope
+from .tape import TensorBase, wrap
+
+if TYPE_CHECKING:
+    from .ops import Operand
+    from .tensor import Tensor
+
+
+def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The arithmetic mean over an axis, several, or all.
+
+    >>> mean(Tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0).numpy()
+    array([3., 5.])
+    """
+    with scope("mean", "Σ x / n"):
+        return ops.div(ops.sum(x, axis, keepdims), _count(x, axis))
+
+
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    """The variance over an axis, several, or all: the mean squared distance from the mean.
+
+    Args:
+        ddof: what is taken from the count n in the divisor, as in NumPy: 1 for the sample variance.
+
+    >>> var(Tensor([1.0, 2.0, 3.0])).item()
+    0.6666666666666666
+    """
+    with scope("var", "Σ (x - mean)² / (n - ddof)"):
+        centred = ops.sub(x, mean(x, axis, keepdims=True))
+        squares = ops.mul(centred, centred)
+        return ops.div(ops.sum(squares, axis, keepdims), _count(x, axis) - ddof)
+
+
+def concatenate(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
+    """The arrays joined along an existing axis.
+
+    >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).numpy()
+    array([1., 2., 3.])
+    """
+    return ops.join(*_several("concatenate", arrays), axis=axis)
+
+
+def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
+    """The arrays, all of one shape, joined along a new axis.
+
+    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1).numpy()
+    array([[1., 3.],
+           [2., 4.]])
+    """
+    arrays = _several("stack", arrays)
+    shapes = {np.shape(getattr(x, "_data", x)) for x in arrays}
+    if len(shapes) > 1:
+        what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
+        raise errors.ShapeError(errors.message(what, arrays, "reshape them to one shape first"))
+    with scope("stack"):
+        return ops.join(*(ops.expand_dims(x, axis) for x in arrays), axis=axis)
+
+
+def argmax(x: Operand, axis: int | None = None) -> Tensor:
+    """The index of the largest element along an axis (of the flat array if None). No gradient.
+
+    >>> argmax(Tensor([[0.1, 0.7], [0.6, 0.4]]), axis=1).numpy()
+    array([1, 0])
+    """
+    if isinstance(x, TensorBase):
+        return wrap(np.asarray(xp.argmax(x._data, axis)), None)
+    result: Any = xp.argmax(x, axis)
+    return result  # type: ignore[no-any-return]  # raw in, raw out, as everywhere
+
+
+def _count(x: Any, axis: Axis) -> int:
+    """How many elements a reduction over the axis takes together."""
+    shape = xp.shape(x) if hasattr(x, "shape") else np.shape(x)
+    if axis is None:
+        return math.prod(shape)
+    try:
+        return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
+    except IndexError:
+        what = f"mean: axis {axis} is out of bounds for {len(shape)} dimensions"
+        raise errors.ShapeError(errors.message(what, [x])) from None
+
+
+def _several(name: str, arrays: Any) -> list[Any]:
+    if isinstance(arrays, TensorBase) or not hasattr(arrays, "__iter__"):
+        what = f"{name}: takes a sequence of arrays"
+        raise errors.DtypeError(errors.message(what, [arrays], f"{name}([a, b])"))
+    return list(arrays)

@@ -1,0 +1,189 @@
+"""What the tape notes beside each operation: is it recording, in which scope, at whose line.
+
+`no_grad` and `scope` live in a context variable, so two threads (or two async tasks) never see each
+other's. The user's line is the innermost frame that is not a file of this package.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from functools import lru_cache, wraps
+from pathlib import Path, PurePath
+from types import CodeType, TracebackType
+from typing import NamedTuple, ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+next_id = itertools.count().__next__  # the one clock: creation numbers of operations and leaves
+
+
+class ScopeEntry:
+    """One entering of a scope: two calls of `softmax` are two entries of one name."""
+
+    __slots__ = ("formula", "id", "name", "parent")
+
+    def __init__(self, name: str, parent: ScopeEntry | None, formula: str | None) -> None:
+        self.name, self.parent, self.formula = name, parent, formula
+        self.id = next_id()
+
+    def path(self) -> tuple[ScopeEntry, ...]:
+        """The entries from the outermost scope to this one."""
+        entries: list[ScopeEntry] = []
+        entry: ScopeEntry | None = self
+        while entry is not None:
+            entries.append(entry)
+            entry = entry.parent
+        return tuple(reversed(entries))
+
+
+class Mode(NamedTuple):
+    recording: bool
+    scope: ScopeEntry | None
+
+
+_START = Mode(recording=True, scope=None)
+MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
+
+
+class _Block:
+    """A change of mode, as a `with` block or as a decorator. Subclasses say which change."""
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[Mode]] = []
+
+    def _enter_from(self, outer: Mode) -> Mode:
+        raise TypeError(f"{type(self).__name__} does not say which mode it enters")
+
+    def __enter__(self) -> Self:
+        self._tokens.append(MODE.set(self._enter_from(MODE.get())))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        MODE.reset(self._tokens.pop())
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        # The token is a local: one decorated function may run in many threads at once.
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            token = MODE.set(self._enter_from(MODE.get()))
+            try:
+                return function(*args, **kwargs)
+            finally:
+                MODE.reset(token)
+
+        return call
+
+
+class no_grad(_Block):
+    """Record nothing inside: results need no gradient and keep nothing for backward.
+
+    A context manager, and a decorator when called: `@no_grad()`.
+
+    >>> import tinygrad_xent as tx
+    >>> w = tx.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tx.no_grad():
+    ...     y = w * 3
+    >>> y.requires_grad
+    False
+    """
+
+    def _enter_from(self, outer: Mode) -> Mode:
+        return Mode(False, outer.scope)
+
+
+class recording(_Block):
+    """Record inside, whatever the caller's mode: backward with `create_graph` and `grad` need it."""
+
+    def _enter_from(self, outer: Mode) -> Mode:
+        return Mode(True, outer.scope)
+
+
+class scope(_Block):
+    """Name the group to which the operations inside belong; pictures draw and fold it as one box.
+
+    Args:
+        name: what the box is called.
+        formula: what the group computes, for people: shown on the folded box.
+
+    A context manager and a decorator. Scopes nest; each entering is a group of its own.
+
+    >>> import tinygrad_xent as tx
+    >>> with tx.scope("layer"):
+    ...     y = tx.Tensor([1.0], requires_grad=True) * 2
+    >>> tx.trace(y)[y].scope
+    ('layer',)
+    """
+
+    def __init__(self, name: str, formula: str | None = None) -> None:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"scope: the name must be a non-empty string, got {name!r}")
+        super().__init__()
+        self.name, self.formula = name, formula
+
+    def _enter_from(self, outer: Mode) -> Mode:
+        return Mode(outer.recording, ScopeEntry(self.name, outer.scope, self.formula))
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded here.
+
+    >>> import tinygrad_xent as tx
+    >>> with tx.no_grad():
+    ...     tx.is_grad_enabled()
+    False
+    """
+    return MODE.get().recording
+
+
+OWN_FILES = frozenset(str(f) for f in Path(__file__).parent.rglob("*.py"))
+
+
+class Line(NamedTuple):
+    """A line of the user's program."""
+
+    file: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{PurePath(self.file).name}:{self.number}"
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, "" where it can't be had."""
+        return linecache.getline(self.file, self.number).strip()
+
+
+def user_position() -> tuple[CodeType, int]:
+    """The code object and instruction of the innermost frame outside this package.
+
+    0.2 us: the line number is only worked out when someone asks (`line_of`).
+    """
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code, frame.f_lasti
+
+
+@lru_cache(maxsize=4096)
+def line_of(code: CodeType, instruction: int) -> Line:
+    """The line that a position of `user_position` stands on."""
+    number = code.co_firstlineno
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            number = line
+    return Line(code.co_filename, number)
+
+
+def user_line() -> Line:
+    """The user's line that called into this package."""
+    return line_of(*user_position())

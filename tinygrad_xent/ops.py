@@ -1,0 +1,456 @@
+"""The table of operations: one row each, and all the calculus there is.
+
+A row is a forward function on raw arrays (`xp` is the array library) and, for each input, the
+derivative's formula for people and its rule for the walk. `g` is the gradient of the output; a rule's
+other arguments say what it needs: `y` the output, an input, `<input>_shape`, a setting. What no rule
+names is not kept. Inputs stand before the `/`, settings after it.
+
+Rules are written with the operators and the table's own functions, which accept raw arrays and
+tensors alike, so one rule serves every order of derivative. No rule undoes broadcasting or a
+reduction's missing axes beyond naming them: the walk fixes shapes.
+
+To add an operation, add a row here and its name to `__init__.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from . import backend as xp
+from .backend import Array, Axis
+from .tape import TensorBase, op
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .tensor import Tensor
+
+    Operand: TypeAlias = Tensor | npt.ArrayLike
+
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+@op("-x", ("-g", lambda g: -g))
+def neg(x: Operand, /) -> Array:
+    """-x, elementwise."""
+    return xp.negative(x)
+
+
+@op("a + b", ("g", lambda g: g), ("g", lambda g: g))
+def add(a: Operand, b: Operand, /) -> Array:
+    """a + b, elementwise, with broadcasting.
+
+    >>> add(Tensor([1.0, 2.0]), 10.0).numpy()
+    array([11., 12.])
+    """
+    return xp.add(a, b)
+
+
+@op("a - b", ("g", lambda g: g), ("-g", lambda g: -g))
+def sub(a: Operand, b: Operand, /) -> Array:
+    """a - b, elementwise, with broadcasting."""
+    return xp.subtract(a, b)
+
+
+@op("a · b", ("g · b", lambda g, b: g * b), ("g · a", lambda g, a: g * a))
+def mul(a: Operand, b: Operand, /) -> Array:
+    """a · b, elementwise, with broadcasting."""
+    return xp.multiply(a, b)
+
+
+@op("a / b", ("g / b", lambda g, b: g / b), ("-g · y / b", lambda g, b, y: -g * y / b))
+def div(a: Operand, b: Operand, /) -> Array:
+    """a / b, elementwise, with broadcasting; true division for integers."""
+    return xp.divide(a, b)
+
+
+@op(
+    "xⁿ",
+    ("g · n · xⁿ⁻¹", lambda g, x, n: g * _power_slope(x, n)),
+    ("g · y · log x", lambda g, x, n, y: g * y * log(_base(x, n))),
+)
+def pow(x: Operand, n: Operand, /) -> Array:
+    """x to the power n, elementwise. As in PyTorch the slope in x is 0 where n = 0, and the slope
+    in n is 0 where x = 0 and n >= 0.
+
+    >>> pow(Tensor([2.0, 3.0]), 2).numpy()
+    array([4., 9.])
+    """
+    return xp.power(x, n)
+
+
+@op(
+    "a @ b",
+    ("g @ bᵀ", lambda g, b, a_shape: _matmul_da(g, b, a_shape)),
+    ("aᵀ @ g", lambda g, a, b_shape: _matmul_db(g, a, b_shape)),
+)
+def matmul(a: Operand, b: Operand, /) -> Array:
+    """The matrix product, with NumPy's meaning of 1-D arrays and stacks of matrices.
+
+    Shapes: `(..., m, k) @ (..., k, n) -> (..., m, n)`; a 1-D `a` is a row, a 1-D `b` a column, and
+    their axis is gone from the result.
+
+    Raises:
+        ShapeError: the inner axes differ.
+
+    >>> matmul(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0])).numpy()
+    array([3., 7.])
+    """
+    return xp.matmul(a, b)
+
+
+# --- elementwise functions -----------------------------------------------------------------------
+
+
+@op("eˣ", ("g · y", lambda g, y: g * y))
+def exp(x: Operand, /) -> Array:
+    """e to the power x, elementwise.
+
+    >>> exp(Tensor([0.0, 1.0])).numpy()
+    array([1.        , 2.71828183])
+    """
+    return xp.exp(x)
+
+
+@op("log x", ("g / x", lambda g, x: g / x))
+def log(x: Operand, /) -> Array:
+    """The natural logarithm, elementwise. For log of a softmax use `log_softmax`: it can't be log 0."""
+    return xp.log(x)
+
+
+@op("log(1 + x)", ("g / (1 + x)", lambda g, x: g / (1 + x)))
+def log1p(x: Operand, /) -> Array:
+    """log(1 + x), exact for small x."""
+    return xp.log1p(x)
+
+
+@op("eˣ - 1", ("g · (y + 1)", lambda g, y: g * (y + 1)))
+def expm1(x: Operand, /) -> Array:
+    """e to the power x, less 1, exact for small x."""
+    return xp.expm1(x)
+
+
+@op("√x", ("g / 2y", lambda g, y: g / (2 * y)))
+def sqrt(x: Operand, /) -> Array:
+    """The square root, elementwise; its slope at 0 is infinite."""
+    return xp.sqrt(x)
+
+
+@op("|x|", ("g · sign(x)", lambda g, x: g * xp.sign(_raw(x))))
+def abs(x: Operand, /) -> Array:
+    """The absolute value, elementwise; the slope at 0 is 0."""
+    return xp.abs(x)
+
+
+@op("tanh x", ("g · (1 - y²)", lambda g, y: g * (1 - y * y)))
+def tanh(x: Operand, /) -> Array:
+    """The hyperbolic tangent, elementwise."""
+    return xp.tanh(x)
+
+
+@op("1 / (1 + e⁻ˣ)", ("g · y · (1 - y)", lambda g, y: g * y * (1 - y)))
+def sigmoid(x: Operand, /) -> Array:
+    """The logistic function, elementwise; right for any size of x.
+
+    >>> sigmoid(Tensor([-1000.0, 0.0, 1000.0])).numpy()
+    array([0. , 0.5, 1. ])
+    """
+    return xp.sigmoid(x)
+
+
+@op("max(x, 0)", ("g where y > 0", lambda g, y: where(y > 0, g, 0)))
+def relu(x: Operand, /) -> Array:
+    """x where it is positive, else 0; the slope at 0 is 0."""
+    return xp.relu(x)
+
+
+@op("log(1 + eˣ)", ("g · σ(x)", lambda g, x: g * sigmoid(x)))
+def softplus(x: Operand, /) -> Array:
+    """log(1 + exp(x)), elementwise; never overflows."""
+    return xp.softplus(x)
+
+
+@op(
+    "max(a, b)",
+    ("g where a > b", lambda g, a, b: where(a > b, g, where(a == b, g / 2, 0))),
+    ("g where b > a", lambda g, a, b: where(b > a, g, where(a == b, g / 2, 0))),
+)
+def maximum(a: Operand, b: Operand, /) -> Array:
+    """The larger of a and b, elementwise; equal ones share the gradient."""
+    return xp.maximum(a, b)
+
+
+@op(
+    "min(a, b)",
+    ("g where a < b", lambda g, a, b: where(a < b, g, where(a == b, g / 2, 0))),
+    ("g where b < a", lambda g, a, b: where(b < a, g, where(a == b, g / 2, 0))),
+)
+def minimum(a: Operand, b: Operand, /) -> Array:
+    """The smaller of a and b, elementwise; equal ones share the gradient."""
+    return xp.minimum(a, b)
+
+
+@op(
+    "min(max(x, lo), hi)",
+    ("g inside", lambda g, x, min, max: where(_inside(x, min, max), g, 0)),
+)
+def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
+    """x limited to [min, max]; None is no limit. The gradient is 0 outside, 1 on the limits.
+
+    A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
+    """
+    return xp.clip(x, _raw(min), _raw(max))
+
+
+@op(
+    "a if c else b",
+    None,
+    ("g where c", lambda g, condition: where(condition, g, 0)),
+    ("g where not c", lambda g, condition: where(condition, 0, g)),
+)
+def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
+    """a where the condition holds, else b.
+
+    Both branches are computed: a 0 gradient times an infinite slope in the branch not taken is NaN.
+    Guard the argument of that branch, not its result.
+
+    Raises:
+        DtypeError: the condition is not boolean.
+
+    >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0.0).numpy()
+    array([1., 0.])
+    """
+    return xp.where(xp.as_condition(condition), a, b)
+
+
+@op("x as dtype", ("g", lambda g: g))
+def astype(x: Operand, /, dtype: Any) -> Array:
+    """x in another floating dtype; the gradient returns in x's own."""
+    return xp.astype(x, dtype)
+
+
+@op("x", ("g", lambda g: g))
+def identity(x: Operand, /) -> Array:
+    """x itself, as a new place on the tape: the gradient can be asked at this very place."""
+    return x
+
+
+# --- reductions ----------------------------------------------------------------------------------
+
+
+@op("Σ x", ("g", lambda g, axis, keepdims: _unreduce(g, axis, keepdims)))
+def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The sum over an axis, several, or all (None).
+
+    >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1).numpy()
+    array([3., 7.])
+    """
+    return xp.sum(x, axis, keepdims)
+
+
+@op(
+    "max x",
+    ("g at the maxima", lambda g, x, y, axis, keepdims: _share(g, x, y, axis, keepdims)),
+)
+def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest element over an axis, several, or all; equal ones share the gradient evenly."""
+    return xp.max(x, axis, keepdims)
+
+
+@op(
+    "min x",
+    ("g at the minima", lambda g, x, y, axis, keepdims: _share(g, x, y, axis, keepdims)),
+)
+def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element over an axis, several, or all; equal ones share the gradient evenly."""
+    return xp.min(x, axis, keepdims)
+
+
+@op(
+    "log Σ eˣ",
+    ("g · softmax(x)", lambda g, x, y, axis, keepdims: _softmax_share(g, x, y, axis, keepdims)),
+)
+def logsumexp(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log of the sum of exp(x) over an axis, several, or all, without overflow.
+
+    -inf entries add nothing and have gradient 0.
+
+    >>> logsumexp(Tensor([1e4, 1e4])).item() - 1e4
+    0.6931471805601177
+    """
+    return xp.logsumexp(x, axis, keepdims)
+
+
+@op(
+    "eˣ / Σ eˣ",
+    ("y · (g - Σ g·y)", lambda g, y, axis: y * (g - sum(g * y, axis, keepdims=True))),
+)
+def softmax(x: Operand, /, axis: Axis = -1) -> Array:
+    """exp(x) / sum exp(x) along an axis: probabilities, right for any size of x.
+
+    A masked class (x = -inf) has probability 0 and gradient 0.
+
+    >>> softmax(Tensor([2.0, 1.0, -1.0])).numpy().round(6)
+    array([0.705385, 0.259496, 0.035119])
+    """
+    return xp.softmax(x, axis)
+
+
+@op(
+    "x - log Σ eˣ",
+    ("g - eʸ · Σ g", lambda g, y, axis: g - exp(y) * sum(g, axis, keepdims=True)),
+)
+def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
+    """log of softmax(x), without the overflow and the log 0 of writing it so."""
+    return xp.log_softmax(x, axis)
+
+
+# --- shapes and places ---------------------------------------------------------------------------
+
+
+@op("reshape x", ("reshape g", lambda g, x_shape: reshape(g, x_shape)))
+def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
+    """The same elements in another shape; one size may be -1."""
+    return xp.reshape(x, shape)
+
+
+@op("xᵀ", ("gᵀ", lambda g, axes: transpose(g, axes and xp.inverse_permutation(axes))))
+def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
+    """The axes permuted; reversed if None."""
+    return xp.transpose(x, axes)
+
+
+@op("squeeze x", ("reshape g", lambda g, x_shape: reshape(g, x_shape)))
+def squeeze(x: Operand, /, axis: Axis = None) -> Array:
+    """Without its axes of length 1, or without those named."""
+    return xp.squeeze(x, axis)
+
+
+@op("expand x", ("reshape g", lambda g, x_shape: reshape(g, x_shape)))
+def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
+    """With a new axis of length 1 at each place named."""
+    return xp.expand_dims(x, axis)
+
+
+@op("broadcast x", ("Σ g", lambda g: g))
+def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
+    """Repeated along new or length-1 axes; the gradient is summed over the repeats."""
+    return xp.broadcast_to(x, shape)
+
+
+@op("join x", ("g's part", lambda g, shapes, axis, i: g[xp.part(g, shapes, axis, i)]))
+def join(*arrays: Operand, axis: int = 0) -> Array:
+    """The row behind `concatenate`: each array is an input of its own."""
+    return xp.concatenate(arrays, axis)
+
+
+@op("x[index]", ("g at index", lambda g, x_shape, index: scatter(g, x_shape, index)))
+def getitem(x: Operand, /, index: Any) -> Array:
+    """The row behind `x[index]`: slices, integers, integer arrays, boolean masks.
+
+    An element read several times gets the sum of the gradients.
+    """
+    return xp.getitem(x, index)
+
+
+@op("scatter g", ("g[index]", lambda g, index: getitem(g, index)))
+def scatter(g: Operand, /, shape: tuple[int, ...], index: Any) -> Array:
+    """Zeros of a shape with g added at an index: the adjoint of `getitem`."""
+    return xp.scatter(g, shape, index)
+
+
+@op(
+    "x at indices",
+    (
+        "g at indices",
+        lambda g, indices, x_shape, axis: scatter_along_axis(g, indices, x_shape, axis),
+    ),
+    None,
+)
+def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Array:
+    """Elements picked along an axis, as `numpy.take_along_axis`: one index array element an output.
+
+    Raises:
+        DtypeError: the indices are not integers.
+        OutOfRangeError: one is past the end of the axis.
+
+    >>> take_along_axis(Tensor([[0.1, 0.9], [0.8, 0.2]]), np.array([[1], [0]]), axis=1).numpy()
+    array([[0.9],
+           [0.8]])
+    """
+    return xp.take_along_axis(x, xp.as_indices(indices), axis)
+
+
+@op(
+    "scatter g",
+    ("g at indices", lambda g, indices, axis: take_along_axis(g, indices, axis)),
+    None,
+)
+def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], axis: int) -> Array:
+    """Zeros of a shape with g added at indices along an axis: the adjoint of `take_along_axis`."""
+    return xp.scatter_along_axis(g, indices, shape, axis)
+
+
+# --- what several rules share --------------------------------------------------------------------
+
+
+def _raw(x: Any) -> Any:
+    """The raw array of a tensor, for what has no derivative (a sign, a mask)."""
+    return x._data if isinstance(x, TensorBase) else x
+
+
+def _inside(x: Any, low: Any, high: Any) -> Any:
+    x, low, high = _raw(x), _raw(low), _raw(high)
+    return (x >= (-xp.inf if low is None else low)) & (x <= (xp.inf if high is None else high))
+
+
+def _unreduce(g: Any, axis: Axis, keepdims: bool) -> Any:
+    """Put back the axes that a reduction dropped, as length 1."""
+    return g if keepdims or axis is None or axis == () else expand_dims(g, axis)
+
+
+def _share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
+    chosen = _raw(x) == _raw(_unreduce(y, axis, keepdims))
+    return where(chosen, _unreduce(g, axis, keepdims) / xp.sum(chosen, axis, keepdims=True), 0)
+
+
+def _softmax_share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
+    y = _unreduce(y, axis, keepdims)
+    # A row of only -inf has y = -inf and, as in PyTorch, gradient 0.
+    return _unreduce(g, axis, keepdims) * exp(x - where(_raw(y) == -xp.inf, 0, y))
+
+
+def _power_slope(x: Any, n: Any) -> Any:
+    """n · x^(n-1), 0 where n = 0 even at x = 0."""
+    if isinstance(n, (int, float)):
+        return 2 * x if n == 2 else n * x ** (n - 1 if n != 0 else 1)
+    return n * x ** where(_raw(n) == 0, 1, n - 1)
+
+
+def _base(x: Any, n: Any) -> Any:
+    """x, with 1 where 0ⁿ is flat in n, so that its logarithm is 0 there."""
+    return where((_raw(x) == 0) & (_raw(n) >= 0), 1, x)
+
+
+def _matmul_da(g: Any, b: Any, a_shape: tuple[int, ...]) -> Any:
+    """g @ bᵀ, with 1-D inputs as the row or column they stand for."""
+    if b.ndim == 1:
+        g, b = expand_dims(g, -1), expand_dims(b, -1)
+    if len(a_shape) == 1:
+        g = expand_dims(g, -2)
+    return g @ b.mT
+
+
+def _matmul_db(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
+    """aᵀ @ g, likewise. Rows of a stack times one matrix count as more rows of one product."""
+    if len(b_shape) == 1:
+        g = expand_dims(g, -1)
+    if a.ndim == 1:
+        a, g = expand_dims(a, 0), expand_dims(g, -2)
+    if len(b_shape) == 2 and a.ndim > 2:
+        rows = math.prod(a.shape[:-1])
+        a, g = reshape(a, (rows, a.shape[-1])), reshape(g, (rows, g.shape[-1]))
+    db = a.mT @ g
+    return db[..., 0] if len(b_shape) == 1 else db

@@ -1,0 +1,429 @@
+"""Tensor: an array that remembers how it was made.
+
+The operators and methods are the table's functions (`ops.py`, `functions.py`) under another name;
+the walk back is in `walk.py`; what NumPy's functions do with a tensor is in `interop.py`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors, functions, interop, ops, walk
+from .tape import Leaf, Node, TensorBase, set_tensor_class, wrap
+
+if TYPE_CHECKING:
+    from .ops import Operand
+
+
+class Tensor(TensorBase):
+    """An array with a gradient.
+
+    Args:
+        data: numbers: a nested list, an array, a scalar. Always copied: later changes to the
+            original do not reach the tensor.
+        requires_grad: whether `backward()` shall compute `.grad`. Floating dtypes only.
+        dtype: a NumPy dtype; that of the data if None (Python floats: float64).
+        name: shown in errors, traces and pictures.
+
+    Raises:
+        DtypeError: text, objects, complex numbers; `requires_grad` with integers or booleans.
+        ShapeError: a ragged list.
+
+    >>> import tinygrad_xent as tx
+    >>> w = tx.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad.numpy()
+    array([2., 4., 6.])
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        dtype: npt.DTypeLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        array = as_array(data, dtype)
+        if requires_grad:
+            check_differentiable(array)
+        self._data = array
+        self._node = Leaf(array, requires_grad, name)
+
+    # --- values ----------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> npt.NDArray[Any]:
+        """The values. A leaf's may be changed: `w.data -= 0.1 * w.grad`, `w.data = new` (of the same
+        shape; copied into place). The result of an operation is read-only.
+
+        Changing what a recorded operation kept makes its `backward()` raise. That is noticed for
+        `t.data = ...`, `t.data += ...` and the optimisers; not for `t.data[0] = ...`, nor for a raw
+        NumPy array that you used in an operation and changed afterwards.
+        """
+        node = self._node
+        if type(node) is Leaf:
+            return node.data  # type: ignore[no-any-return]
+        return self.numpy()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        leaf = self._source()
+        if type(leaf) is not Leaf:
+            what = "data: the result of an operation can't be assigned"
+            raise errors.GraphError(errors.message(what, [self], "make a leaf: t.detach()"))
+        if value is not leaf.data:
+            new = as_array(value, leaf.dtype)
+            if new.shape != leaf.shape:
+                what = f"data: can't put shape {new.shape} into a tensor of shape {leaf.shape}"
+                raise errors.ShapeError(errors.message(what, [self, value], "make a new Tensor"))
+            if leaf.data.flags.writeable:
+                leaf.data[...] = new
+            else:  # it was a view of an operation's result
+                leaf.data = self._data = new
+        leaf.touch()
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` added up, None before; of a leaf's shape and dtype."""
+        node = self._node
+        if type(node) is Leaf:
+            return node.grad
+        if type(node) is Node:
+            warnings.warn(
+                f"{node.op.name} made this tensor at {node.line}: only leaves keep .grad; "
+                "trace(loss)[t].grad has every gradient",
+                stacklevel=2,
+            )
+        return None
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        leaf = self._source()
+        if type(leaf) is not Leaf:
+            raise errors.GraphError(errors.message("grad: only leaves keep .grad", [self]))
+        if value is None:
+            leaf.grad = None
+            return
+        grad = value if isinstance(value, Tensor) else Tensor(value, dtype=leaf.dtype)
+        if grad.shape != leaf.shape:
+            what = f"grad: a gradient of shape {grad.shape} for a tensor of shape {leaf.shape}"
+            raise errors.ShapeError(errors.message(what, [self]))
+        leaf.grad = grad
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients reach this tensor. May be set on a leaf."""
+        return self._node is not None and self._node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        leaf = self._source()
+        if type(leaf) is not Leaf:
+            what = "requires_grad: can be set on leaves only, this is the result of an operation"
+            raise errors.GraphError(errors.message(what, [self], "use t.detach()"))
+        if value:
+            check_differentiable(leaf.data)
+            if not leaf.data.flags.writeable:  # an operation's result becomes a parameter
+                leaf.data = self._data = np.array(leaf.data)
+        leaf.requires_grad = bool(value)
+
+    @property
+    def name(self) -> str | None:
+        """What errors, traces and pictures call it."""
+        return None if self._node is None else self._node.name
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self._source().name = value
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless it is the recorded result of an operation."""
+        return type(self._node) is not Node
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(self._data.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 -- NumPy's name
+        """All axes reversed."""
+        return ops.transpose(self)
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802 -- NumPy's name
+        """The last two axes exchanged: the transpose of each matrix of a stack."""
+        if self.ndim < 2:
+            what = f"mT: needs at least 2 axes, the shape is {self.shape}"
+            raise errors.ShapeError(errors.message(what, [self], "use expand_dims(x, axis)"))
+        axes = tuple(range(self.ndim))
+        return ops.transpose(self, (*axes[:-2], axes[-1], axes[-2]))
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """The values as a read-only NumPy array that shares memory; copy it to change it."""
+        view = np.asarray(self._data).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> float | int | bool:
+        """The single element as a Python number.
+
+        Raises:
+            ShapeError: there is not exactly one.
+        """
+        if self.size != 1:
+            what = f"item: needs exactly one element, the shape is {self.shape}"
+            raise errors.ShapeError(errors.message(what, [self]))
+        return self._data.item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """The same values, cut from the tape; memory is shared, read-only."""
+        return wrap(self._data, None)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `.grad` is None again."""
+        self.grad = None
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
+        """Compute the gradient of this tensor and add it to the `.grad` of every leaf it depends on.
+
+        Args:
+            gradient: the gradient of this tensor, of its shape. May be left out for one element: 1.
+            retain_graph: keep what the walk needs, so that it can be walked again. Without it the
+                kept arrays are freed.
+            create_graph: make gradients that can be differentiated again; implies `retain_graph`.
+
+        Raises:
+            GraphError: nothing here requires grad; the graph was freed; a leaf it kept was changed.
+            ShapeError: no gradient for more than one element, or one of another shape.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> (x * x * x).backward(create_graph=True)
+        >>> slope = x.grad
+        >>> x.zero_grad()
+        >>> slope.backward()          # the second derivative, 6x
+        >>> x.grad.item()
+        18.0
+        """
+        walk.backward(self, gradient, retain_graph, create_graph)
+
+    # --- operators -------------------------------------------------------------------------------
+
+    def __add__(self, other: Operand) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return ops.sub(self, other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return ops.sub(other, self)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return ops.mul(self, other)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return ops.mul(other, self)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return ops.div(other, self)
+
+    def __pow__(self, other: Operand) -> Tensor:
+        return ops.pow(self, other)
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return ops.pow(other, self)
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.neg(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    def __lt__(self, other: Operand) -> Tensor:
+        return compare(np.less, self, other)
+
+    def __le__(self, other: Operand) -> Tensor:
+        return compare(np.less_equal, self, other)
+
+    def __gt__(self, other: Operand) -> Tensor:
+        return compare(np.greater, self, other)
+
+    def __ge__(self, other: Operand) -> Tensor:
+        return compare(np.greater_equal, self, other)
+
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]  # elementwise, as in NumPy
+        return compare(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return compare(np.not_equal, self, other)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, raw_index(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        what = "tensors are not assigned in place: the tape would keep the old values"
+        fix = "use where(mask, new, old), or t.data[...] = new on a leaf outside a recording"
+        raise errors.GraphError(errors.message(what, [self], fix))
+
+    # --- methods: the functions of the same name -------------------------------------------------
+
+    exp, log, sqrt, tanh, abs = ops.exp, ops.log, ops.sqrt, ops.tanh, ops.abs
+    sigmoid, relu, softplus, clip = ops.sigmoid, ops.relu, ops.softplus, ops.clip
+    sum, max, min = ops.sum, ops.max, ops.min
+    mean, var, argmax = functions.mean, functions.var, functions.argmax
+    softmax, log_softmax, logsumexp = ops.softmax, ops.log_softmax, ops.logsumexp
+    squeeze, expand_dims, broadcast_to = ops.squeeze, ops.expand_dims, ops.broadcast_to
+    astype = ops.astype
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape: `t.reshape(2, 3)` or `t.reshape((2, 3))`."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes permuted, reversed if none is named: `t.transpose(1, 0)` or with a tuple."""
+        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    # --- Python and NumPy ------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError(errors.message("len: a tensor of shape () has no length", [self]))
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            what = f"the truth of {self.size} elements is ambiguous"
+            fix = "use .numpy().any() or .all(), or compare one element"
+            raise ValueError(errors.message(what, [self], fix))
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self.numpy().__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        return interop.representation(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
+        """Leaves can be copied and pickled; the tape can't."""
+        if not self.is_leaf:
+            what = "copy: the result of an operation belongs to its tape"
+            raise errors.GraphError(errors.message(what, [self], "copy t.detach()"))
+        return Tensor, (np.array(self._data), self.requires_grad, None, self.name)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return interop.as_numpy(self, dtype, copy)
+
+    __array_ufunc__ = interop.array_ufunc
+    __array_function__ = interop.array_function
+
+
+def as_array(data: Any, dtype: npt.DTypeLike | None) -> npt.NDArray[Any]:
+    """A fresh array of numbers from what a user passed, or an error that says what was wrong."""
+    if isinstance(data, Tensor):
+        if data.requires_grad:
+            what = "Tensor: the data requires grad, and a copy would cut the tape silently"
+            raise errors.GraphError(errors.message(what, [data], "pass t.detach() if you mean it"))
+        data = data._data
+    try:
+        array = np.array(data)
+    except ValueError:
+        what = "Tensor: a ragged list (rows of different lengths) is no array"
+        raise errors.ShapeError(errors.message(what, [data], "pad the rows")) from None
+    kind = array.dtype.kind
+    if kind == "c":
+        what = "Tensor: complex numbers are not supported"
+        raise errors.DtypeError(errors.message(what, [data], "keep real and imaginary parts apart"))
+    if kind not in "fiub":
+        what = f"Tensor: takes numbers, got dtype {array.dtype}"
+        raise errors.DtypeError(errors.message(what, [data], "convert to a float array first"))
+    if dtype is None:
+        return array
+    if (target := np.dtype(dtype)).kind not in "fiub":
+        raise errors.DtypeError(errors.message(f"Tensor: dtype {target} is not supported", [data]))
+    return array.astype(target, copy=False)
+
+
+def check_differentiable(array: npt.NDArray[Any]) -> None:
+    """Raise unless the dtype is floating: integers and booleans have no gradient."""
+    if array.dtype.kind != "f":
+        what = f"requires_grad: only floating dtypes have a gradient, got {array.dtype}"
+        fix = "pass floats, or dtype=np.float64"
+        raise errors.DtypeError(errors.message(what, [array], fix))
+
+
+def raw_index(index: Any) -> Any:
+    """An index with its tensors as raw arrays."""
+    if isinstance(index, tuple):
+        return tuple(raw_index(part) for part in index)
+    return index._data if isinstance(index, Tensor) else index
+
+
+def compare(ufunc: Callable[..., Any], a: Tensor, b: Any) -> Tensor:
+    """An elementwise comparison: booleans, which have no gradient."""
+    other = b._data if isinstance(b, Tensor) else b
+    try:
+        return wrap(ufunc(a._data, other), None)
+    except (TypeError, ValueError) as error:
+        raise errors.explain(ufunc.__name__, (a, b), (), error) from None
+
+
+set_tensor_class(Tensor)

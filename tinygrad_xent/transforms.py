@@ -1,0 +1,322 @@
+"""Functions of functions: derivatives without `.grad`, in JAX's terms.
+
+Each runs `f` on fresh places of the tape and asks the walk for the gradients there; no leaf's `.grad`
+is touched. They nest: the result can be differentiated again wherever something it depends on still
+requires grad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import errors, ops
+from .modes import next_id, no_grad, recording
+from .tape import DerivativeRule, Leaf, Node, Op, TensorBase, apply, wrap
+from .tensor import Tensor
+from .walk import Source, collect, gradients, leaves_of, seed_gradient
+
+Function = Callable[..., Tensor]
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """The gradient of a scalar function, as a function of the same arguments.
+
+    Args:
+        f: takes tensors, gives a tensor of one element.
+        argnums: which positional argument to differentiate; with a sequence the result is a tuple.
+
+    Raises:
+        ShapeError: `f` gave more than one element.
+
+    >>> import tinygrad_xent as tx
+    >>> cube = lambda x: x ** 3
+    >>> float(tx.grad(cube)(2.0)), float(tx.grad(tx.grad(cube))(2.0))
+    (12.0, 12.0)
+    """
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return value_and_grad(f, argnums)(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Like `grad`, giving `(f(x), gradient)`.
+
+    >>> import tinygrad_xent as tx
+    >>> value, slope = tx.value_and_grad(lambda x: (x * x).sum())([1.0, 2.0])
+    >>> value.item(), slope.numpy()
+    (5.0, array([2., 4.]))
+    """
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        variables, y = _call(f, args, kwargs, argnums)
+        if y.size != 1:
+            what = f"grad: the function's result has shape {y.shape}, it must have one element"
+            raise errors.ShapeError(errors.message(what, [y], "use jacobian or vjp"))
+        found = _pull_back(y, variables, None)
+        return _result(y, variables), found[0] if isinstance(argnums, int) else found
+
+    return value_and_gradient
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Tensor, Callable[[Any], Any]]:
+    """`f(*primals)` and a function that takes a gradient of it back to the primals.
+
+    The second takes an array of the output's shape and gives a tensor for one primal, a tuple for
+    several. It may be called any number of times.
+
+    >>> import tinygrad_xent as tx
+    >>> y, back = tx.vjp(lambda x: x * x, [1.0, 2.0])
+    >>> back([1.0, 10.0]).numpy()
+    array([ 2., 40.])
+    """
+    variables, y = _call(f, primals, {}, range(len(primals)))
+
+    def back(gradient: Any) -> Any:
+        found = _pull_back(y, variables, gradient)
+        return found[0] if len(found) == 1 else found
+
+    return _result(y, variables), back
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """All derivatives of `f`'s elements: shape `f(x).shape + x.shape`. One walk an output element.
+
+    >>> import tinygrad_xent as tx
+    >>> tx.jacobian(tx.softmax)([2.0, 1.0, -1.0]).numpy().round(3)
+    array([[ 0.208, -0.183, -0.025],
+           [-0.183,  0.192, -0.009],
+           [-0.025, -0.009,  0.034]])
+    """
+
+    def derivatives(*args: Any, **kwargs: Any) -> Any:
+        variables, y = _call(f, args, kwargs, argnums)
+        rows = []
+        for i in range(y.size):
+            seed = np.zeros(y.shape, y.dtype)
+            seed.flat[i] = 1
+            rows.append(_pull_back(y, variables, seed))
+        found = tuple(
+            ops.reshape(_stacked([row[k] for row in rows], v), y.shape + v.shape)
+            for k, v in enumerate(variables)
+        )
+        return found[0] if isinstance(argnums, int) else found
+
+    return derivatives
+
+
+def hessian(f: Function, argnums: int = 0) -> Callable[..., Any]:
+    """All second derivatives of a scalar function: shape `x.shape + x.shape`.
+
+    >>> import tinygrad_xent as tx
+    >>> tx.hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0]).numpy()
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Function, primals: Any, vectors: Any) -> Any:
+    """The product of the Hessian of a scalar function with a vector, without the Hessian.
+
+    Args:
+        f: takes tensors, gives a tensor of one element.
+        primals: where; a tuple of them if `f` takes several arguments.
+        vectors: the vector, of the primal's shape; a tuple of as many if there are several.
+
+    >>> import tinygrad_xent as tx
+    >>> tx.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], [1.0, 0.0]).numpy()
+    array([10.,  6.])
+    """
+    several = isinstance(primals, tuple)
+    points = primals if several else (primals,)
+    along = [as_variable(v) for v in (vectors if several else (vectors,))]
+    places = tuple(range(len(points)))
+
+    def slope_along(*args: Any) -> Tensor:
+        slopes = grad(f, places)(*args)
+        total: Any = 0.0
+        for slope, v in zip(slopes, along, strict=True):
+            if slope.shape != v.shape:
+                what = f"hvp: a vector of shape {v.shape} for an input of shape {slope.shape}"
+                raise errors.ShapeError(errors.message(what, [v]))
+            total = total + ops.sum(ops.mul(slope, v))
+        return as_variable(total)
+
+    found = grad(slope_along, places)(*points)
+    return found if several else found[0]
+
+
+def checkpoint(f: Function) -> Function:
+    """`f`, computed again in backward instead of keeping what its operations need.
+
+    Saves memory for one more forward pass. Everything `f` reads gets its gradient, tensors from
+    outside it included. `f` must give the same result each time; that is checked.
+
+    >>> import tinygrad_xent as tx
+    >>> w = tx.Tensor([1.0, 2.0], requires_grad=True)
+    >>> tx.checkpoint(lambda x: (x * x).exp())(w).sum().backward()
+    >>> w.grad.numpy().round(3)
+    array([  5.437, 218.393])
+    """
+
+    def run(*inputs: Any) -> Tensor:
+        start = next_id()
+        y = f(*inputs)
+        if not isinstance(y, Tensor) or not isinstance(y._node, Node) or y._node.id < start:
+            return y
+        segment = _Segment(f, inputs, start, y._data)
+        sources = segment.read_from_outside(y._node)
+        operands = tuple(
+            wrap(s.data, s) if isinstance(s, Leaf) else wrap(np.broadcast_to(0.0, s.shape), s)
+            for s in sources
+        )
+        segment.first = y._data
+        result: Tensor = apply(_CHECKPOINT, operands, (segment, tuple(sources)))
+        segment.first = None
+        return result
+
+    return run
+
+
+class _Segment:
+    """What a checkpoint keeps: the function and its arguments, and the last recomputed gradients."""
+
+    def __init__(self, f: Function, inputs: tuple[Any, ...], start: int, y: Any) -> None:
+        self.f, self.inputs, self.start = f, inputs, start
+        self.first: Any = None  # the result of the first run, only until it is recorded
+        self.sum = float(np.sum(y))
+        self.found: tuple[Any, dict[Source, Any]] = (None, {})
+
+    def read_from_outside(self, root: Node) -> list[Source]:
+        """The leaves, and the nodes older than this run, that the result was computed from."""
+        seen: dict[Source, None] = {}
+        visited: set[Node] = {root}
+        stack = [root]
+        while stack:
+            for source in stack.pop().inputs:
+                if type(source) is Node and source.id > self.start:
+                    if source not in visited:
+                        visited.add(source)
+                        stack.append(source)
+                elif type(source) in (Node, Leaf) and source.requires_grad:
+                    seen[source] = None
+        return sorted(seen, key=lambda s: s.id)
+
+    def value(self) -> Any:
+        if self.first is not None:
+            return self.first
+        with no_grad():
+            return self.f(*self.inputs)._data
+
+    def gradient(self, g: Any, sources: tuple[Source, ...], i: int) -> Any:
+        """The gradient for source `i`; one recomputation serves all sources of one walk."""
+        if self.found[0] is not g:
+            with recording():
+                y = self.f(*self.inputs)
+            total = float(np.sum(y._data))
+            if not np.isclose(total, self.sum, rtol=1e-6, atol=1e-12, equal_nan=True):
+                what = "checkpoint: the function gave another result when computed again"
+                fix = "make it depend on its inputs alone: draw random numbers outside it"
+                raise errors.GraphError(errors.message(what, [y], fix))
+            again = isinstance(g, TensorBase)
+            node = y._source()
+            self.found = (g, gradients(node, g, sources, create_graph=again))
+        found = self.found[1].get(sources[i])
+        return np.zeros(sources[i].shape) if found is None else found
+
+
+def _checkpointed(*sources_values: Any, segment: _Segment, sources: tuple[Source, ...]) -> Any:
+    return segment.value()
+
+
+_CHECKPOINT = Op(
+    _checkpointed,
+    "recomputed in backward",
+    (
+        DerivativeRule(
+            "gradient of f",
+            lambda g, segment, sources, i: segment.gradient(g, sources, i),
+        ),
+    ),
+    name="checkpoint",
+)
+
+
+def as_variable(x: Any) -> Tensor:
+    """A tensor of what the user passed; a tensor stays itself."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def _call(
+    f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | Sequence[int]
+) -> tuple[list[Tensor], Tensor]:
+    """Run `f` with a fresh variable in each place of `argnums`."""
+    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    replaced = list(args)
+    variables = []
+    for place in places:
+        if not -len(args) <= place < len(args):
+            raise TypeError(f"argnums: there is no argument {place}, {len(args)} were passed")
+        variable = _fresh(args[place])
+        replaced[place] = variable
+        variables.append(variable)
+    with recording():
+        y = f(*replaced, **kwargs)
+    if not isinstance(y, Tensor):
+        what = f"the function must return a Tensor, it returned {type(y).__name__}"
+        raise errors.DtypeError(errors.message(what, fix="compute it from its arguments"))
+    return variables, y
+
+
+def _fresh(x: Any) -> Tensor:
+    """A place of its own on the tape: a new leaf, or, inside another transform, a link to x."""
+    if isinstance(x, Tensor) and x.requires_grad:
+        with recording():
+            return ops.identity(x)
+    data = x.numpy() if isinstance(x, Tensor) else x
+    variable = Tensor(data)
+    if variable.dtype.kind != "f":  # grad(f)(3): a whole number is meant as a point, not as a dtype
+        variable = variable.astype(np.float64)
+    return Tensor(variable, requires_grad=True, name=getattr(x, "name", None))
+
+
+def _outside(y: Tensor, variables: list[Tensor]) -> bool:
+    """Whether y depends on something that requires grad other than the fresh variables."""
+    fresh = {v._node for v in variables}
+    if not isinstance(y._node, Node):
+        return False
+    nodes = collect(y._node)
+    return any(leaf.requires_grad and leaf not in fresh for leaf in leaves_of(nodes))
+
+
+def _pull_back(y: Tensor, variables: list[Tensor], seed: Any) -> tuple[Tensor, ...]:
+    """The gradient of y at each variable; zeros where y does not depend on it."""
+    sources = [v._source() for v in variables]
+    again = _outside(y, variables) or (isinstance(seed, Tensor) and seed.requires_grad)
+    found: dict[Source, Any] = {}
+    if y.requires_grad:
+        start = seed_gradient(y, seed, again)
+        found = gradients(y._source(), start, sources, retain_graph=True, create_graph=again)
+    return tuple(_as_result(found.get(s), v) for s, v in zip(sources, variables, strict=True))
+
+
+def _as_result(g: Any, variable: Tensor) -> Tensor:
+    if g is None:
+        return Tensor(np.zeros(variable.shape, variable.dtype))
+    return g if isinstance(g, Tensor) else wrap(g, Leaf(g))
+
+
+def _result(y: Tensor, variables: list[Tensor]) -> Tensor:
+    """y for the caller: cut from the fresh variables where nothing else can need its gradient."""
+    return y if _outside(y, variables) else y.detach()
+
+
+def _stacked(rows: list[Tensor], variable: Tensor) -> Tensor:
+    if not rows:
+        return Tensor(np.zeros((0, *variable.shape), variable.dtype))
+    return ops.join(*(ops.expand_dims(row, 0) for row in rows), axis=0)

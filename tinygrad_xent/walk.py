@@ -1,0 +1,285 @@
+"""The walk back along the tape: reverse-mode differentiation.
+
+Creation order is the tape: the reachable nodes are collected without recursion, sorted by creation
+number and walked newest first. Each gradient is taken out when it is spent, so memory falls as the
+walk goes on. Only the walk fixes shapes and dtypes: no rule repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from . import backend, errors
+from .modes import recording, scope
+from .tape import Leaf, Node, TensorBase, wrap
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Source: TypeAlias = Node | Leaf
+_creation = attrgetter("id")
+
+
+def collect(root: Node) -> list[Node]:
+    """Every recorded operation that `root` depends on, itself included, newest first."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        for source in stack.pop().inputs:
+            if type(source) is Node and source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return sorted(seen, key=_creation, reverse=True)
+
+
+def leaves_of(nodes: Iterable[Node]) -> set[Leaf]:
+    """The leaves that the nodes read directly."""
+    return {source for node in nodes for source in node.inputs if type(source) is Leaf}
+
+
+def gradients(
+    root: Source,
+    seed: Any,
+    targets: Collection[Source] | None = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Source, Any]:
+    """The gradient of `root` with respect to the targets; to every leaf that needs one if None.
+
+    Args:
+        root: the node of the output.
+        seed: the gradient of the output, of its shape: a raw array, a Tensor with `create_graph`.
+        targets: nodes or leaves. Only what lies between them and the root is walked.
+        retain_graph: keep what the rules need, for another walk.
+        create_graph: run the rules on tensors, so that the gradients can be differentiated.
+
+    Raises:
+        GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
+    """
+    if type(root) is Leaf:
+        return {root: seed} if targets is None or root in targets else {}
+    assert isinstance(root, Node)
+    nodes = collect(root)
+    useful = None if targets is None else _lead_to(nodes, targets)
+    if useful is not None:
+        nodes = [node for node in nodes if node in useful]
+    check_usable(nodes)
+    if create_graph:
+        with recording(), scope("gradient"):
+            grads = _walk_recorded(nodes, {root: seed}, useful)
+    else:
+        grads = _owned(_walk(nodes, {root: seed}, useful, retain_graph), seed)
+    return grads if targets is None else {t: grads[t] for t in targets if t in grads}
+
+
+def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
+    """The targets and every node on a way to one."""
+    useful: set[Source] = set(targets)
+    for node in reversed(nodes):
+        if any(type(s) in (Node, Leaf) and s in useful for s in node.inputs):
+            useful.add(node)
+    return useful
+
+
+def check_usable(nodes: list[Node]) -> None:
+    """Raise if a walk already spent these nodes, or if a leaf that one kept was overwritten."""
+    if not nodes:
+        return
+    for node in nodes:
+        if node.kept is None:
+            what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
+            fix = "call the first backward(retain_graph=True), or run the forward pass again"
+            raise errors.GraphError(errors.message(what, fix=fix))
+    oldest = nodes[-1].id
+    if any(leaf.changed > oldest for leaf in leaves_of(nodes)):
+        _check_overwritten(nodes)
+
+
+def _check_overwritten(nodes: list[Node]) -> None:
+    for node in nodes:
+        for i in node.plan.kept_inputs:
+            leaf = node.inputs[i]
+            if type(leaf) is Leaf and leaf.changed > node.id:
+                name = leaf.name or f"input {i} of {node.op.name}"
+                raise errors.GraphError(
+                    errors.message(
+                        f"backward: {name} was kept by {node.op.name} at {node.line} "
+                        f"and overwritten at {leaf.changed_at}",
+                        fix="call backward() before the update, or run the forward pass again",
+                    )
+                )
+
+
+def _walk(
+    nodes: list[Node],
+    grads: dict[Source, Any],
+    useful: set[Source] | None,
+    retain_graph: bool,
+) -> dict[Source, Any]:
+    """First order, on raw arrays. A first contribution is borrowed, later ones are added to."""
+    spent: dict[Source, Any] = {}  # gradients of inner nodes, kept only where targets were named
+    owned: set[Source] = set()
+    for node in nodes:
+        g = grads.pop(node, None)
+        kept = node.kept
+        if not retain_graph:
+            node.kept = None
+        if g is None or kept is None:
+            continue
+        if useful is not None:
+            spent[node] = g
+        for i, rule in node.plan.rules:
+            target = node.inputs[i]
+            if useful is not None and target not in useful:
+                continue
+            c = rule(g, kept)
+            if c.shape != target.shape:
+                c = fit(c, target.shape)
+            if c.dtype != target.dtype:
+                c = c.astype(target.dtype)
+            held = grads.get(target)
+            if held is None:
+                grads[target] = c
+            elif target in owned:
+                held += c
+                grads[target] = held
+            else:
+                grads[target] = held + c
+                owned.add(target)
+    return spent | grads
+
+
+def _walk_recorded(
+    nodes: list[Node], grads: dict[Source, Any], useful: set[Source] | None
+) -> dict[Source, Any]:
+    """Any order: the same rules on tensors, so that each step is recorded in its turn."""
+    spent: dict[Source, Any] = {}
+    for node in nodes:
+        g = grads.pop(node, None)
+        if g is None:
+            continue
+        if useful is not None:
+            spent[node] = g
+        kept = kept_tensors(node)
+        for i, rule in node.plan.rules:
+            target = node.inputs[i]
+            if useful is not None and target not in useful:
+                continue
+            c = fit(rule(g, kept), target.shape)
+            if c.dtype != target.dtype:
+                c = c.astype(target.dtype)
+            held = grads.get(target)
+            grads[target] = c if held is None else held + c
+    return spent | grads
+
+
+def kept_tensors(node: Node) -> tuple[Any, ...]:
+    """What the rules asked to keep, with arrays as tensors that remember where they come from."""
+    assert node.kept is not None
+    sources = {node.plan.input_names[i]: s for i, s in enumerate(node.inputs)}
+    sources["y"] = node
+    return tuple(
+        wrap(value, sources[name]) if type(sources.get(name)) in (Node, Leaf) else value
+        for name, value in zip(node.plan.names, node.kept, strict=True)
+    )
+
+
+def fit(c: Any, shape: tuple[int, ...]) -> Any:
+    """Give a contribution its input's shape: sum what broadcasting stretched, stretch what a sum
+    shrank. The two are each other's adjoint.
+    """
+    if c.shape == shape:
+        return c
+    if len(c.shape) >= len(shape) and _stretches_to(shape, c.shape):
+        return _sum_to(c, shape)
+    return _broadcast_to(c, shape)
+
+
+def _stretches_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether broadcasting takes the shape `small` to `large`."""
+    tail = large[len(large) - len(small) :]
+    return all(s in (1, n) for s, n in zip(small, tail, strict=True))
+
+
+def _sum_to(c: Any, shape: tuple[int, ...]) -> Any:
+    if not _is_tensor(c):
+        return backend.sum_to(c, shape)
+    from . import ops  # the rules' own operations, for gradients of gradients
+
+    lead = len(c.shape) - len(shape)
+    axes = (*range(lead), *(i + lead for i, n in enumerate(shape) if n == 1))
+    return ops.reshape(ops.sum(c, axis=axes), shape)
+
+
+def _broadcast_to(c: Any, shape: tuple[int, ...]) -> Any:
+    if not _is_tensor(c):
+        return backend.broadcast_to(c, shape)
+    from . import ops
+
+    return ops.broadcast_to(c, shape)
+
+
+def _is_tensor(x: Any) -> bool:
+    return isinstance(x, TensorBase)
+
+
+def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
+    """Copy what shares memory: with the seed, with another gradient, or as a view."""
+    given = {id(seed)}
+    for source, g in grads.items():
+        if g is None:
+            continue
+        if not isinstance(g, np.ndarray) or g.base is not None or id(g) in given:
+            g = grads[source] = np.array(g)
+        given.add(id(g))
+    return grads
+
+
+def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
+    """Add the gradient of `root` to every leaf's `.grad`; all of them or, on an error, none."""
+    node = root._source()
+    seed = seed_gradient(root, gradient, create_graph)
+    grads = gradients(
+        node, seed, retain_graph=retain_graph or create_graph, create_graph=create_graph
+    )
+    for leaf, g in grads.items():
+        if type(leaf) is Leaf and leaf.requires_grad and g is not None:
+            new: Tensor = g if _is_tensor(g) else wrap(g, Leaf(g))
+            if leaf.grad is None:
+                leaf.grad = new
+            elif create_graph:
+                leaf.grad = leaf.grad + new
+            else:
+                total = leaf.grad._data + new._data
+                leaf.grad = wrap(np.asarray(total), Leaf(np.asarray(total)))
+
+
+def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
+    """The gradient that the walk starts from, checked: of the output's shape, 1 for a scalar."""
+    if not root.requires_grad:
+        fix = "make a leaf with Tensor(data, requires_grad=True), and do not run under no_grad()"
+        what = "backward: the output depends on no tensor that requires grad"
+        raise errors.GraphError(errors.message(what, [root], fix))
+    if gradient is None:
+        if root.size != 1:
+            what = f"backward: the output has shape {root.shape}, a gradient is implicit only for one element"
+            fix = "reduce it, say with .sum() or .mean(), or pass backward(gradient=...)"
+            raise errors.ShapeError(errors.message(what, [root], fix))
+        gradient = np.ones(root.shape, root.dtype)
+    raw = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
+    if raw.shape != root.shape:
+        what = f"backward: the gradient has shape {raw.shape}, the output {root.shape}"
+        raise errors.ShapeError(errors.message(what, [root], "pass one of the output's shape"))
+    if raw.dtype.kind not in "fiub":
+        what = f"backward: the gradient must be real numbers, got {raw.dtype}"
+        raise errors.DtypeError(errors.message(what, [root]))
+    if raw.dtype != root.dtype:
+        raw, gradient = raw.astype(root.dtype), raw.astype(root.dtype)
+    if not as_tensor:
+        return raw
+    return gradient if isinstance(gradient, TensorBase) else wrap(raw, None)
