@@ -206,7 +206,7 @@ class Tensor(TensorBase):
 
     def detach(self) -> Tensor:
         """The same values, cut from the tape; memory is shared, read-only."""
-        return wrap(self._data, None)
+        return wrap(self.numpy(), None)
 
     def zero_grad(self) -> None:
         """Forget the gradient: `.grad` is None again."""
