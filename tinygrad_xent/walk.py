@@ -196,15 +196,15 @@ def fit(c: Any, shape: tuple[int, ...]) -> Any:
     """
     if c.shape == shape:
         return c
-    if len(c.shape) >= len(shape) and _stretches_to(shape, c.shape):
+    lead = len(c.shape) - len(shape)
+    if lead > 0 or (lead == 0 and _stretches_to(shape, c.shape)):
         return _sum_to(c, shape)
     return _broadcast_to(c, shape)
 
 
 def _stretches_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether broadcasting takes the shape `small` to `large`."""
-    tail = large[len(large) - len(small) :]
-    return all(s in (1, n) for s, n in zip(small, tail, strict=True))
+    """Whether broadcasting takes the shape `small` to `large`, which has as many axes."""
+    return all(s in (1, n) for s, n in zip(small, large, strict=True))
 
 
 def _sum_to(c: Any, shape: tuple[int, ...]) -> Any:
@@ -244,9 +244,7 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool
     """Add the gradient of `root` to every leaf's `.grad`; all of them or, on an error, none."""
     seed = seed_gradient(root, gradient, create_graph)
     retain_graph = retain_graph or create_graph
-    grads = gradients(
-        root._source(), seed, retain_graph=retain_graph, create_graph=create_graph
-    )
+    grads = gradients(root._source(), seed, retain_graph=retain_graph, create_graph=create_graph)
     for leaf, g in grads.items():
         if leaf.requires_grad and type(leaf) is Leaf:
             if create_graph:
