@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import backend as xp
 from .backend import Array, Axis
-from .tape import TensorBase, op
+from .table import op
+from .tape import TensorBase
 
 if TYPE_CHECKING:
     import numpy.typing as npt
