@@ -101,7 +101,7 @@ SHAPES = {
     ),
     "the same axis twice": (ShapeError, lambda: leaf().sum(axis=(0, 0)), ("sum", "duplicate")),
     "a ragged list": (ShapeError, lambda: Tensor([[1.0], [1.0, 2.0]]), ("ragged", "fix:")),
-    "a ragged operand": (ShapeError, lambda: leaf() + [[1], [1, 2]], ("add", "ragged", "w: ")),
+    "a ragged operand": (ShapeError, lambda: leaf() * [[1], [1, 2]], ("mul", "ragged", "w: ")),
     "item": (ShapeError, lambda: leaf().item(), ("item", "(3,)", "w: ")),
     "data of another shape": (
         ShapeError,

@@ -296,5 +296,5 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
         raise errors.DtypeError(errors.message(what, [root]))
     if not as_tensor:
         return raw.astype(root.dtype, copy=False)
-    seed: Any = gradient if isinstance(gradient, TensorBase) else wrap(raw, None)
-    return seed if raw.dtype == root.dtype else seed.astype(root.dtype)
+    given: Any = gradient if isinstance(gradient, TensorBase) else wrap(raw, None)
+    return given if raw.dtype == root.dtype else given.astype(root.dtype)
