@@ -9,6 +9,8 @@ array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 """
 
+from typing import TYPE_CHECKING
+
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
 from .modes import is_grad_enabled, no_grad, scope
@@ -53,6 +55,9 @@ from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
 
+if TYPE_CHECKING:
+    from . import check
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -67,6 +72,7 @@ __all__ = [
     "argmax",
     "astype",
     "broadcast_to",
+    "check",
     "checkpoint",
     "clip",
     "concatenate",
@@ -114,3 +120,12 @@ __all__ = [
     "vjp",
     "where",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`tx.check` is imported at its first use: a program that checks nothing does not wait for it."""
+    if name == "check":
+        from importlib import import_module
+
+        return import_module(".check", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
