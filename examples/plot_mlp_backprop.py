@@ -40,7 +40,8 @@ def forward(x, W):
     """The pre-activations z1, z2, z3 and the activations a1, a2, a3 = softmax(z3)."""
     a, zs, activations = x, [], []
     for layer in range(3):
-        with tx.scope(f"layer {layer + 1}"):
+        formula = "relu(a @ W + b)" if layer < 2 else "softmax(a @ W + b)"
+        with tx.scope(f"layer {layer + 1}", formula):
             z = a @ W[layer] + b[layer]
             a = tx.relu(z) if layer < 2 else tx.softmax(z, axis=1)
         zs.append(z)
@@ -56,6 +57,7 @@ def cross_entropy(z, t):
 
 (z1, z2, z3), (a1, a2, a3) = forward(x, W)
 E = cross_entropy(z3, t)
+E.name = "E"
 
 table(
     "Forward: a unit with z below 0 is off",

@@ -29,6 +29,7 @@ p = tx.softmax(A, axis=1)
 with tx.scope("cross_entropy", "-Σ Y · log softmax(A)"):
     losses = -(Y * tx.log_softmax(A, axis=1)).sum(axis=1)
 loss = losses.mean()
+loss.name = "loss"
 loss.backward()
 
 published = {

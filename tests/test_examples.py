@@ -1,0 +1,264 @@
+"""The lessons run, and what they print and conclude is right.
+
+Each is run once, as a plain script with an empty PATH (so no system Graphviz), its pictures going to a
+temporary folder; the tests look at the names it leaves and the lines it prints.
+"""
+
+import contextlib
+import io
+import runpy
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Runs a lesson: its names, its printed text, and the folder with its pictures."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    done = {}
+
+    def once(lesson, source=EXAMPLES):
+        key = source / f"plot_{lesson}.py"
+        if key not in done:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.syspath_prepend(str(EXAMPLES))
+                patch.setenv("PATH", "")
+                patch.delitem(sys.modules, "lesson", raising=False)
+                import lesson as shared
+
+                out = tmp_path_factory.mktemp(lesson)
+                patch.setattr(shared, "OUT", out)
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    names = runpy.run_path(str(key), run_name="__main__")
+            plt.close("all")
+            done[key] = SimpleNamespace(text=printed.getvalue(), out=out, **names)
+        return done[key]
+
+    return once
+
+
+LESSONS = sorted(path.stem.removeprefix("plot_") for path in EXAMPLES.glob("plot_*.py"))
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_prints_for_a_narrow_window_and_leaves_pictures(run, lesson):
+    ran = run(lesson)
+    assert [line for line in ran.text.splitlines() if len(line) > 100] == []
+    pictures = list(ran.out.iterdir())
+    assert pictures
+    for picture in pictures:
+        assert f"out/{picture.name}" in ran.text
+        data = picture.read_bytes()
+        if picture.suffix == ".png":
+            assert data.startswith(b"\x89PNG")
+        else:
+            assert ElementTree.fromstring(data).tag.endswith("svg")
+
+
+# --- the published example -----------------------------------------------------------------------
+
+TRUE = {
+    "h": [
+        [0.685, 0.566, 0.817],
+        [0.583, 0.212, 0.235],
+        [0.904, 0.619, 0.948],
+        [0.249, 0.116, 0.093],
+        [0.406, 0.639, 0.362],
+    ],
+    "p": [
+        [0.330151, 0.293111, 0.376738],
+        [0.417337, 0.287981, 0.294681],
+        [0.357526, 0.268865, 0.373609],
+        [0.366163, 0.320563, 0.313274],
+        [0.310623, 0.392125, 0.297252],
+    ],
+    "dw": [
+        [-0.067545, 0.059794, 0.007751],
+        [-0.097080, -0.012573, 0.109653],
+        [-0.112552, 0.026928, 0.085623],
+        [-0.155039, 0.013251, 0.141789],
+    ],
+    "db": [-0.043640, -0.087471, 0.131111],
+}
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_published_example_figures(run, name):
+    value = getattr(run("node_classification"), name)
+    value = value.numpy() if hasattr(value, "numpy") else value
+    np.testing.assert_allclose(value, TRUE[name], rtol=0, atol=5.1e-7)
+    for figure in np.ravel(TRUE[name]):
+        assert f"{figure:.6f}" in run("node_classification").text
+
+
+def test_published_example_losses(run):
+    ran = run("node_classification")
+    assert f"{ran.loss.item():.6f}" == "1.146493"
+    assert f"{ran.after['the true rule']:.6f}" == "1.123408"
+    assert f"{ran.after['the published rule']:.6f}" == "1.150131"
+    assert "the published rule                1.146493   1.150131   RISES" in ran.text
+    np.testing.assert_allclose(
+        ran.W_new.numpy()[:, 0], [0.183509, 0.419416, -0.117490, 0.541008], rtol=0, atol=5.1e-7
+    )
+
+
+def test_published_example_gradient_by_loops(run):
+    """An oracle that knows neither the tape nor NumPy's products."""
+    ran = run("node_classification")
+    X, P, classes = ran.X.tolist(), ran.P.tolist(), ran.classes.tolist()
+    for j in range(4):
+        for i in range(3):
+            total = sum((P[n][i] - (classes[n] == i)) * X[n][j] for n in range(5))
+            assert ran.W.grad.numpy()[j, i] == pytest.approx(total / 5, rel=1e-12)
+
+
+def test_published_example_verdicts(run):
+    ran = run("node_classification")
+    verdict = {finding.quantity: finding.verdict for finding in ran.report}
+    right = {"h1", "h2", "h3", "h4", "p1", "p2", "p3", "p4", "class"}
+    assert {name for name, v in verdict.items() if v in ("rounded", "exact")} == right
+    assert {finding.quantity for finding in ran.report if finding.is_error} == {
+        "h5",
+        "loss",
+        "dL/dw0",
+    }
+    assert verdict["p5"] == "follows from the published h5"
+    assert verdict["new w0"] == "follows from its dL/dw0"
+    assert "sign reversed" in verdict["loss"]
+
+
+def test_published_example_causes(run):
+    ran = run("node_classification")
+    assert [row[0] for row in ran.errata] == [
+        *("h5", "p5", "loss", "dL/dw", "dL/dw", "dL/dw0", "dL/db", "chain", "new w0")
+    ]
+    assert all(holds for *_, holds in ran.errata)
+    np.testing.assert_array_equal(ran.misread, [[0.8, 0.4, 0.2, 0.3]])
+    assert ran.guess("h5", ran.h.numpy()[4]) == "does not"  # the judge can say no
+
+
+def test_published_example_trains_until_all_are_right(run):
+    ran = run("node_classification")
+    losses = [loss for loss, *_ in ran.trained]
+    assert ran.trained[-1][1] == 5
+    assert all(count < 5 for _, count, _ in ran.trained[:-1])
+    assert all(later < earlier for earlier, later in pairwise(losses))
+    assert max(count for _, count, _ in ran.misled) == 0
+
+
+def test_published_example_drawing_has_values_and_gradients(run):
+    out = run("node_classification").out
+    assert (out / "node_classification.png").stat().st_size > 10_000
+    svg = (out / "node_classification.svg").read_text()
+    assert "1.146" in svg  # the loss
+    assert "-0.06754" in svg  # an entry of dL/dW
+    assert "not computed" not in svg
+
+
+def test_published_example_judges_by_the_figures(run, tmp_path):
+    """Another page, another verdict: with the loss's sign put right, that erratum is gone."""
+    source = (EXAMPLES / "plot_node_classification.py").read_text()
+    assert '"loss": "-1.1358"' in source
+    copy = tmp_path / "plot_node_classification.py"
+    copy.write_text(source.replace('"loss": "-1.1358"', '"loss": "1.1465"'))
+    ran = run("node_classification", tmp_path)
+    assert {f.quantity for f in ran.report if f.is_error} == {"h5", "dL/dw0"}
+    assert {where for where, *_, holds in ran.errata if not holds} == {"loss"}
+
+
+# --- softmax and cross-entropy -------------------------------------------------------------------
+
+
+def test_softmax_lesson_figures(run):
+    ran = run("softmax_cross_entropy")
+    assert ran.loss.item() == pytest.approx((1.417030 + 2.619987) / 2, abs=1e-6)
+    assert all(ran.agrees(figures, ran.computed[name]) for name, figures in ran.published.items())
+    assert not ran.agrees([0.658], ran.computed["softmax, sample 1"][0])  # it can say no
+    a = np.array([0.705385, 0.259496, 0.035119])
+    np.testing.assert_allclose(ran.J, np.diag(a) - np.outer(a, a), atol=2e-6)
+    np.testing.assert_allclose(
+        ran.A.grad.numpy(), [[0.330, -0.379, 0.049], [-0.464, 0.243, 0.220]], atol=5e-4
+    )
+
+
+def test_softmax_lesson_conclusions(run):
+    ran = run("softmax_cross_entropy")
+    assert [row[-1] for row in ran.rows] == [True, True, True, False]  # the last y sums to 2
+    assert [(row[3], row[5]) for row in ran.cases] == [("agrees", "WRONG: swapped")] * 2
+    assert ran.second == "TypeError: 'numpy.ndarray' object is not callable"
+
+
+def test_softmax_lesson_extremes(run):
+    far = {
+        (what, form): (loss, slope.numpy())
+        for what, form, loss, slope in run("softmax_cross_entropy").far
+    }
+    assert np.isnan(far["right by 800", "-Σ Y · log p"][0])
+    np.testing.assert_array_equal(far["wrong by 800", "-Σ Y · log clip(p)"][1], 0)
+    loss, slope = far["wrong by 800", "-Σ Y · log_softmax"]
+    assert loss == 800
+    np.testing.assert_array_equal(slope, [1, -1])
+
+
+def test_softmax_lesson_curves_end_where_the_text_says(run):
+    ran = run("softmax_cross_entropy")
+    ends = {
+        label: [ran.distance[np.isfinite(curve)].max() for curve in curves]
+        for label, curves in ran.curves.items()
+    }
+    assert 103 <= ends["multiplied out"][0] < 104
+    assert 88 <= ends["multiplied out"][1] < 89
+    assert ends["log_softmax"] == [130, 130]
+    flat = ran.distance[ran.curves["clipped"][1] == 0]
+    assert 27.5 < flat[flat > 0].min() <= 28
+
+
+# --- backpropagation -----------------------------------------------------------------------------
+
+
+def test_mlp_lesson_equations_by_loops(run):
+    """The hidden layers' equations with explicit sums over units."""
+    ran = run("mlp_backprop")
+    W = [w.numpy() for w in ran.W]
+    z, a = [ran.Z1[0], ran.Z2[0]], [ran.X[0], ran.A1[0], ran.A2[0]]
+    delta = [ran.A3[0][k] - (k == 1) for k in range(3)]
+    for layer in (2, 1, 0):
+        for i, j in np.ndindex(W[layer].shape):
+            assert ran.W[layer].grad.numpy()[i, j] == pytest.approx(
+                a[layer][i] * delta[j], abs=1e-14
+            )
+        np.testing.assert_allclose(ran.b[layer].grad.numpy(), delta, atol=1e-14)
+        if layer:
+            delta = [
+                sum(W[layer][i, j] * delta[j] for j in range(len(delta))) * (z[layer - 1][i] > 0)
+                for i in range(len(z[layer - 1]))
+            ]
+
+
+def test_mlp_lesson_verdicts(run):
+    text = run("mlp_backprop").text
+    before, slips = text.split("\nSlips\n")
+    assert before.count(" agrees") == 9
+    assert "WRONG" not in before
+    slips = slips.split("\n\n")[0]
+    assert (slips.count(" WRONG"), slips.count(" agrees")) == (3, 0)
+    assert [row[-1] for row in run("mlp_backprop").rows] == ["agrees", "agrees", "WRONG", "WRONG"]
+
+
+def test_mlp_lesson_has_units_on_and_off(run):
+    """Otherwise relu's mask, the point of the hidden layers, would go unseen."""
+    ran = run("mlp_backprop")
+    for z in (ran.Z1, ran.Z2):
+        assert 0 < (z > 0).sum() < z.size
