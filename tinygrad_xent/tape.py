@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from operator import itemgetter
+from sys import _getframe
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, cast
 
@@ -19,13 +20,14 @@ import numpy as np
 
 from . import errors
 from .backend import Array, shape
-from .modes import MODE, Line, ScopeEntry, line_of, next_id, user_line, user_position
+from .modes import MODE, OWN_FILES, Line, ScopeEntry, line_of, next_id, user_position
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
 P = ParamSpec("P")
 Rule: TypeAlias = Callable[..., Any]
+Picker: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
 class Leaf:
@@ -35,30 +37,46 @@ class Leaf:
     smaller number saw other values.
     """
 
-    __slots__ = ("changed", "changed_at", "data", "grad", "id", "name", "requires_grad")
+    __slots__ = (
+        "_changed_at",
+        "changed",
+        "data",
+        "dtype",
+        "grad",
+        "id",
+        "name",
+        "requires_grad",
+        "shape",
+    )
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
         self.data, self.requires_grad, self.name = data, requires_grad, name
+        self.shape: tuple[int, ...] = data.shape
+        self.dtype: Any = data.dtype
         self.grad: Tensor | None = None
         self.id = next_id()
         self.changed = -1
-        self.changed_at: Line | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return cast(tuple[int, ...], self.data.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self.data.dtype
+        self._changed_at: tuple[CodeType, int] | None = None
 
     def touch(self) -> None:
         """Note that the data was overwritten, and where."""
-        self.changed, self.changed_at = next_id(), user_line()
+        self.changed, self._changed_at = next_id(), user_position()
+
+    @property
+    def changed_at(self) -> Line | None:
+        return self._changed_at and line_of(*self._changed_at)
 
 
 class Node:
-    """One recorded operation."""
+    """One recorded operation; `apply` makes it.
+
+    Attributes:
+        plan: the row of the table and what was arranged for these inputs.
+        inputs: for each a node, a leaf, or a raw array or number that needs no gradient.
+        settings: axis, shape and the like, in the row's order.
+        kept: what the rules need, in the order of `plan.names`; None once backward has spent it.
+        id: the creation number.
+    """
 
     __slots__ = (
         "_code",
@@ -74,23 +92,17 @@ class Node:
         "shape",
     )
     requires_grad = True
-
-    def __init__(
-        self,
-        plan: Plan,
-        inputs: tuple[Any, ...],
-        settings: tuple[Any, ...],
-        kept: tuple[Any, ...],
-        y: Array,
-        scope: ScopeEntry | None,
-        position: tuple[CodeType, int],
-    ) -> None:
-        self.plan, self.inputs, self.settings = plan, inputs, settings
-        self.kept: tuple[Any, ...] | None = kept  # None once backward has spent it
-        self.shape, self.dtype, self.scope = y.shape, y.dtype, scope
-        self._code, self._instruction = position
-        self.name: str | None = None
-        self.id = next_id()
+    plan: Plan
+    inputs: tuple[Any, ...]
+    settings: tuple[Any, ...]
+    kept: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: Any
+    scope: ScopeEntry | None
+    name: str | None
+    id: int
+    _code: CodeType
+    _instruction: int
 
     @property
     def line(self) -> Line:
@@ -113,15 +125,21 @@ class TensorBase:
     _node: Node | Leaf | None  # None: the unrecorded result of an operation
 
     def _source(self) -> Node | Leaf:
-        """The node or leaf; an unrecorded result becomes a leaf with read-only data."""
+        """The node or leaf. An unrecorded result becomes a leaf; what shares memory, a read-only
+        one.
+        """
         if self._node is None:
-            data = np.asarray(self._data).view()
-            data.flags.writeable = False
+            data = np.asarray(self._data)
+            if data.base is not None:
+                data = data.view()
+                data.flags.writeable = False
             self._data, self._node = data, Leaf(data)
         return self._node
 
 
 _tensor_class: type[TensorBase] = TensorBase
+_new: Any = object.__new__
+_mode = MODE.get
 
 
 def set_tensor_class(cls: type[TensorBase]) -> None:
@@ -130,11 +148,11 @@ def set_tensor_class(cls: type[TensorBase]) -> None:
     _tensor_class = cls
 
 
-def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
+def wrap(data: Array, node: Node | Leaf | None) -> Any:
     """A tensor over a raw array without copying."""
-    tensor = _tensor_class.__new__(_tensor_class)
+    tensor = _new(_tensor_class)
     tensor._data, tensor._node = data, node
-    return cast("Tensor", tensor)
+    return tensor
 
 
 class Plan:
@@ -158,17 +176,17 @@ class Plan:
         self.names += tuple(shape_names[i] for i in self.shapes_of)
         if "shapes" in wanted:
             self.shapes_of, self.names = tuple(range(count)), (*self.names, *shape_names)
-        self.rules = [(i, rule.bind(self.names, i)) for i, rule in rules if rule]
+        self.rules = [(i, *rule.bind(self.names, i)) for i, rule in rules if rule]
 
     def values(self, inputs: Sequence[Array], y: Array, settings: tuple[Any, ...]) -> Any:
         """What is kept of these inputs and this output, in the order of `names`."""
-        kept = self.keep((*inputs, y, *settings))
-        if self.shapes_of:
-            kept += tuple(shape(inputs[i]) for i in self.shapes_of)
-        return kept
+        return self.keep((*inputs, y, *settings)) + self.shapes(inputs)
+
+    def shapes(self, inputs: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
+        return tuple(shape(inputs[i]) for i in self.shapes_of)
 
 
-def _picker(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def _picker(places: tuple[int, ...]) -> Picker:
     """A function that picks these places from a tuple, as fast as Python has it."""
     if len(places) > 1:
         return itemgetter(*places)
@@ -187,20 +205,20 @@ class DerivativeRule:
         self.formula, self.function = formula, function
         self.wants = tuple(inspect.signature(function).parameters)[1:]
 
-    def bind(self, names: tuple[str, ...], i: int) -> Callable[[Any, tuple[Any, ...]], Any]:
-        """A function of the gradient and the kept values, which lie in the order of `names`."""
-        function = self.function
-        wants = self.wants
+    def bind(self, names: tuple[str, ...], i: int) -> tuple[Rule, Picker | None]:
+        """The function and what picks its arguments from the kept values, which lie in the order of
+        `names`; None if it wants just these.
+        """
+        function, wants = self.function, self.wants
         if wants and wants[-1] == "i":  # one rule for every input of a variadic operation
             function, wants = partial(function, i=i), wants[:-1]
+        if wants == names:
+            return function, None
         if wants and wants[0] == "shapes":
             rest = _picker(tuple(names.index(n) for n in wants[1:]))
-            places = _picker(tuple(k for k, n in enumerate(names) if n.endswith("_shape")))
-            return lambda g, kept: function(g, places(kept), *rest(kept))
-        if wants == names:
-            return lambda g, kept: function(g, *kept)
-        pick = _picker(tuple(names.index(n) for n in wants))
-        return lambda g, kept: function(g, *pick(kept))
+            shapes = _picker(tuple(k for k, n in enumerate(names) if n.endswith("_shape")))
+            return function, lambda kept: (shapes(kept), *rest(kept))
+        return function, _picker(tuple(names.index(n) for n in wants))
 
 
 class Op:
@@ -239,32 +257,34 @@ class Op:
         if not self.variadic and len(rules) != len(self.inputs):
             raise TypeError(f"{self.name}: {len(self.inputs)} inputs but {len(rules)} rules")
         self.rules = rules
-        self.plans: dict[tuple[int, int], Plan] = {}
+        self.plans: dict[int, Plan] = {}
 
     def rule_for(self, i: int) -> DerivativeRule | None:
         return self.rules[0] if self.variadic else self.rules[i]
 
     def plan(self, live: int, count: int) -> Plan:
-        plan = self.plans.get((live, count))
-        if plan is None:
-            plan = self.plans[live, count] = Plan(self, live, count)
+        """The plan for `count` inputs of which those with a bit in `live` need a gradient."""
+        if self.variadic:  # the count is part of the plan; such operations are few
+            return Plan(self, live, count)
+        plan = self.plans[live] = Plan(self, live, count)
         return plan
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The settings in order, from what was passed by position and by name."""
-        values = list(self.defaults)
-        values[: len(args)] = args
-        for name, value in kwargs.items():
-            if name not in self.settings:
-                raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}")
-            values[self.settings.index(name)] = value
+        values = args + self.defaults[len(args) :]
+        if kwargs:
+            named = dict(zip(self.settings, values, strict=False))
+            for name in kwargs:
+                if name not in self.settings or name in self.settings[: len(args)]:
+                    raise TypeError(f"{self.name}() got an unexpected argument {name!r}")
+            values = tuple((named | kwargs).values())
         if len(values) > len(self.settings):
             count = len(self.inputs) + len(self.settings)
             raise TypeError(f"{self.name}() takes at most {count} arguments")
-        if inspect.Parameter.empty in values:
-            missing = self.settings[values.index(inspect.Parameter.empty)]
-            raise TypeError(f"{self.name}() missing required argument {missing!r}")
-        return tuple(values)
+        for name, value in zip(self.settings, values, strict=True):
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}() missing required argument {name!r}")
+        return values
 
 
 def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Callable[..., Array]:
@@ -277,37 +297,49 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
     """Run an operation and, where a gradient will be needed, note it on the tape.
 
     Raw arrays alone give a raw array back: that is how the rules run at full speed in `backward()`.
+    The node and the tensor are made in place, without constructors: this is the hottest function.
     """
-    raws, inputs, live, tensors = [], [], 0, False
-    for i, x in enumerate(operands):
+    raws, inputs, live, bit, tensors = [], [], 0, 1, False
+    for x in operands:
         if isinstance(x, TensorBase):
+            tensors = True
             source = x._node or x._source()
             if source.requires_grad:
-                live |= 1 << i
+                live |= bit
             raws.append(x._data)
             inputs.append(source)
-            tensors = True
         else:
             if type(x) not in _PLAIN:
                 x = as_operand(op, x)
             raws.append(x)
             inputs.append(x)
+        bit += bit
     try:
         y = op.forward(*raws, *settings)
     except Exception as error:
         raise errors.explain(op.name, operands, settings, error) from None
     if not tensors:
         return y
+    tensor = _new(_tensor_class)
+    tensor._data, tensor._node = y, None
     if y.dtype.kind != "f":
-        _check_result(op, operands, y)
-        return wrap(y, None)
-    recording, scope = MODE.get()
-    if not (live and recording):
-        return wrap(y, None)
-    plan = op.plan(live, len(raws))
-    kept = plan.values(raws, y, settings)
-    node = Node(plan, tuple(inputs), settings, kept, y, scope, user_position())
-    return wrap(y, node)
+        check_result(op, operands, y)
+    elif live:
+        recording, scope = _mode()
+        if recording:
+            plan = op.plans.get(live) or op.plan(live, len(raws))
+            kept = plan.keep((*raws, y, *settings))
+            if plan.shapes_of:
+                kept += plan.shapes(raws)
+            tensor._node = node = _new(Node)
+            node.plan, node.inputs, node.settings, node.kept = plan, tuple(inputs), settings, kept
+            node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, scope, None
+            node.id = next_id()
+            frame = _getframe(2)  # the caller of the table's function; user_position() in place
+            while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
+                frame = frame.f_back
+            node._code, node._instruction = frame.f_code, frame.f_lasti
+    return tensor
 
 
 _PLAIN = frozenset({np.ndarray, float, int, bool})
@@ -330,7 +362,7 @@ def as_operand(op: Op, x: Any) -> Array:
     return array
 
 
-def _check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
+def check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
     if y.dtype.kind == "c":
         what = f"{op.name}: complex numbers are not supported"
         raise errors.DtypeError(
@@ -371,19 +403,22 @@ def as_function(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
     count, defaults = len(row.inputs), row.defaults
     optional = inspect.Parameter.empty not in defaults
 
-    if row.variadic:
+    def join(*args: Any, **kwargs: Any) -> Any:
+        return apply(row, args, row.bind((), kwargs))
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return apply(row, args, row.bind((), kwargs))
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == count and optional and not kwargs:
+            return apply(row, args, defaults)
+        if len(args) < count:
+            missing = row.inputs[len(args)]
+            raise TypeError(f"{row.name}() missing required argument {missing!r}")
+        return apply(row, args[:count], row.bind(args[count:], kwargs))
 
-    else:
+    def call_one(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(x) is np.ndarray:  # a rule at work in backward()
+            return forward(x, *args, **kwargs)
+        settings = row.bind(args, kwargs) if args or kwargs or not optional else defaults
+        return apply(row, (x,), settings)
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if optional and not kwargs and len(args) == count:
-                return apply(row, args, defaults)
-            if len(args) < count:
-                missing = row.inputs[len(args)]
-                raise TypeError(f"{row.name}() missing required argument {missing!r}")
-            return apply(row, args[:count], row.bind(args[count:], kwargs))
-
-    return wraps(forward)(call)
+    function = join if row.variadic else call_one if count == 1 else call
+    return wraps(forward)(function)

@@ -206,7 +206,7 @@ class Tensor(TensorBase):
 
     def detach(self) -> Tensor:
         """The same values, cut from the tape; memory is shared, read-only."""
-        return wrap(self._data, None)
+        return wrap(self.numpy(), None)  # type: ignore[no-any-return]
 
     def zero_grad(self) -> None:
         """Forget the gradient: `.grad` is None again."""
@@ -421,7 +421,7 @@ def compare(ufunc: Callable[..., Any], a: Tensor, b: Any) -> Tensor:
     """An elementwise comparison: booleans, which have no gradient."""
     other = b._data if isinstance(b, Tensor) else b
     try:
-        return wrap(ufunc(a._data, other), None)
+        return wrap(ufunc(a._data, other), None)  # type: ignore[no-any-return]
     except (TypeError, ValueError) as error:
         raise errors.explain(ufunc.__name__, (a, b), (), error) from None
 
