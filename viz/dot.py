@@ -95,7 +95,7 @@ def to_dot(
         arrowsize="0.7",
     )
     write_groups(dot, graph, cards, palette, None, backward)
-    write_edges(dot, graph, cards, backward)
+    write_edges(dot, graph, cards, direction)
     return str(dot.source)
 
 
@@ -145,7 +145,14 @@ def write_node(
     dot.node(node.id, **attributes)
 
 
-def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, backward: bool) -> None:
+def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
+    """An edge's label with room on the side where Graphviz lets it touch the edge."""
+    if lines and direction in ("LR", "RL"):
+        return [*lines, ("note", " ")]
+    return [(role, f"  {text}") for role, text in lines]
+
+
+def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:
     """The edges in argument order, as wide as what they carry back is large."""
     nodes = {node.id: node for node in graph.nodes}
     sizes = [cards.magnitude(edge) for edge in graph.edges]
@@ -154,12 +161,12 @@ def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, backward: boo
         lines = cards.edge(edge, nodes[edge.head])
         attributes = {"id": f"e{i}"}
         if lines:
-            attributes["label"] = label([(role, f"  {text}") for role, text in lines])
+            attributes["label"] = label(clear_of_edge(lines, direction))
         live = any(cards.trace[use.source].requires_grad for use in edge.uses)
         if not live:
             attributes["style"] = "dashed"
         attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
-        ends = (edge.head, edge.tail) if backward else (edge.tail, edge.head)
+        ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
         dot.edge(*ends, **attributes)
 
 

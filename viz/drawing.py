@@ -15,7 +15,7 @@ from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
 from .cards import Cards, Options
-from .dot import RASTER_DPI, legend, look_of, to_dot
+from .dot import RASTER_DPI, clear_of_edge, legend, look_of, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
 from .theme import ThemeName, palette
@@ -207,7 +207,7 @@ class Drawing:
             parts[node.id] = Part(kind, self._tooltip(node, cards), tuple(r for r, _ in lines))
         nodes = {node.id: node for node in graph.nodes}
         for i, edge in enumerate(graph.edges):
-            lines = cards.edge(edge, nodes[edge.head])
+            lines = clear_of_edge(cards.edge(edge, nodes[edge.head]), self.direction)
             parts[f"e{i}"] = Part("edge", "", tuple(r for r, _ in lines))
         return parts
 
