@@ -67,7 +67,7 @@ class Cards:
         name = self.name(entry)
         lines: list[Line] = [("head", f"{name} = {entry.op}" if name else entry.op)]
         if output:
-            lines.append(("kind", "output"))
+            lines = [("head", f"{lines[0][1]}, output")]
         if "formula" in self.options.show:
             settings = labels.settings_text(entry.settings)
             lines.append(("formula", f"{entry.formula}   {settings}".rstrip()))
@@ -79,10 +79,8 @@ class Cards:
         if number:
             lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
             return [*lines, ("kind", "constant")]
-        lines = [("head", name or entry.kind)]
         kind = f"{entry.kind}, output" if output else entry.kind
-        if name or output:
-            lines.append(("kind", kind))
+        lines = [("head", f"{name}: {kind}" if name else kind)]
         return lines + self.shape(entry) + self.numbers(entry)
 
     def box(self, node: Node) -> list[Line]:
@@ -99,19 +97,35 @@ class Cards:
             lines.append(("head", f"repeated ×{node.count}"))
         else:
             lines.append(("head", "part"))
+        if node.output:
+            lines[0] = ("head", f"{lines[0][1]}, output")
         if node.count > 1:
-            amount = f"{node.count:,} × {count // node.count:,} = {amount}"
+            amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
         lines.append(("kind", amount))
         lines += [("note", text) for text in self.contents(node)]
         out = leaving(self.trace, node)
         if len(out) == 1:
             return lines + self.shape(out[0]) + self.numbers(out[0])
-        for entry in out[:4]:
-            what = f"out: {self.name(entry) or entry.op} {labels.kind_of(entry.value)}"
-            lines.append(("shape", what))
-        if len(out) > 4:
-            lines.append(("note", f"and {len(out) - 4:,} values more go out"))
+        words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
+        for what, times in words.most_common(4):
+            lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
+        if len(words) > 4:
+            lines.append(("note", f"and {len(words) - 4:,} kinds of value more"))
         return lines
+
+    def order(self, node: Node) -> str:
+        """Whether the things that a repeat stands for feed one another."""
+        size = len(node.entries) // node.count
+        place = {entry: i // size for i, entry in enumerate(node.entries)}
+        steps = {
+            (place[source], place[i])
+            for i in node.entries
+            for source in self.trace[i].inputs
+            if source in place
+        }
+        if all((k, k + 1) in steps for k in range(node.count - 1)):
+            return "one after another"
+        return "side by side" if all(a == b for a, b in steps) else "in part one after another"
 
     def contents(self, node: Node) -> list[str]:
         """The operations inside, in order or counted, over a few lines."""
@@ -124,21 +138,36 @@ class Cards:
         return wrap("", words, ", ", 2)
 
     def bundle(self, node: Node) -> list[Line]:
-        """Several leaves in one node."""
+        """Many leaves in one node: their names, shapes, and their numbers taken together."""
         members = [self.trace[i] for i in node.entries]
-        names = [
-            self.name(e) or labels.number(e.value) if e.value.ndim == 0 else self.name(e)
-            for e in members
-        ]
         lines: list[Line] = [("head", f"{len(members):,} {node.kind}s")]
-        lines += [
-            ("note", text) for text in wrap("", list(dict.fromkeys(filter(None, names))), ", ", 2)
-        ]
+        names = [name for name in map(self.name, members) if name]
+        lines += [("note", text) for text in wrap("", names, ", ", 2)]
         kinds = Counter(labels.kind_of(e.value) for e in members)
         if "shape" in self.options.show:
             lines += [("shape", f"{n:,} × {kind}") for kind, n in kinds.most_common(3)]
             if len(kinds) > 3:
                 lines.append(("shape", f"and {len(kinds) - 3:,} shapes more"))
+        return lines + self.totals(members)
+
+    def totals(self, members: list[Entry]) -> list[Line]:
+        """The values and gradients of several entries as those of one long array."""
+        lines, digits = list[Line](), self.options.precision
+        if "value" in self.options.show:
+            values = np.unique(np.concatenate([e.value.ravel() for e in members]))
+            few = len(values) <= 4
+            every = np.concatenate([e.value.ravel() for e in members])
+            text = (
+                [", ".join(labels.number(v, digits) for v in values)]
+                if few
+                else labels.summary(every, digits)
+            )
+            lines += [("value", line) for line in labels.headed("values" if few else "value", text)]
+        gradients = [e.gradient.ravel() for e in members if e.gradient is not None]
+        if "grad" in self.options.show and members[0].requires_grad:
+            known = self.options.computed and len(gradients) == len(members)
+            text = labels.summary(np.concatenate(gradients), digits) if known else ["not computed"]
+            lines += [("grad", line) for line in labels.headed("grad ", text)]
         return lines
 
     def reference(self, node: Node) -> list[Line]:

@@ -39,10 +39,14 @@ def look_of(node: Node) -> str:
     return "output" if node.output and node.kind == "operation" else node.kind
 
 
-def legend(graph: Graph) -> list[Line]:
-    """The looks that occur, in words, and the notes."""
+def legend(graph: Graph, cards: Cards) -> list[Line]:
+    """The looks that occur, in words, how to read an edge, and the notes."""
     found = {look_of(node) for node in graph.nodes}
     lines: list[Line] = [("kind", f"■ {look.legend}") for k, look in LOOKS.items() if k in found]
+    if graph.edges and "formula" in cards.options.show:
+        lines.append(("kind", "a ← f: argument a gets the gradient f, g being that of the result"))
+    if graph.edges and cards.options.computed:
+        lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
     return lines + [("note", note) for note in graph.notes]
 
 
@@ -70,7 +74,7 @@ def to_dot(
         pad="0.15",
         labelloc="b",
         labeljust="l",
-        label=label(legend(graph)),
+        label=label(legend(graph, cards)),
         **({"dpi": dpi} if dpi else {}),
     )
     dot.attr(
@@ -91,7 +95,7 @@ def to_dot(
         arrowsize="0.7",
     )
     write_groups(dot, graph, cards, palette, None, backward)
-    write_edges(dot, graph, cards, backward)
+    write_edges(dot, graph, cards, direction)
     return str(dot.source)
 
 
@@ -141,32 +145,41 @@ def write_node(
     dot.node(node.id, **attributes)
 
 
-def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, backward: bool) -> None:
+def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
+    """An edge's label with room on the side where Graphviz lets it touch the edge."""
+    if lines and direction in ("LR", "RL"):
+        return [*lines, ("note", " ")]
+    return [(role, f"  {text}") for role, text in lines]
+
+
+def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:
     """The edges in argument order, as wide as what they carry back is large."""
     nodes = {node.id: node for node in graph.nodes}
     sizes = [cards.magnitude(edge) for edge in graph.edges]
     largest = max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
     for i, (edge, size) in enumerate(zip(graph.edges, sizes, strict=True)):
         lines = cards.edge(edge, nodes[edge.head])
-        attributes = {"id": f"e{i}", **({"label": label(lines)} if lines else {})}
+        attributes = {"id": f"e{i}"}
+        if lines:
+            attributes["label"] = label(clear_of_edge(lines, direction))
         live = any(cards.trace[use.source].requires_grad for use in edge.uses)
         if not live:
             attributes["style"] = "dashed"
         attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
-        ends = (edge.head, edge.tail) if backward else (edge.tail, edge.head)
+        ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
         dot.edge(*ends, **attributes)
 
 
 def width(size: float | None, largest: float) -> float:
-    """A line's width: 1 where nothing is known, else 0.6 to 4 over four decades below the largest.
+    """A line's width: 1 where nothing is known, else 0.6 to 3 over four decades below the largest.
 
-    >>> width(1.0, 1.0), width(0.01, 1.0), width(0.0, 1.0), width(None, 1.0)
-    (4.0, 2.3, 0.6, 1.0)
+    >>> [round(width(size, 1.0), 2) for size in (1.0, 0.01, 0.0, None)]
+    [3.0, 1.8, 0.6, 1.0]
     """
     if size is None:
         return 1.0
     if not math.isfinite(size):
-        return 4.0
+        return 3.0
     if size == 0 or largest == 0:
         return 0.6
-    return 0.6 + 3.4 * max(0.0, 1 + math.log10(size / largest) / 4)
+    return 0.6 + 2.4 * max(0.0, 1 + math.log10(size / largest) / 4)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import html
 import itertools
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,21 @@ from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
 from .cards import Cards, Options
-from .dot import RASTER_DPI, legend, look_of, to_dot
+from .dot import RASTER_DPI, clear_of_edge, legend, look_of, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
 from .theme import ThemeName, palette
 
+_HERE = str(Path(__file__).parent)
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
+
+
+def _user_level() -> int:
+    """The stacklevel at which a warning points to the user's line, seen from the caller."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 class DrawingWarning(UserWarning):
@@ -69,7 +79,7 @@ class Drawing:
     def _note(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
         note = f"Folded: {why}. These {len(graph.nodes):,} nodes stand for all {len(self.trace):,}."
-        warnings.warn(note, DrawingWarning, stacklevel=2)
+        warnings.warn(note, DrawingWarning, stacklevel=_user_level())
         return Graph(graph.nodes, graph.edges, graph.groups, graph.parents, (note,))
 
     # what it is made of
@@ -187,7 +197,7 @@ class Drawing:
     def _parts(self, cards: Cards) -> dict[str, Part]:
         """What the SVG's groups are, by their names in the DOT."""
         graph = self.graph
-        roles = tuple(role for role, _ in legend(graph))
+        roles = tuple(role for role, _ in legend(graph, cards))
         parts = {"": Part("graph", "", roles)}
         for scope in graph.groups.values():
             parts[f"cluster{scope.id}"] = Part("cluster", labels.clean(scope.name, 500), ("head",))
@@ -197,7 +207,7 @@ class Drawing:
             parts[node.id] = Part(kind, self._tooltip(node, cards), tuple(r for r, _ in lines))
         nodes = {node.id: node for node in graph.nodes}
         for i, edge in enumerate(graph.edges):
-            lines = cards.edge(edge, nodes[edge.head])
+            lines = clear_of_edge(cards.edge(edge, nodes[edge.head]), self.direction)
             parts[f"e{i}"] = Part("edge", "", tuple(r for r, _ in lines))
         return parts
 

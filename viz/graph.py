@@ -18,6 +18,7 @@ from .repeats import Run, runs
 
 MAX_USES = 5  # a leaf with more uses than this gets a reference node at each
 MIN_REPEATS = 3  # fewer equal neighbours than this stay as they are
+MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
 Kind: TypeAlias = Literal[
     "parameter", "input", "constant", "operation", "group", "repeat", "part", "reference"
@@ -92,7 +93,8 @@ class View:
         fold: scopes deeper than this are one box; None opens all.
         repeats: which runs of equal neighbours become one box: none, those with a folded scope in
             the phrase ("groups"), or any ("all").
-        bundle: whether leaves of one kind that go to the same boxes are one node.
+        bundle: whether many leaves of one kind that go to the same boxes are one node; those of a
+            repeat always are.
         parts: the operations are cut into at most so many stretches.
     """
 
@@ -202,8 +204,8 @@ class _Builder:
             return list(items)
 
         def key(item: Item) -> Hashable:
-            movable = folds if isinstance(item, Block) else item != self.trace.output
-            return self.signature(item) if movable else ("only", id(item))
+            open_block = isinstance(item, Block) and not folds
+            return ("only", id(item)) if open_block else self.signature(item)
 
         def worth(phrase: tuple[Item | Runs, ...]) -> bool:
             return which == "all" or any(not isinstance(item, int) for item in phrase)
@@ -211,20 +213,20 @@ class _Builder:
         return runs(items, [key(item) for item in items], MIN_REPEATS, worth)
 
     def signature(self, item: Item) -> int:
-        """A number that structurally identical items share: operations, shapes, wiring inside."""
+        """A number that structurally identical items share.
+
+        That is: the same operations with the same settings, scopes and shapes, wired alike inside;
+        of what comes from outside, the shapes.
+        """
         inside = [item] if isinstance(item, int) else item.entries
         places = {entry: i for i, entry in enumerate(inside)}
         rows = []
         for i in inside:
             e = self.entries[i]
             scopes = tuple((s.name, s.formula) for s in e.scopes)
-            wires = tuple(places.get(source, self.outside(source)) for source in e.inputs)
+            wires = tuple(places.get(s, self.entries[s].shape) for s in e.inputs)
             rows.append((e.op, e.shape, settings_text(e.settings), scopes, wires))
         return self.signatures.setdefault(tuple(rows), len(self.signatures))
-
-    def outside(self, source: int) -> Hashable:
-        entry = self.entries[source]
-        return "operation" if entry.kind == "operation" else (entry.kind, entry.shape)
 
     def add(self, item: Item | Runs, path: tuple[int, ...]) -> None:
         entries = tuple(entries_of(item))
@@ -311,16 +313,17 @@ class _Builder:
         return nodes, references
 
     def bundles(self, users: dict[int, dict[str, Node]]) -> list[list[int]]:
-        """The leaves that share a node: alone, or in a coarse view with those of the same users."""
+        """The leaves that share a node: each alone, but many of one kind for the same boxes."""
         found: dict[Hashable, list[int]] = {}
         for leaf, nodes in users.items():
-            entry = self.entries[leaf]
-            boxed = bool(nodes) and all(n.is_box for n in nodes.values())
-            hidden = any(n.kind != "group" for n in nodes.values())
-            joins = boxed and (self.view.bundle or (hidden and self.view.repeats != "none"))
-            key = (entry.kind, tuple(nodes)) if joins and leaf != self.trace.output else leaf
+            joins = bool(nodes) and all(node.is_box for node in nodes.values())
+            if not self.view.bundle:
+                joins = joins and any(node.kind == "repeat" for node in nodes.values())
+            key = (self.entries[leaf].kind, tuple(nodes)) if joins else leaf
             found.setdefault(key, []).append(leaf)
-        return list(found.values())
+        least = 2 if self.view.parts is not None else MIN_BUNDLE
+        bundles = [b for b in found.values() if len(b) >= least]
+        return bundles + [[leaf] for b in found.values() if len(b) < least for leaf in b]
 
     # edges
 

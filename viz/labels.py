@@ -34,27 +34,31 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def number(x: Any, digits: int = 4) -> str:
-    """One number to so many significant digits, without digits that say nothing.
+    """One number to so many significant digits; an exact one without closing zeros.
 
-    >>> [number(x) for x in (0.70538451, 1.0, 1234567.0, -0.0000123, float("nan"), 12, True)]
-    ['0.7054', '1', '1.235e6', '-1.23e-5', 'nan', '12', 'True']
+    >>> [number(x) for x in (0.70538451, 1.0, 1.00004, -0.5, 1234567.0, -0.0000123, float("nan"), 12)]
+    ['0.7054', '1', '1.000', '-0.5', '1.235e6', '-1.23e-5', 'nan', '12']
     """
+    x = x[()] if isinstance(x, np.ndarray) else x
     if isinstance(x, (bool, np.bool_, int, np.integer)):
         return str(x)
-    x = float(x)
     if not math.isfinite(x):
-        return str(x)
+        return str(float(x))
     if x == 0:
         return "0"
-    mantissa, _, exponent = f"{x:.{digits - 1}e}".partition("e")
+    mantissa, _, exponent = f"{float(x):.{digits - 1}e}".partition("e")
     power = int(exponent)
     if -5 < power < 6:
-        return _trim(f"{x:.{max(0, digits - 1 - power)}f}")
-    return f"{_trim(mantissa)}e{power}"
+        return _trim(f"{float(x):.{max(0, digits - 1 - power)}f}", "", x)
+    return _trim(mantissa, f"e{power}", x)
 
 
-def _trim(decimal: str) -> str:
-    return decimal.rstrip("0").rstrip(".") if "." in decimal else decimal
+def _trim(decimal: str, exponent: str, x: Any) -> str:
+    """Without closing zeros, if that is the very number up to rounding: 1.00004 is 1.000, not 1."""
+    short = decimal.rstrip("0").rstrip(".") if "." in decimal else decimal
+    eps = float(np.finfo(x.dtype if isinstance(x, np.floating) else np.float64).eps)
+    exact = math.isclose(float(short + exponent), float(x), rel_tol=32 * eps)
+    return (short if exact else decimal) + exponent
 
 
 def table(array: Any, digits: int = 4) -> list[str]:
@@ -94,7 +98,7 @@ def summary(array: Any, digits: int = 4) -> list[str]:
 
     >>> print("\\n".join(summary(np.arange(100.0))))
     min  0     max   99
-    mean 49.5  norm  573
+    mean 49.5  norm  573.0
     NaN  0     Inf   0
     """
     array = np.asarray(array)

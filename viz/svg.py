@@ -67,6 +67,7 @@ def finish(
     style = ET.Element(f"{{{SVG}}}style")
     style.text = stylesheet(prefix, theme)
     root.insert(2, style)
+    _raise_labels(root)
     ET.register_namespace("", SVG)
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -117,6 +118,31 @@ def _describe(group: ET.Element, part: Part) -> None:
         role = part.roles[i] if len(part.roles) == len(texts) else "note"
         text.set("class", role)
         _fix_width(text)
+        if part.kind == "graph":
+            _colour_swatch(text)
+
+
+def _raise_labels(root: ET.Element) -> None:
+    """Draw the labels of clusters and edges last, so that no edge runs over them."""
+    canvas = root.find(f"{{{SVG}}}g")
+    for group in list(canvas) if canvas is not None else []:
+        if canvas is not None and group.get("class") in ("cluster", "edge"):
+            texts = group.findall(f"{{{SVG}}}text")
+            above = ET.SubElement(canvas, f"{{{SVG}}}g", {"class": f"{group.get('class')}-label"})
+            for text in texts:
+                group.remove(text)
+                above.append(text)
+            if not texts:
+                canvas.remove(above)
+
+
+def _colour_swatch(text: ET.Element) -> None:
+    """Give the square that opens a line of the legend the colour of its kind."""
+    words = text.text or ""
+    kind = next((k for k, look in LOOKS.items() if words == f"■ {look.legend}"), None)
+    if kind is not None:
+        swatch = ET.SubElement(text, f"{{{SVG}}}tspan", {"class": f"swatch-{kind}"})
+        text.text, swatch.text, swatch.tail = None, words[0], words[1:]
 
 
 def _fix_width(text: ET.Element) -> None:
@@ -149,17 +175,20 @@ def colours(me: str, palette: Palette) -> list[str]:
     gradient = "#a33e00" if palette is LIGHT else "#ffb27a"
     rules = [
         f"{me} text{{fill:{palette.text}}}",
-        f"{me} .kind,{me} .shape,{me} .note,{me} .graph text{{fill:{palette.muted}}}",
+        f"{me} .kind,{me} .shape,{me} .note{{fill:{palette.muted}}}",
         f"{me} .grad{{fill:{gradient}}}",
         f"{me} .edge path{{stroke:{palette.edge}}}",
         f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
-        f"{me} .edge text{{paint-order:stroke;stroke:{palette.canvas};"
+        f"{me} .edge-label text{{paint-order:stroke;stroke:{palette.canvas};"
         "stroke-width:3px;stroke-linejoin:round}",
+        f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.group};"
+        f"stroke-width:3px;stroke-linejoin:round;fill:{palette.muted}}}",
         f"{me} .cluster path,{me} .cluster polygon{{fill:{palette.group};stroke:{palette.muted}}}",
     ]
     for kind, look in LOOKS.items():
         stroke, fill = palette.stroke(look.hue), palette.fill(look.hue)
         shapes = [f"{me} .{kind} {shape}" for shape in ("polygon", "path", "ellipse", "polyline")]
+        rules.append(f"{me} .swatch-{kind}{{fill:{stroke}}}")
         rules.append(f"{','.join(shapes)}{{stroke:{stroke}}}")
         filled = [f'{shape}:not([fill="none"])' for shape in shapes[:3]]
         rules.append(f"{','.join(filled)}{{fill:{fill}}}")

@@ -34,7 +34,7 @@ LOOKS = {
     "parameter": Look(ORANGE, "box", "filled", 1.2, "parameter: double border"),
     "constant": Look(GREY, "box", "filled,dashed", 1.0, "constant: dashed border"),
     "operation": Look(BLUE, "box", "filled,rounded", 1.2, "operation: rounded box"),
-    "output": Look(VERMILLION, "octagon", "filled", 2.4, "output: octagon, thick border"),
+    "output": Look(VERMILLION, "box", "filled,diagonals", 2.4, "output: thick border, cut corners"),
     "group": Look(GREEN, "tab", "filled", 1.2, "folded scope: tab"),
     "repeat": Look(PURPLE, "box3d", "filled", 1.2, "repeated: 3-D box"),
     "part": Look(PURPLE, "folder", "filled", 1.2, "part of a long graph: folder"),
