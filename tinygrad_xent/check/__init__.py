@@ -1,5 +1,7 @@
 """Checks that find the mistake and say what it is. They are used as `tx.check.NAME`."""
 
 from .audit import Audit, audit
+from .diagnosis import Diagnosis, diagnose
+from .tape_check import TapeCheck, check_tape
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "Diagnosis", "TapeCheck", "audit", "check_tape", "diagnose"]
