@@ -2,6 +2,17 @@
 
 from .audit import Audit, audit
 from .diagnosis import Diagnosis, diagnose
+from .gradcheck import GradCheck, KinkWarning, gradcheck
 from .tape_check import TapeCheck, check_tape
 
-__all__ = ["Audit", "Diagnosis", "TapeCheck", "audit", "check_tape", "diagnose"]
+__all__ = [
+    "Audit",
+    "Diagnosis",
+    "GradCheck",
+    "KinkWarning",
+    "TapeCheck",
+    "audit",
+    "check_tape",
+    "diagnose",
+    "gradcheck",
+]

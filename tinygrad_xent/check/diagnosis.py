@@ -161,7 +161,7 @@ class _Judge:
         self.claimed, self.actual = claimed, actual
         self.rounding = 0.0 if digits is None else 0.5 * 10.0**-digits * (1 + 1e-9)
         self.relative = relative
-        self.floor = relative**2 * _largest(actual)  # what is left of sums that should be 0
+        self.floor = 16 * relative**2 * _largest(actual)  # what is left of sums that should be 0
         self.spread = max(_largest(claimed), _largest(actual))
         finest = max(self.relative * self.spread + self.rounding, self.floor)
         self.bits = 1 + math.log2(self.spread / finest) if self.spread else 0.0

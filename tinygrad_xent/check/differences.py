@@ -15,6 +15,7 @@ import numpy as np
 
 Array: TypeAlias = Any
 
+EPS = float(np.finfo(np.float64).eps)
 ROUGH = 1e-3  # an error of more than this share of the largest slope: not a measurement
 
 
@@ -41,7 +42,9 @@ def step_for(dtype: Any) -> float:
     return float(np.finfo(dtype).eps ** 0.25)
 
 
-def slope(f: Callable[[Array], Array], x: Array, along: Array, step: float) -> Slope:
+def slope(
+    f: Callable[[Array], Array], x: Array, along: Array, step: float, eps: float = EPS
+) -> Slope:
     """The slope of f at x along a direction, from f at x, x ± step · along and x ± half of it.
 
     Args:
@@ -49,13 +52,13 @@ def slope(f: Callable[[Array], Array], x: Array, along: Array, step: float) -> S
         x: the point.
         along: the direction, of x's shape.
         step: how far to go along it.
+        eps: the relative rounding of f's values.
     """
     with np.errstate(all="ignore"):
         here = np.asarray(f(x))
         ahead, behind = np.asarray(f(x + step * along)), np.asarray(f(x - step * along))
         half = step / 2
         near, back = np.asarray(f(x + half * along)), np.asarray(f(x - half * along))
-        eps = np.finfo(here.dtype).eps
         here, ahead, behind, near, back = (
             v.astype(np.float64) for v in (here, ahead, behind, near, back)
         )
