@@ -1,60 +1,23 @@
 """The lessons run, and what they print and conclude is right.
 
-Each is run once, as a plain script with an empty PATH (so no system Graphviz), its pictures going to a
-temporary folder; the tests look at the names it leaves and the lines it prints.
+`run_lesson` runs each once, as a plain script; the tests look at the names it leaves and at the lines
+it prints.
 """
 
-import contextlib
-import io
-import runpy
-import sys
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Runs a lesson: its names, its printed text, and the folder with its pictures."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    done = {}
-
-    def once(lesson, source=EXAMPLES):
-        key = source / f"plot_{lesson}.py"
-        if key not in done:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.syspath_prepend(str(EXAMPLES))
-                patch.setenv("PATH", "")
-                patch.delitem(sys.modules, "lesson", raising=False)
-                import lesson as shared
-
-                out = tmp_path_factory.mktemp(lesson)
-                patch.setattr(shared, "OUT", out)
-                with contextlib.redirect_stdout(io.StringIO()) as printed:
-                    names = runpy.run_path(str(key), run_name="__main__")
-            plt.close("all")
-            done[key] = SimpleNamespace(text=printed.getvalue(), out=out, **names)
-        return done[key]
-
-    return once
-
-
 LESSONS = sorted(path.stem.removeprefix("plot_") for path in EXAMPLES.glob("plot_*.py"))
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_prints_for_a_narrow_window_and_leaves_pictures(run, lesson):
-    ran = run(lesson)
+def test_prints_for_a_narrow_window_and_leaves_pictures(run_lesson, lesson):
+    ran = run_lesson(lesson)
     assert [line for line in ran.text.splitlines() if len(line) > 100] == []
     pictures = list(ran.out.iterdir())
     assert pictures
@@ -95,16 +58,16 @@ TRUE = {
 
 
 @pytest.mark.parametrize("name", TRUE)
-def test_published_example_figures(run, name):
-    value = getattr(run("node_classification"), name)
+def test_published_example_figures(run_lesson, name):
+    value = getattr(run_lesson("node_classification"), name)
     value = value.numpy() if hasattr(value, "numpy") else value
     np.testing.assert_allclose(value, TRUE[name], rtol=0, atol=5.1e-7)
     for figure in np.ravel(TRUE[name]):
-        assert f"{figure:.6f}" in run("node_classification").text
+        assert f"{figure:.6f}" in run_lesson("node_classification").text
 
 
-def test_published_example_losses(run):
-    ran = run("node_classification")
+def test_published_example_losses(run_lesson):
+    ran = run_lesson("node_classification")
     assert f"{ran.loss.item():.6f}" == "1.146493"
     assert f"{ran.after['the true rule']:.6f}" == "1.123408"
     assert f"{ran.after['the published rule']:.6f}" == "1.150131"
@@ -114,9 +77,9 @@ def test_published_example_losses(run):
     )
 
 
-def test_published_example_gradient_by_loops(run):
+def test_published_example_gradient_by_loops(run_lesson):
     """An oracle that knows neither the tape nor NumPy's products."""
-    ran = run("node_classification")
+    ran = run_lesson("node_classification")
     X, P, classes = ran.X.tolist(), ran.P.tolist(), ran.classes.tolist()
     for j in range(4):
         for i in range(3):
@@ -124,8 +87,8 @@ def test_published_example_gradient_by_loops(run):
             assert ran.W.grad.numpy()[j, i] == pytest.approx(total / 5, rel=1e-12)
 
 
-def test_published_example_verdicts(run):
-    ran = run("node_classification")
+def test_published_example_verdicts(run_lesson):
+    ran = run_lesson("node_classification")
     verdict = {finding.quantity: finding.verdict for finding in ran.report}
     right = {"h1", "h2", "h3", "h4", "p1", "p2", "p3", "p4", "class"}
     assert {name for name, v in verdict.items() if v in ("rounded", "exact")} == right
@@ -139,8 +102,8 @@ def test_published_example_verdicts(run):
     assert "sign reversed" in verdict["loss"]
 
 
-def test_published_example_causes(run):
-    ran = run("node_classification")
+def test_published_example_causes(run_lesson):
+    ran = run_lesson("node_classification")
     assert [row[0] for row in ran.errata] == [
         *("h5", "p5", "loss", "dL/dw", "dL/dw", "dL/dw0", "dL/db", "chain", "new w0")
     ]
@@ -149,8 +112,8 @@ def test_published_example_causes(run):
     assert ran.guess("h5", ran.h.numpy()[4]) == "does not"  # the judge can say no
 
 
-def test_published_example_trains_until_all_are_right(run):
-    ran = run("node_classification")
+def test_published_example_trains_until_all_are_right(run_lesson):
+    ran = run_lesson("node_classification")
     losses = [loss for loss, *_ in ran.trained]
     assert ran.trained[-1][1] == 5
     assert all(count < 5 for _, count, _ in ran.trained[:-1])
@@ -158,8 +121,8 @@ def test_published_example_trains_until_all_are_right(run):
     assert max(count for _, count, _ in ran.misled) == 0
 
 
-def test_published_example_drawing_has_values_and_gradients(run):
-    out = run("node_classification").out
+def test_published_example_drawing_has_values_and_gradients(run_lesson):
+    out = run_lesson("node_classification").out
     assert (out / "node_classification.png").stat().st_size > 10_000
     svg = (out / "node_classification.svg").read_text()
     assert "1.146" in svg  # the loss
@@ -167,13 +130,13 @@ def test_published_example_drawing_has_values_and_gradients(run):
     assert "not computed" not in svg
 
 
-def test_published_example_judges_by_the_figures(run, tmp_path):
+def test_published_example_judges_by_the_figures(run_lesson, tmp_path):
     """Another page, another verdict: with the loss's sign put right, that erratum is gone."""
     source = (EXAMPLES / "plot_node_classification.py").read_text()
     assert '"loss": "-1.1358"' in source
     copy = tmp_path / "plot_node_classification.py"
     copy.write_text(source.replace('"loss": "-1.1358"', '"loss": "1.1465"'))
-    ran = run("node_classification", tmp_path)
+    ran = run_lesson("node_classification", tmp_path)
     assert {f.quantity for f in ran.report if f.is_error} == {"h5", "dL/dw0"}
     assert {where for where, *_, holds in ran.errata if not holds} == {"loss"}
 
@@ -181,8 +144,8 @@ def test_published_example_judges_by_the_figures(run, tmp_path):
 # --- softmax and cross-entropy -------------------------------------------------------------------
 
 
-def test_softmax_lesson_figures(run):
-    ran = run("softmax_cross_entropy")
+def test_softmax_lesson_figures(run_lesson):
+    ran = run_lesson("softmax_cross_entropy")
     assert ran.loss.item() == pytest.approx((1.417030 + 2.619987) / 2, abs=1e-6)
     assert all(ran.agrees(figures, ran.computed[name]) for name, figures in ran.published.items())
     assert not ran.agrees([0.658], ran.computed["softmax, sample 1"][0])  # it can say no
@@ -193,17 +156,17 @@ def test_softmax_lesson_figures(run):
     )
 
 
-def test_softmax_lesson_conclusions(run):
-    ran = run("softmax_cross_entropy")
+def test_softmax_lesson_conclusions(run_lesson):
+    ran = run_lesson("softmax_cross_entropy")
     assert [row[-1] for row in ran.rows] == [True, True, True, False]  # the last y sums to 2
     assert [(row[3], row[5]) for row in ran.cases] == [("agrees", "WRONG: swapped")] * 2
     assert ran.second == "TypeError: 'numpy.ndarray' object is not callable"
 
 
-def test_softmax_lesson_extremes(run):
+def test_softmax_lesson_extremes(run_lesson):
     far = {
         (what, form): (loss, slope.numpy())
-        for what, form, loss, slope in run("softmax_cross_entropy").far
+        for what, form, loss, slope in run_lesson("softmax_cross_entropy").far
     }
     assert np.isnan(far["right by 800", "-Σ Y · log p"][0])
     np.testing.assert_array_equal(far["wrong by 800", "-Σ Y · log clip(p)"][1], 0)
@@ -212,8 +175,8 @@ def test_softmax_lesson_extremes(run):
     np.testing.assert_array_equal(slope, [1, -1])
 
 
-def test_softmax_lesson_curves_end_where_the_text_says(run):
-    ran = run("softmax_cross_entropy")
+def test_softmax_lesson_curves_end_where_the_text_says(run_lesson):
+    ran = run_lesson("softmax_cross_entropy")
     ends = {
         label: [ran.distance[np.isfinite(curve)].max() for curve in curves]
         for label, curves in ran.curves.items()
@@ -228,9 +191,9 @@ def test_softmax_lesson_curves_end_where_the_text_says(run):
 # --- backpropagation -----------------------------------------------------------------------------
 
 
-def test_mlp_lesson_equations_by_loops(run):
+def test_mlp_lesson_equations_by_loops(run_lesson):
     """The hidden layers' equations with explicit sums over units."""
-    ran = run("mlp_backprop")
+    ran = run_lesson("mlp_backprop")
     W = [w.numpy() for w in ran.W]
     z, a = [ran.Z1[0], ran.Z2[0]], [ran.X[0], ran.A1[0], ran.A2[0]]
     delta = [ran.A3[0][k] - (k == 1) for k in range(3)]
@@ -247,18 +210,23 @@ def test_mlp_lesson_equations_by_loops(run):
             ]
 
 
-def test_mlp_lesson_verdicts(run):
-    text = run("mlp_backprop").text
+def test_mlp_lesson_verdicts(run_lesson):
+    text = run_lesson("mlp_backprop").text
     before, slips = text.split("\nSlips\n")
     assert before.count(" agrees") == 9
     assert "WRONG" not in before
     slips = slips.split("\n\n")[0]
     assert (slips.count(" WRONG"), slips.count(" agrees")) == (3, 0)
-    assert [row[-1] for row in run("mlp_backprop").rows] == ["agrees", "agrees", "WRONG", "WRONG"]
+    assert [row[-1] for row in run_lesson("mlp_backprop").rows] == [
+        "agrees",
+        "agrees",
+        "WRONG",
+        "WRONG",
+    ]
 
 
-def test_mlp_lesson_has_units_on_and_off(run):
+def test_mlp_lesson_has_units_on_and_off(run_lesson):
     """Otherwise relu's mask, the point of the hidden layers, would go unseen."""
-    ran = run("mlp_backprop")
+    ran = run_lesson("mlp_backprop")
     for z in (ran.Z1, ran.Z2):
         assert 0 < (z > 0).sum() < z.size
