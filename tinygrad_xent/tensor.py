@@ -62,16 +62,14 @@ class Tensor(TensorBase):
     @property
     def data(self) -> npt.NDArray[Any]:
         """The values. A leaf's may be changed: `w.data -= 0.1 * w.grad`, `w.data = new` (of the same
-        shape; copied into place). The result of an operation is read-only.
+        shape; copied into place). The recorded result of an operation is read-only.
 
         Changing what a recorded operation kept makes its `backward()` raise. That is noticed for
         `t.data = ...`, `t.data += ...` and the optimisers; not for `t.data[0] = ...`, nor for a raw
         NumPy array that you used in an operation and changed afterwards.
         """
-        node = self._node
-        if type(node) is Leaf:
-            return node.data  # type: ignore[no-any-return]
-        return self.numpy()
+        source = self._source()
+        return source.data if type(source) is Leaf else self.numpy()
 
     @data.setter
     def data(self, value: Any) -> None:

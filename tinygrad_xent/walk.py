@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -62,19 +62,25 @@ def gradients(
         GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
     """
     if type(root) is Leaf:
-        return {root: seed} if targets is None or root in targets else {}
+        return _owned({root: seed}, seed) if targets is None or root in targets else {}
     assert isinstance(root, Node)
     nodes = collect(root)
     useful = None if targets is None else _lead_to(nodes, targets)
     if useful is not None:
         nodes = [node for node in nodes if node in useful]
     check_usable(nodes)
+    wanted = _Wanted(useful, frozenset(targets or ()))
     if create_graph:
         with recording(), scope("gradient"):
-            grads = _walk_recorded(nodes, {root: seed}, useful)
-    else:
-        grads = _owned(_walk(nodes, {root: seed}, useful, retain_graph), seed)
-    return grads if targets is None else {t: grads[t] for t in targets if t in grads}
+            return _owned(_walk_recorded(nodes, {root: seed}, wanted), seed)
+    return _owned(_walk(nodes, {root: seed}, wanted, retain_graph), seed)
+
+
+class _Wanted(NamedTuple):
+    """What a walk to named targets may leave out, and what it must bring back."""
+
+    useful: set[Source] | None  # None: everything
+    targets: frozenset[Source]
 
 
 def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
@@ -119,11 +125,12 @@ def _check_overwritten(nodes: list[Node]) -> None:
 def _walk(
     nodes: list[Node],
     grads: dict[Source, Any],
-    useful: set[Source] | None,
+    wanted: _Wanted,
     retain_graph: bool,
 ) -> dict[Source, Any]:
     """First order, on raw arrays. A first contribution is borrowed, later ones are added to."""
-    spent: dict[Source, Any] = {}  # gradients of inner nodes, kept only where targets were named
+    useful, targets = wanted
+    found: dict[Source, Any] = {}  # the gradients of targets that are nodes
     owned: set[Source] = set()
     for node in nodes:
         g = grads.pop(node, None)
@@ -132,8 +139,8 @@ def _walk(
             node.kept = None
         if g is None or kept is None:
             continue
-        if useful is not None:
-            spent[node] = g
+        if node in targets:
+            found[node] = g
         for i, rule, pick in node.plan.rules:
             target = node.inputs[i]
             if useful is not None and target not in useful:
@@ -152,20 +159,21 @@ def _walk(
             else:
                 grads[target] = held + c
                 owned.add(target)
-    return spent | grads
+    return found | grads
 
 
 def _walk_recorded(
-    nodes: list[Node], grads: dict[Source, Any], useful: set[Source] | None
+    nodes: list[Node], grads: dict[Source, Any], wanted: _Wanted
 ) -> dict[Source, Any]:
     """Any order: the same rules on tensors, so that each step is recorded in its turn."""
-    spent: dict[Source, Any] = {}
+    useful, targets = wanted
+    found: dict[Source, Any] = {}
     for node in nodes:
         g = grads.pop(node, None)
         if g is None:
             continue
-        if useful is not None:
-            spent[node] = g
+        if node in targets:
+            found[node] = g
         kept = kept_tensors(node)
         for i, rule, pick in node.plan.rules:
             target = node.inputs[i]
@@ -176,7 +184,7 @@ def _walk_recorded(
                 c = c.astype(target.dtype)
             held = grads.get(target)
             grads[target] = c if held is None else held + c
-    return spent | grads
+    return found | grads
 
 
 def kept_tensors(node: Node) -> tuple[Any, ...]:
@@ -233,10 +241,12 @@ def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
     """Copy what shares memory: with the seed, with another gradient, or as a view."""
     given = {id(seed)}
     for source, g in grads.items():
-        if type(g) is not np.ndarray or g.base is not None or id(g) in given:
-            grads[source] = np.array(g)
-        else:
-            given.add(id(g))
+        if id(g) in given or type(g) is not np.ndarray or g.base is not None:
+            if not _is_tensor(g):
+                grads[source] = np.array(g)
+            elif id(g) in given:
+                grads[source] = g.astype(g.dtype)
+        given.add(id(g))
     return grads
 
 
