@@ -88,13 +88,16 @@ class Cards:
         count = len(node.entries)
         amount = f"{count:,} operation{'s' if count > 1 else ''}"
         lines: list[Line] = []
+        out = leaving(self.trace, node)
         if node.scope is not None:
             name = labels.clean(node.scope.name)
-            lines.append(("head", f"{name} ×{node.count}" if node.count > 1 else name))
+            if len(out) == 1 and self.name(out[0]):
+                name = f"{self.name(out[0])} = {name}"
+            lines.append(("head", f"{name} ×{node.count:,}" if node.count > 1 else name))
             if node.scope.formula and "formula" in self.options.show:
                 lines.append(("formula", labels.clean(node.scope.formula)))
         elif node.kind == "repeat":
-            lines.append(("head", f"repeated ×{node.count}"))
+            lines.append(("head", f"repeated ×{node.count:,}"))
         else:
             lines.append(("head", "part"))
         if node.output:
@@ -103,7 +106,6 @@ class Cards:
             amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
         lines.append(("kind", amount))
         lines += [("note", text) for text in self.contents(node)]
-        out = leaving(self.trace, node)
         if len(out) == 1:
             return lines + self.shape(out[0]) + self.numbers(out[0])
         words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
@@ -208,6 +210,20 @@ class Cards:
             terms = [labels.number(c, self.options.precision) for c in parts]
             return [("grad", "     = " + " + ".join(terms).replace("+ -", "- "))]
         return [("grad", f"     = sum of {len(parts):,} contributions")]
+
+    def border(self, node: Node, width: float) -> float:
+        """The width of a node's border, given the usual one of its kind."""
+        return width
+
+    def reading(self) -> list[str]:
+        """How to read what the legend's list of kinds does not say."""
+        heads = {node.id for node in self.graph.nodes if not node.is_box}
+        lines = []
+        if "formula" in self.options.show and any(edge.head in heads for edge in self.graph.edges):
+            lines.append("a ← f: argument a gets the gradient f, g being that of the result")
+        if self.graph.edges and self.options.computed:
+            lines.append("wide edge: a large gradient flows back; dashed: none")
+        return lines
 
     def group(self, scope: Scope) -> list[Line]:
         """The heading of an open scope."""

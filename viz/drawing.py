@@ -15,6 +15,7 @@ from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
 from .cards import Cards, Options
+from .changes import ChangeCards
 from .dot import RASTER_DPI, clear_of_edge, legend, look_of, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
@@ -57,8 +58,9 @@ class Drawing:
         theme: ThemeName = "auto",
         max_nodes: int = 200,
         time_limit: float = 10.0,
+        before: Trace | None = None,
     ) -> None:
-        self.trace, self.options = trace, options
+        self.trace, self.options, self.before = trace, options, before
         self.direction, self.theme, self.time_limit = direction, theme, time_limit
         self._views = list(views(trace, fold, max_nodes))
         self._files: dict[str, bytes] = {}
@@ -84,13 +86,18 @@ class Drawing:
 
     # what it is made of
 
+    def _cards(self) -> Cards:
+        if self.before is not None:
+            return ChangeCards(self.before, self.trace, self.graph, self.options)
+        return Cards(self.trace, self.graph, self.options)
+
     @property
     def dot(self) -> str:
         """The DOT text; needs no layout engine."""
         return self._dot("transparent", None)
 
     def _dot(self, background: str, dpi: str | None) -> str:
-        cards = Cards(self.trace, self.graph, self.options)
+        cards = self._cards()
         colours = palette(self.theme)
         return to_dot(self.graph, cards, colours, self.direction, background, dpi)
 
@@ -101,7 +108,7 @@ class Drawing:
 
     def _svg(self, prefix: str) -> str:
         raw = self.render("svg")
-        cards = Cards(self.trace, self.graph, self.options)
+        cards = self._cards()
         title, description = self._words(cards)
         return finish(raw, self._parts(cards), self.theme, prefix, title, description)
 
