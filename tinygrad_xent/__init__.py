@@ -9,6 +9,7 @@ array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 """
 
+from . import data, nn, optim
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
 from .modes import is_grad_enabled, no_grad, scope
@@ -70,6 +71,7 @@ __all__ = [
     "checkpoint",
     "clip",
     "concatenate",
+    "data",
     "div",
     "exp",
     "expand_dims",
@@ -92,7 +94,9 @@ __all__ = [
     "minimum",
     "mul",
     "neg",
+    "nn",
     "no_grad",
+    "optim",
     "pow",
     "relu",
     "reshape",
