@@ -11,6 +11,7 @@ array([[0.2689, 0.7311],
 
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
+from .losses import cross_entropy, nll_loss
 from .modes import is_grad_enabled, no_grad, scope
 from .ops import (
     abs,
@@ -70,6 +71,7 @@ __all__ = [
     "checkpoint",
     "clip",
     "concatenate",
+    "cross_entropy",
     "div",
     "exp",
     "expand_dims",
@@ -92,6 +94,7 @@ __all__ = [
     "minimum",
     "mul",
     "neg",
+    "nll_loss",
     "no_grad",
     "pow",
     "relu",
