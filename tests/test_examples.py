@@ -230,3 +230,42 @@ def test_mlp_lesson_has_units_on_and_off(run_lesson):
     ran = run_lesson("mlp_backprop")
     for z in (ran.Z1, ran.Z2):
         assert 0 < (z > 0).sum() < z.size
+
+
+# --- the karate club -----------------------------------------------------------------------------
+
+
+def test_karate_lesson_puts_at_least_32_of_34_right_from_two_labels(run_lesson):
+    ran = run_lesson("karate_club")
+    assert ran.leaders == [0, 33]
+    assert len(ran.side) == 34
+    sides = [ran.club.nodes[m]["club"] for m in ran.club]
+    predicted = ["Mr. Hi" if k == 0 else "Officer" for k in ran.predicted]
+    right = sum(a == b for a, b in zip(sides, predicted, strict=True))
+    assert right >= 32
+    assert f"{right} of 34 right, from 2 labels." in ran.text
+    assert right > ran.by_steps
+
+
+def test_karate_lesson_sees_no_other_label(run_lesson):
+    """With the sides of the leaders exchanged, and no other, the answer turns round."""
+    ran = run_lesson("karate_club")
+    p = ran.p.copy()
+    layer = ran.tx.nn.Linear(2, 2, rng=0)
+    optimizer = ran.tx.optim.SGD(layer.parameters(), lr=0.5, weight_decay=0.02)
+    for _ in range(301):
+        loss = ran.tx.cross_entropy(layer(ran.Z)[ran.leaders], np.array([1, 0]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    turned = ran.tx.softmax(layer(ran.Z).detach()).numpy()
+    np.testing.assert_allclose(turned, p[:, ::-1], atol=0.01)
+
+
+def test_karate_lesson_embedding_is_stationary(run_lesson):
+    ran = run_lesson("karate_club")
+    slopes = [row[2] for row in ran.rows]
+    assert max(slopes[:3]) < 1e-12 < 0.1 < slopes[3]
+    np.testing.assert_allclose(
+        ran.L @ ran.embedding, ran.embedding * ran.eigenvalues[1:3], atol=1e-12
+    )
