@@ -48,6 +48,7 @@ class Mode(NamedTuple):
 
 _START = Mode(recording=True, scope=None)
 MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
+AUTOPSY: ContextVar[bool] = ContextVar("tinygrad_xent_autopsy", default=True)  # see check/nonfinite
 
 
 class _Block:

@@ -1,5 +1,6 @@
 """Checks that find the mistake and say what it is. They are used as `tx.check.NAME`."""
 
 from .audit import Audit, audit
+from .nonfinite import Autopsy, NonFiniteWarning, autopsy, explain_nonfinite
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "Autopsy", "NonFiniteWarning", "audit", "autopsy", "explain_nonfinite"]
