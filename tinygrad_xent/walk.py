@@ -262,20 +262,22 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
             else:
                 leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
-    if AUTOPSY.get() and not _looks_finite(root, grads):
+    if (level := AUTOPSY.get()) and not _looks_finite(root, grads, level):
         from .check import nonfinite  # only a run that is not finite pays for it
 
         nonfinite.warn(root)
 
 
-def _looks_finite(root: Tensor, grads: dict[Source, Any]) -> bool:
-    """Whether the loss is finite, and the gradient that the walk reached last: what went wrong on
-    the way has spread to it. All gradients would cost a small step 5 %, this one costs 1 %.
+def _looks_finite(root: Tensor, grads: dict[Source, Any], level: bool | str) -> bool:
+    """Whether a loss of one element is finite, and on request every gradient: the loss alone costs a
+    small step 1 %, the gradients 4 %.
     """
-    if root._data.size == 1 and not isfinite(root._data.item()):
+    loss = root._data
+    if loss.size == 1 and not isfinite(loss if loss.ndim == 0 else loss.item()):
         return False
-    last = next(reversed(grads.values()), None)
-    return last is None or _is_tensor(last) or backend.looks_finite(last)
+    if level != "gradients":
+        return True
+    return all(backend.looks_finite(g._data if _is_tensor(g) else g) for g in grads.values())
 
 
 def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:

@@ -454,7 +454,8 @@ def diverged():
 def test_backward_warns_at_the_users_line_and_delivers_the_gradients():
     x = leaf([0.0, 4.0])
     loss = tx.sqrt(x).sum()
-    with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning, match="square root") as caught:
+    warns = pytest.warns(NonFiniteWarning, match="square root")
+    with np.errstate(all="ignore"), autopsy("gradients"), warns as caught:
         loss.backward()
     assert caught[0].filename == __file__
     assert x.grad.numpy().tolist() == [np.inf, 0.25]
@@ -463,6 +464,8 @@ def test_backward_warns_at_the_users_line_and_delivers_the_gradients():
 def test_backward_warns_of_a_loss_that_is_not_finite():
     with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning, match="log of 0"):
         diverged().backward()
+    with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning, match="log of 0"):
+        diverged().reshape(1, 1).backward()
 
 
 def test_the_switch_is_a_block_and_a_setting():
@@ -481,7 +484,8 @@ def test_the_switch_is_a_block_and_a_setting():
 
 def test_a_large_finite_gradient_is_no_alarm():
     x = leaf([1.0])
-    (x * 1e200).sum().backward()  # its square overflows, it does not
+    with autopsy("gradients"):
+        (x * 1e200).sum().backward()  # its square overflows, it does not
     assert x.grad.item() == 1e200
 
 
@@ -497,5 +501,14 @@ def test_an_overwritten_leaf_is_told_not_raised():
 
 def test_gradients_of_gradients_are_looked_at_too():
     x = leaf([0.0])
-    with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning, match="log"):
-        tx.log(x).sum().backward(create_graph=True)
+    warns = pytest.warns(NonFiniteWarning, match="square root")
+    with np.errstate(all="ignore"), autopsy("gradients"), warns:
+        tx.sqrt(x).sum().backward(create_graph=True)
+
+
+def test_gradients_are_looked_at_on_request_only():
+    x = leaf([0.0])
+    with np.errstate(all="ignore"):
+        tx.sqrt(x).sum().backward()
+    with pytest.raises(ValueError, match="gradients"):
+        autopsy("everything")

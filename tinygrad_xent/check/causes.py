@@ -55,8 +55,8 @@ def data(entry: Entry) -> Cause:
     if entry.kind == "parameter":
         return Cause(
             "the parameter itself is not finite: an earlier update made it so",
-            "divide the learning rate by 10 and start again; if it happens at any rate, call "
-            "explain_nonfinite(loss) at the step before: a gradient was not finite there",
+            "divide the learning rate by 10 and start again; if it happens at any rate a gradient was "
+            'not finite: check.autopsy("gradients") stops at that step and names the operation',
         )
     if has_nan(entry.value):
         return Cause(
