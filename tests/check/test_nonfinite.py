@@ -410,7 +410,7 @@ def test_the_element_its_operands_and_the_spread():
     (x,) = report.operands
     assert (x.argument, x.label, x.index, x.value.item()) == ("x", "p", (0, 0), 0.0)
     assert report.spread.op == "mul"
-    assert "p[0, 0] = 0" in str(report)
+    assert "x[0, 0] = 0   (p)" in str(report)
 
 
 def test_operands_of_a_product_are_a_row_and_a_column():

@@ -2,5 +2,17 @@
 
 from .audit import Audit, audit
 from .nonfinite import Autopsy, NonFiniteWarning, autopsy, explain_nonfinite
+from .why import Part, Term, Why, why
 
-__all__ = ["Audit", "Autopsy", "NonFiniteWarning", "audit", "autopsy", "explain_nonfinite"]
+__all__ = [
+    "Audit",
+    "Autopsy",
+    "NonFiniteWarning",
+    "Part",
+    "Term",
+    "Why",
+    "audit",
+    "autopsy",
+    "explain_nonfinite",
+    "why",
+]

@@ -218,7 +218,7 @@ def _exploding(case: Case) -> str:
         size = float(np.abs(entry.value).max(initial=0))
         if size > HUGE:
             return (
-                f"; {label(case.trace, entry)} has grown to {size:.3g}: the learning rate is too "
+                f"; {label(entry)} has grown to {size:.3g}: the learning rate is too "
                 "large, divide it by 10 and start again"
             )
     return ""
@@ -260,7 +260,7 @@ def _unselected(case: Case) -> Cause:
         if user.op == "where":
             branch = {1: "first", 2: "second"}[argument]
             holds = "does not hold" if argument == 1 else "holds"
-            name = label(case.trace, case.source(case.argument or 0))
+            name = label(case.source(case.argument or 0))
             guard = "c, x, 1" if argument == 1 else "c, 1, x"
             return Cause(
                 f"the {branch} branch of where at {user.line} is not selected here (its condition "

@@ -33,7 +33,7 @@ from .reading import (
     is_finite,
     label,
     number,
-    pull_back,
+    rule_of,
     source_index,
     traced,
 )
@@ -92,8 +92,9 @@ class Operand:
     label: str
 
     def __str__(self) -> str:
-        name = "" if self.label == number(self.value) else f"{self.label}{at(self.index)} = "
-        return f"{self.argument} = {name}{number(self.value)}"
+        value = number(self.value)
+        whose = "" if self.label == value else f"   ({self.label})"
+        return f"{self.argument}{at(self.index)} = {value}{whose}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,15 +140,17 @@ class Autopsy:
         lines = [self.headline()]
         if self.line is not None and self.line.text:
             lines.append(f"    {self.line.text}")
-        lines.append(f"  element: {at(self.index) or 'the only one'}, {self.count} of {self.size}")
+        if self.size > 1:
+            of = f"{self.count} of {self.size} are {self.value}"
+            lines.append(f"  element {at(self.index)}; {of}")
         lines += [f"    {operand}" for operand in self.operands]
         if self.spread is not None:
-            lines.append(f"  then: {label(self.trace, self.spread)} made nan of it")
+            lines.append(f"  then: {label(self.spread)} made nan of it")
         return "\n".join([*lines, f"  cause: {self.cause}", f"  cure: {self.cure}"])
 
     def headline(self) -> str:
         """The first line of the report: what, where."""
-        name = label(self.trace, self.entry)
+        name = label(self.entry)
         if self.phase == "data":
             return f"{name} holds {self.value} before any operation"
         here = f"{self.op} at {self.line}"
@@ -155,7 +158,7 @@ class Autopsy:
             return f"{here} made the first value that is not finite: {self.value}"
         if self.argument is None:
             return f"the gradient of {name} is the first that is not finite: {self.value}"
-        of = label(self.trace, self.trace[self.entry.inputs[self.argument]])
+        of = label(self.trace[self.entry.inputs[self.argument]])
         return (
             f"the derivative of {here} made the first gradient that is not finite: "
             f"{self.value}, for {argument_name(self.entry, self.argument)} ({of})"
@@ -269,7 +272,7 @@ def _is_mask(entry: Entry) -> bool:
 def _operand(trace: Trace, entry: Entry, i: int, index: Index) -> Operand:
     source = trace[entry.inputs[i]]
     value = np.asarray(source.value[index])
-    return Operand(argument_name(entry, i), source.id, index, value, label(trace, source))
+    return Operand(argument_name(entry, i), source.id, index, value, label(source))
 
 
 # --- backward ------------------------------------------------------------------------------------
@@ -302,7 +305,7 @@ def _backward(trace: Trace, bad: list[Entry]) -> Autopsy:
 def _report_sum(trace: Trace, entry: Entry) -> Autopsy:
     index = first_bad(_array(entry.gradient)) or ()
     parts = tuple(
-        Operand("part", c.entry, index, _array(c.value)[index], label(trace, trace[c.entry]))
+        Operand("part", c.entry, index, _array(c.value)[index], label(trace[c.entry]))
         for c in entry.contributions
     )
     found = causes.sum_of_gradients(len(parts))
@@ -317,7 +320,11 @@ def _report_rule(trace: Trace, entry: Entry, argument: int) -> Autopsy:
     index = first_bad(_array(part)) or ()
     place = _output_place(trace, entry, argument, index)
     gradient = _array(entry.gradient)
-    operands = [Operand("g", entry.id, place or (...,), gradient[place or ...], "the gradient")]
+    operands = [
+        Operand(
+            "g", entry.id, place or (...,), gradient[place or ...], "the gradient that reached it"
+        )
+    ]
     for i in range(len(entry.inputs)):
         where = source_index(trace, entry, i, place) if place is not None else (...,)
         operands.append(_operand(trace, entry, i, where))
@@ -332,7 +339,7 @@ def _output_place(trace: Trace, entry: Entry, argument: int, index: Index) -> In
     """The output element through which the gradient of an input's element went wrong."""
     if entry.op not in ELEMENTWISE:
         return None
-    raw = pull_back(trace, entry, argument, _array(entry.gradient))
+    raw = rule_of(trace, entry, argument)(_array(entry.gradient))
     raw = np.broadcast_to(raw, entry.shape)
     here = np.zeros(trace[entry.inputs[argument]].shape, bool)
     here[index] = True

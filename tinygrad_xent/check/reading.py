@@ -17,48 +17,18 @@ from ..tracing import Entry, Trace, trace
 
 Index = tuple[Any, ...]
 
-ELEMENTWISE = frozenset(
-    [
-        "neg",
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "pow",
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "sqrt",
-        "abs",
-        "tanh",
-        "sigmoid",
-        "relu",
-        "softplus",
-        "maximum",
-        "minimum",
-        "clip",
-        "where",
-        "astype",
-        "identity",
-        "broadcast_to",
-    ]
-)
-ROWWISE = frozenset(["sum", "max", "min", "logsumexp", "softmax", "log_softmax"])
-MOVES = frozenset(  # the same numbers, elsewhere
-    [
-        "reshape",
-        "transpose",
-        "squeeze",
-        "expand_dims",
-        "broadcast_to",
-        "getitem",
-        "take_along_axis",
-        "identity",
-        "astype",
-        "join",
-    ]
-)
+# fmt: off
+ELEMENTWISE = frozenset({
+    "neg", "add", "sub", "mul", "div", "pow", "exp", "log", "log1p", "expm1", "sqrt", "abs", "tanh",
+    "sigmoid", "relu", "softplus", "maximum", "minimum", "clip", "where", "astype", "identity",
+    "broadcast_to",
+})
+ROWWISE = frozenset({"sum", "max", "min", "logsumexp", "softmax", "log_softmax"})
+MOVES = frozenset({  # the same numbers, elsewhere
+    "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "getitem", "take_along_axis",
+    "identity", "astype", "join",
+})
+# fmt: on
 
 
 def traced(output: Any) -> Trace:
@@ -71,7 +41,7 @@ def traced(output: Any) -> Trace:
         return trace(output)  # type: ignore[arg-type]  # the one class of tensors
 
 
-def label(trace: Trace, entry: Entry) -> str:
+def label(entry: Entry) -> str:
     """What to call a value: the user's name, the number itself, or how it was made."""
     if entry.name is not None:
         return entry.name
@@ -79,7 +49,7 @@ def label(trace: Trace, entry: Entry) -> str:
         return f"{entry.op} at {entry.line}"
     if entry.value.size == 1:
         return f"{entry.value.item():.6g}"
-    return {"parameter": "a parameter", "input": "an input", "constant": "a constant"}[entry.kind]
+    return f"{'an' if entry.kind == 'input' else 'a'} {entry.kind} of shape {entry.shape}"
 
 
 def inputs(trace: Trace, entry: Entry) -> list[Entry]:
@@ -180,18 +150,16 @@ def _matmul_index(argument: int, shapes: list[tuple[int, ...]], index: Index) ->
     return (*_broadcast_index(stack, b[:-2]), slice(None), index[-1])
 
 
-def pull_back(trace: Trace, entry: Entry, argument: int, gradient: Array) -> Array:
-    """What an operation's rule gives one input for a gradient of the output, before it is fitted to
-    the input's shape.
+def rule_of(trace: Trace, entry: Entry, argument: int) -> Callable[[Any], Any]:
+    """The derivative of an operation for one input, as the table has it, with what it kept: takes a
+    gradient of the output, raw or a tensor; its result is not yet fitted to the input's shape.
     """
-    row = TABLE[entry.op]
-    plan = row.plan(1 << argument, len(entry.inputs))
+    plan = TABLE[entry.op].plan(1 << argument, len(entry.inputs))
     ((_, rule, pick),) = plan.rules
-    kept = plan.values(
-        [e.value for e in inputs(trace, entry)], entry.value, tuple(entry.settings.values())
-    )
-    with np.errstate(all="ignore"):
-        return np.asarray(rule(gradient, *(kept if pick is None else pick(kept))))
+    values = [e.value for e in inputs(trace, entry)]
+    kept = plan.values(values, entry.value, tuple(entry.settings.values()))
+    chosen = kept if pick is None else pick(kept)
+    return lambda g: rule(g, *chosen)
 
 
 def first_bad(value: Array) -> Index | None:
