@@ -1,12 +1,15 @@
 """Checks that find the mistake and say what it is. They are used as `tx.check.NAME`."""
 
 from .audit import Audit, audit
+from .lint import Finding, Findings, lint
 from .nonfinite import Autopsy, NonFiniteWarning, autopsy, explain_nonfinite
 from .why import Part, Term, Why, why
 
 __all__ = [
     "Audit",
     "Autopsy",
+    "Finding",
+    "Findings",
     "NonFiniteWarning",
     "Part",
     "Term",
@@ -14,5 +17,6 @@ __all__ = [
     "audit",
     "autopsy",
     "explain_nonfinite",
+    "lint",
     "why",
 ]
