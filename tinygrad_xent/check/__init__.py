@@ -3,6 +3,7 @@
 from .audit import Audit, audit
 from .lint import Finding, Findings, lint
 from .nonfinite import Autopsy, NonFiniteWarning, autopsy, explain_nonfinite
+from .unchanged import check_unchanged
 from .why import Part, Term, Why, why
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Why",
     "audit",
     "autopsy",
+    "check_unchanged",
     "explain_nonfinite",
     "lint",
     "why",

@@ -13,7 +13,8 @@ import numpy as np
 from ..backend import Array
 from ..table import TABLE
 from ..tape import TensorBase
-from ..tracing import Entry, Trace, trace
+from ..tracing import Entry, Trace
+from .unchanged import check_unchanged
 
 Index = tuple[Any, ...]
 
@@ -32,13 +33,16 @@ MOVES = frozenset({  # the same numbers, elsewhere
 
 
 def traced(output: Any) -> Trace:
-    """The trace of a tensor, or a trace as it is; NumPy's floating-point warnings stay inside."""
+    """The trace of a tensor, or a trace as it is; NumPy's floating-point warnings stay inside.
+
+    Raises:
+        GraphError: the replay does not give the values that were recorded.
+    """
     if isinstance(output, Trace):
         return output
     if not isinstance(output, TensorBase):
         raise TypeError(f"takes a Tensor or a Trace, got {type(output).__name__}")
-    with np.errstate(all="ignore"):
-        return trace(output)  # type: ignore[arg-type]  # the one class of tensors
+    return check_unchanged(output)  # type: ignore[arg-type]  # the one class of tensors
 
 
 def label(entry: Entry) -> str:
