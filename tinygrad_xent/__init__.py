@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
+from .losses import cross_entropy, nll_loss
 from .modes import is_grad_enabled, no_grad, scope
 from .ops import (
     abs,
@@ -76,6 +77,7 @@ __all__ = [
     "checkpoint",
     "clip",
     "concatenate",
+    "cross_entropy",
     "div",
     "exp",
     "expand_dims",
@@ -98,6 +100,7 @@ __all__ = [
     "minimum",
     "mul",
     "neg",
+    "nll_loss",
     "no_grad",
     "pow",
     "relu",

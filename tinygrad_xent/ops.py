@@ -161,7 +161,7 @@ def sigmoid(x: Operand, /) -> Array:
     return xp.sigmoid(x)
 
 
-@op("max(x, 0)", ("g where y > 0", lambda g, y: where(y > 0, g, 0)))
+@op("max(x, 0)", ("g · (y > 0)", lambda g, y: g * (y > 0)))
 def relu(x: Operand, /) -> Array:
     """x where it is positive, else 0; the slope at 0 is 0."""
     return xp.relu(x)
