@@ -11,6 +11,7 @@ array([[0.2689, 0.7311],
 
 from typing import TYPE_CHECKING
 
+from . import data, nn, optim
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
 from .losses import cross_entropy, nll_loss
@@ -78,6 +79,7 @@ __all__ = [
     "clip",
     "concatenate",
     "cross_entropy",
+    "data",
     "div",
     "exp",
     "expand_dims",
@@ -101,7 +103,9 @@ __all__ = [
     "mul",
     "neg",
     "nll_loss",
+    "nn",
     "no_grad",
+    "optim",
     "pow",
     "relu",
     "reshape",
