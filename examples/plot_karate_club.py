@@ -187,9 +187,10 @@ for m in (*leaders, *wrong):
     plane.annotate(
         f"{m}" + (f", {names[side[m]]}" if m in leaders else ", wrong"),
         Z[m],
-        (0, 12),
+        (0, -10),
         textcoords="offset points",
         ha="center",
+        va="top",
     )
 left.axis("off")
 plane.set_xlabel("eigenvector 1")

@@ -74,6 +74,12 @@ table(
 )
 
 # %%
+# ``tx.cross_entropy`` is this same loss, for labels or for probabilities:
+
+print(f"\n  tx.cross_entropy(A, Y)      = {tx.cross_entropy(A, Y).item():.6f}")
+print(f"  tx.cross_entropy(A, [1, 0]) = {tx.cross_entropy(A, [1, 0]).item():.6f}")
+
+# %%
 # And the computation as it was recorded, each value with its gradient:
 
 save(viz.draw(loss), "softmax_cross_entropy.svg")
