@@ -125,9 +125,9 @@ table(
 )
 
 # %%
-# The one it gets wrong is famous. Zachary's own model got him wrong too: a weak supporter of the officer, he
-# stayed with the instructor because his test for the black belt was three weeks away. That is not in
-# the ties.
+# The one it gets wrong is famous. Zachary's own model got him wrong too: a weak supporter of the
+# officer, he stayed with the instructor because his test for the black belt was three weeks away. That
+# is not in the ties.
 #
 # Is this more than counting steps? A member may simply follow the leader he has fewer steps to.
 

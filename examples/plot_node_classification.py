@@ -259,9 +259,9 @@ table(
 # %%
 # Step 5: the order of the chain
 # ------------------------------
-# The page multiplies ``dL/dh · dh/dp · dp/dw``. But ``w`` makes ``h``, ``h`` makes ``p`` and ``p`` makes the
-# loss, so the links are ``dL/dp · dp/dh · dh/dw``. That is more than a slip of the pen, for ``dh/dp``
-# does not exist: softmax forgets a number added to all logits, its Jacobian has no inverse.
+# The page multiplies ``dL/dh · dh/dp · dp/dw``. But ``w`` makes ``h``, ``h`` makes ``p`` and ``p``
+# makes the loss, so the links are ``dL/dp · dp/dh · dh/dw``. That is more than a slip of the pen:
+# ``dh/dp`` does not exist. Softmax forgets a number added to all logits, its Jacobian has no inverse.
 
 by_p = tx.trace(loss)[p].gradient  # a trace has the gradient of every value on the way
 chain, ranks = np.zeros((K, 4)), set()
