@@ -50,6 +50,7 @@ from .ops import (
     transpose,
     where,
 )
+from .serialization import load, save
 from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
@@ -82,6 +83,7 @@ __all__ = [
     "identity",
     "is_grad_enabled",
     "jacobian",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -100,6 +102,7 @@ __all__ = [
     "pow",
     "relu",
     "reshape",
+    "save",
     "scope",
     "sigmoid",
     "softmax",
