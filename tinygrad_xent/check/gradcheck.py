@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import errors, ops
+from .. import errors
 from ..tensor import Tensor
-from ..transforms import grad
+from ..walk import gradients, seed_gradient
 from .diagnosis import Diagnosis, diagnose
 from .differences import Slope, slope, step_for
 from .tape_check import RuleCheck, check_tape
@@ -142,9 +142,14 @@ def gradcheck(
         notes.append(note)
         warnings.warn(f"gradcheck: {note}", KinkWarning, stacklevel=2)
     bad = next((r for r in reports if not r.ok), None)
-    guilty = () if bad is None else check_tape(point.recorded()).guilty
+    guilty = () if bad is None else _guilty(point)
     shown = bad or max(reports, key=lambda r: r.excess)
     return GradCheck(bad is None, shown.worst, bad.diagnoses if bad else {}, guilty, tuple(notes))
+
+
+def _guilty(point: _Point) -> tuple[RuleCheck, ...]:
+    output = point.recorded()
+    return check_tape(output).guilty if output.requires_grad else ()
 
 
 class _Point:
@@ -196,30 +201,49 @@ class _Point:
         parts = np.split(x, ends[:-1])
         return [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
 
-    def scalar(self, *arguments: Any) -> Tensor:
-        return ops.sum(ops.mul(self.f(*arguments), self.weights))
-
-    def slope_along(self, *arguments: Any) -> Tensor:
-        """The first derivative along a fixed direction: its gradient holds second derivatives."""
-        slopes = grad(self.scalar, self.places)(*arguments)
-        total: Any = 0.0
-        for s, v in zip(slopes, self.split(self.along), strict=True):
-            total = ops.add(total, ops.sum(ops.mul(s, v)))
-        return total  # type: ignore[no-any-return]
-
     def value(self, order: int, x: Array) -> Array:
-        """The scalar whose gradient is judged, from a flat array."""
-        arguments = self.arguments(x)
-        return (self.scalar if order == 1 else self.slope_along)(*arguments).detach().numpy()
+        """The scalar whose gradient is judged, from a flat array: the weighed output, or for the
+        second order the slope of that along a fixed direction.
+        """
+        if order == 1:
+            return np.sum(self.output(x).numpy() * self.weights)
+        return np.sum(self.first(x) * self.along)
 
     def gradient(self, order: int) -> Array:
-        function = self.scalar if order == 1 else self.slope_along
-        slopes = grad(function, self.places)(*self.arguments(self.x))
-        return np.concatenate([s.detach().numpy().ravel() for s in slopes])
+        """The gradient of that scalar as the engine gives it. Sums and weights are NumPy's, so that
+        a wrong rule of the engine can't mend itself here.
+        """
+        if order == 1:
+            return self.first(self.x)
+        leaves, slopes = self.walk_back(self.x, create_graph=True)
+        total = np.zeros_like(self.x)
+        for slope_of, v in zip(slopes, self.split(self.along), strict=True):
+            if isinstance(slope_of, Tensor) and slope_of.requires_grad:
+                total += _flat(self.pull(slope_of, v, leaves, False), leaves)
+        return total
+
+    def first(self, x: Array) -> Array:
+        leaves, slopes = self.walk_back(x, create_graph=False)
+        return _flat(slopes, leaves)
+
+    def walk_back(self, x: Array, create_graph: bool) -> tuple[list[Tensor], list[Any]]:
+        """Fresh leaves at x, and the gradient of the weighed output at each; None where none is."""
+        arguments = self.arguments(x, requires_grad=True)
+        leaves = [arguments[i] for i in self.places]
+        y = self.f(*arguments)
+        if not y.requires_grad:
+            return leaves, [None] * len(leaves)
+        return leaves, self.pull(y, self.weights, leaves, create_graph)
+
+    def pull(self, y: Tensor, seed: Array, leaves: list[Tensor], create_graph: bool) -> list[Any]:
+        sources = [leaf._source() for leaf in leaves]
+        start = seed_gradient(y, seed, create_graph)
+        found = gradients(y._source(), start, sources, retain_graph=True, create_graph=create_graph)
+        return [found.get(source) for source in sources]
 
     def recorded(self) -> Tensor:
-        """The scalar with its tape, for check_tape."""
-        return self.scalar(*self.arguments(self.x, requires_grad=True))
+        """The output with its tape, for check_tape."""
+        return self.f(*self.arguments(self.x, requires_grad=True))
 
     def locate(self, flat: int) -> tuple[int, tuple[int, ...]]:
         """Which variable and which of its elements a place of the flat array is."""
@@ -229,6 +253,15 @@ class _Point:
                 return j, tuple(int(k) for k in np.unravel_index(flat, shape)) if shape else ()
             flat -= size
         raise IndexError(flat)
+
+
+def _flat(slopes: list[Any], leaves: list[Tensor]) -> Array:
+    """Gradients as one flat array, zeros where there is none."""
+    raw = [
+        np.zeros(leaf.shape) if s is None else np.asarray(getattr(s, "_data", s))
+        for s, leaf in zip(slopes, leaves, strict=True)
+    ]
+    return np.concatenate([r.ravel() for r in raw])
 
 
 def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
