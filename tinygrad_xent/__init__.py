@@ -11,6 +11,7 @@ array([[0.2689, 0.7311],
 
 from typing import TYPE_CHECKING
 
+from . import data, nn, optim
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
 from .losses import cross_entropy, nll_loss
@@ -52,6 +53,7 @@ from .ops import (
     transpose,
     where,
 )
+from .serialization import load, save
 from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
@@ -78,6 +80,7 @@ __all__ = [
     "clip",
     "concatenate",
     "cross_entropy",
+    "data",
     "div",
     "exp",
     "expand_dims",
@@ -88,6 +91,7 @@ __all__ = [
     "identity",
     "is_grad_enabled",
     "jacobian",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -101,10 +105,13 @@ __all__ = [
     "mul",
     "neg",
     "nll_loss",
+    "nn",
     "no_grad",
+    "optim",
     "pow",
     "relu",
     "reshape",
+    "save",
     "scope",
     "sigmoid",
     "softmax",
