@@ -232,8 +232,10 @@ def prove(function, inputs, rows=None):
                     continue  # it changes nothing here
                 tape = check_tape(record(function, inputs))
                 whole = raised_or(gradcheck, function, *inputs)
-            blamed = {(r.op, r.argument.rstrip("0123456789") if op.variadic else r.argument)
-                      for r in tape.guilty}
+            blamed = {
+                (r.op, r.argument.rstrip("0123456789") if op.variadic else r.argument)
+                for r in tape.guilty
+            }
             yield Verdict(
                 f"{name}({argument})",
                 mutation.kind,
@@ -361,7 +363,9 @@ def print_table(verdicts):
         print(f"{v.rule:<26}{v.mutation:<28}{words[0]:<12}{words[1]:<12}{v.diagnosis}")
     missed = [v for v in verdicts if not (v.tape and v.whole)]
     counts = Counter(v.rule for v in verdicts)
-    print(f"\n{len(verdicts)} mutations of {len(counts)} rules, at least {min(counts.values())} each;")
+    print(
+        f"\n{len(verdicts)} mutations of {len(counts)} rules, at least {min(counts.values())} each;"
+    )
     print(f"{len(missed)} not caught by both checks and laid to the right rule")
     return not missed
 
@@ -374,7 +378,9 @@ def main():
         return print_table(list(table_verdicts()))
     found = false_alarms(arguments.healthy)
     for dtype, reports in found.items():
-        print(f"{dtype}: {len(reports)} false alarms over {arguments.healthy} random healthy graphs")
+        print(
+            f"{dtype}: {len(reports)} false alarms over {arguments.healthy} random healthy graphs"
+        )
         for report in reports[:5]:
             print(report)
     return not any(found.values())

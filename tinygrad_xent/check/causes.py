@@ -214,14 +214,14 @@ def _of_infinities(case: Case) -> Cause:
 def _exploding(case: Case) -> str:
     """The hint at a learning rate where a parameter upstream has grown out of all proportion."""
     parameters = [e for e in upstream(case.trace, case.entry) if e.kind == "parameter"]
-    for entry in parameters:
-        size = float(np.abs(entry.value).max(initial=0))
-        if size > HUGE:
-            return (
-                f"; {label(entry)} has grown to {size:.3g}: the learning rate is too "
-                "large, divide it by 10 and start again"
-            )
-    return ""
+    sizes = {e: float(np.abs(e.value).max(initial=0)) for e in parameters}
+    largest = max(parameters, key=sizes.__getitem__, default=None)
+    if largest is None or sizes[largest] <= HUGE:
+        return ""
+    return (
+        f"; {label(largest)} has grown to {sizes[largest]:.3g}: the learning rate is too large, divide "
+        "it by 10 and start again"
+    )
 
 
 HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
