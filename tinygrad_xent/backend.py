@@ -7,6 +7,7 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -182,8 +183,9 @@ def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: i
 
 
 def _axis(axis: int, ndim: int) -> int:
+    axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise IndexError(f"axis {axis} is out of bounds for {ndim} dimensions")
+        raise np.exceptions.AxisError(axis, ndim)
     return axis % ndim
 
 
