@@ -9,6 +9,7 @@ array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 """
 
+from . import data, nn, optim
 from .chunked import linear_cross_entropy
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
@@ -57,6 +58,7 @@ from .ops import (
     transpose,
     where,
 )
+from .serialization import load, save
 from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
@@ -80,6 +82,7 @@ __all__ = [
     "clip",
     "concatenate",
     "cross_entropy",
+    "data",
     "div",
     "exp",
     "expand_dims",
@@ -91,6 +94,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "linear_cross_entropy",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -105,10 +109,13 @@ __all__ = [
     "mul",
     "neg",
     "nll_loss",
+    "nn",
     "no_grad",
+    "optim",
     "pow",
     "relu",
     "reshape",
+    "save",
     "scope",
     "sigmoid",
     "softmax",
