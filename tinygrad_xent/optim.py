@@ -241,9 +241,8 @@ class SGD(Optimizer):
             if t == 1:
                 v[...] = g
             else:
-                _multiply(g, 1 - self.dampening, step)
                 _multiply(v, self.momentum, v)
-                _add(v, step, v)
+                _add(v, _multiply(g, 1 - self.dampening, step) if self.dampening else g, v)
             if self.nesterov:
                 _multiply(v, self.momentum, step)
                 g = _add(step, g, step)
