@@ -176,6 +176,14 @@ def test_a_layout_that_never_ends_is_given_up(monkeypatch, tmp_path):
     assert "took longer" in drawing._repr_html_()
 
 
+def test_a_dot_whose_own_child_hangs_does_not_hang_us(monkeypatch, tmp_path):
+    hide_pygraphviz(monkeypatch, tmp_path)
+    wrapper = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    monkeypatch.setenv("PATH", make_dot(tmp_path / "bin", wrapper))
+    with pytest.raises(viz.LayoutTimeoutError):
+        layout.render("digraph {}", "svg", 2)
+
+
 def test_the_child_is_gone_after_a_time_out(monkeypatch, tmp_path):
     marker = tmp_path / "pid"
     hide_pygraphviz(

@@ -312,3 +312,19 @@ def test_text_fits_its_box(drawn):
                 assert end < max(xs) + 1
                 checked += 1
     assert checked > 10
+
+
+def place(drawing, name, axis):
+    """Where the node of this heading stands: 0 from the left, 1 from the top."""
+    for text in ET.fromstring(drawing.svg).iter(f"{NAMESPACE}text"):
+        if "".join(text.itertext()).startswith(name):
+            return float(text.get("xy"[axis]))
+    raise AssertionError(f"no node {name}")
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("TB", 0), ("LR", 1), ("backward", 0)])
+def test_arguments_stand_in_their_order(direction, axis):
+    a, b = (tx.Tensor([[1.0]], requires_grad=True, name=n) for n in "ab")
+    one, two = (viz.draw(tx.trace(y), direction=direction) for y in (a @ b, b @ a))
+    assert place(one, "a:", axis) < place(one, "b:", axis)
+    assert place(two, "b:", axis) < place(two, "a:", axis)
