@@ -169,7 +169,7 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`: what was read twice receives twice."""
     out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == bool for p in parts):
+    if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
         out[index] = g
     else:
         np.add.at(out, index, g)  # integer arrays and lists may name an element more than once
