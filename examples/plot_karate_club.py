@@ -125,9 +125,9 @@ table(
 )
 
 # %%
-# The one it gets wrong is famous. Zachary's own model got him wrong too: a weak supporter of the officer, he
-# stayed with the instructor because his test for the black belt was three weeks away. That is not in
-# the ties.
+# The one it gets wrong is famous. Zachary's own model got him wrong too: a weak supporter of the
+# officer, he stayed with the instructor because his test for the black belt was three weeks away. That
+# is not in the ties.
 #
 # Is this more than counting steps? A member may simply follow the leader he has fewer steps to.
 
@@ -187,9 +187,10 @@ for m in (*leaders, *wrong):
     plane.annotate(
         f"{m}" + (f", {names[side[m]]}" if m in leaders else ", wrong"),
         Z[m],
-        (0, 12),
+        (0, -10),
         textcoords="offset points",
         ha="center",
+        va="top",
     )
 left.axis("off")
 plane.set_xlabel("eigenvector 1")

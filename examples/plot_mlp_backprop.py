@@ -39,13 +39,14 @@ t = tx.Tensor([[0.0, 1.0, 0.0]], name="t")
 def forward(x, W):
     """The pre-activations z1, z2, z3 and the activations a1, a2, a3 = softmax(z3)."""
     a, zs, activations = x, [], []
-    for layer in range(3):
-        formula = "relu(a @ W + b)" if layer < 2 else "softmax(a @ W + b)"
-        with tx.scope(f"layer {layer + 1}", formula):
-            z = a @ W[layer] + b[layer]
-            a = tx.relu(z) if layer < 2 else tx.softmax(z, axis=1)
-        zs.append(z)
+    for layer in (0, 1):
+        with tx.scope(f"layer {layer + 1}", "relu(a @ W + b)"):
+            zs.append(a @ W[layer] + b[layer])
+            a = tx.relu(zs[-1])
         activations.append(a)
+    with tx.scope("layer 3", "a @ W + b"):
+        zs.append(a @ W[2] + b[2])
+    activations.append(tx.softmax(zs[-1], axis=1))
     return zs, activations
 
 
@@ -162,7 +163,7 @@ def slope(layer, index):
         moved = [w.numpy().copy() for w in W]
         moved[layer][index] += step
         zs, _ = forward(x, moved)
-        ends.append(cross_entropy(zs[-1], t).item())
+        ends.append(cross_entropy(zs[2], t).item())
     return (ends[0] - ends[1]) / (2 * H)
 
 

@@ -14,6 +14,7 @@ the true one, each that is wrong is traced to its cause, and then the classifier
 # A row of ``Z`` is a node's embedding, a column of ``W`` the weights of a class.
 
 from itertools import permutations
+from textwrap import indent
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -153,7 +154,8 @@ print(f"\n  {len(misread)} of the 24 orders gives the page's figures.")
 # again below.
 
 Z_misread = Z.numpy().copy()
-Z_misread[4] = misread[0]
+for x5 in misread:
+    Z_misread[4] = x5
 
 # %%
 # Step 2: probabilities
@@ -182,7 +184,11 @@ step(
 
 # %%
 # The sign was lost. The size follows from the probabilities as printed, the wrong ``p5`` among them:
-# they give 1.135761.
+# they give 1.135761. In practice the loss is one call, which goes straight from the logits and so
+# never meets the logarithm of a probability that became 0:
+
+by_library = tx.cross_entropy(h, classes)
+print(f"\n  tx.cross_entropy(h, classes) = {by_library.item():.6f}")
 
 # %%
 # Step 4: gradients
@@ -226,8 +232,20 @@ table(
 # So there are three errors in one line of four figures. Two components do not follow even from the
 # page's rule, unless node 5 is misread in the very way that explains ``h5``: one slip, made once, went
 # into both. The ``1`` must be ``y``, 1 for the node's own class and 0 for the others; the page's rule
-# does not contain the classes at all, so it can't learn them. And the mean's ``1/N`` is missing. The
-# same holds for the bias, where the page gives the rule ``Σ (p - 1)`` and no figures:
+# does not contain the classes at all, so it can't learn them. And the mean's ``1/N`` is missing.
+#
+# ``diagnose`` comes to the same without being told where to look; given the misread node 5, it finds
+# every component accounted for.
+
+for nodes, inputs in (("node 5 as given", X), ("node 5 misread", Z_misread)):
+    diagnosis = tx.check.diagnose(
+        printed("dL/dw0")[0], dw[:, 0], x=inputs, p=P_page[:, 0], y=Y[:, 0], digits=2
+    )
+    print(f"\nDiagnosis of the published dL/dw0, {nodes}")
+    print(indent(str(diagnosis), "  "))
+
+# %%
+# The same holds for the bias, where the page gives the rule ``Σ (p - 1)`` and no figures:
 
 table(
     "dL/db",
@@ -241,9 +259,9 @@ table(
 # %%
 # Step 5: the order of the chain
 # ------------------------------
-# The page multiplies ``dL/dh · dh/dp · dp/dw``. But ``w`` makes ``h``, ``h`` makes ``p`` and ``p`` makes the
-# loss, so the links are ``dL/dp · dp/dh · dh/dw``. That is more than a slip of the pen, for ``dh/dp``
-# does not exist: softmax forgets a number added to all logits, its Jacobian has no inverse.
+# The page multiplies ``dL/dh · dh/dp · dp/dw``. But ``w`` makes ``h``, ``h`` makes ``p`` and ``p``
+# makes the loss, so the links are ``dL/dp · dp/dh · dh/dw``. That is more than a slip of the pen:
+# ``dh/dp`` does not exist. Softmax forgets a number added to all logits, its Jacobian has no inverse.
 
 by_p = tx.trace(loss)[p].gradient  # a trace has the gradient of every value on the way
 chain, ranks = np.zeros((K, 4)), set()
@@ -255,7 +273,7 @@ for n in range(N):
 invertible = ranks == {K}
 chain_is_right = np.allclose(chain.T, dw, rtol=1e-12)
 table(
-    "The chain rule",
+    "Step 5 · the chain rule",
     ["order", "computed", "verdict"],
     [
         (
@@ -391,7 +409,7 @@ save(figure, "node_classification_training.png")
 # ----------
 # Everything on the page that is not the truth rounded, in its order; then what its formulas say.
 
-moved = np.flatnonzero(Z_misread[4] != X[4])
+moved = [f"x{j}" for j in np.flatnonzero(Z_misread[4] != X[4])]
 by_own_rule = candidates["Σ (p - 1) x  published p"][0]
 errors = {f.quantity for f in report if f.is_error}
 follows = {f.quantity: f.verdict for f in report if f.verdict.startswith("follows")}
@@ -399,7 +417,7 @@ follows = {f.quantity: f.verdict for f in report if f.verdict.startswith("follow
 errata = [
     (
         "h5",
-        f"x{moved[0]} and x{moved[1]} of node 5 changed places",
+        f"{' and '.join(moved)} of node 5 changed places",
         f"{len(misread)} of the 24 orders gives {published['h5']}",
         "h5" in errors and len(misread) == 1,
     ),

@@ -74,6 +74,12 @@ table(
 )
 
 # %%
+# ``tx.cross_entropy`` is this same loss, for labels or for probabilities:
+
+print(f"\n  tx.cross_entropy(A, Y)      = {tx.cross_entropy(A, Y).item():.6f}")
+print(f"  tx.cross_entropy(A, [1, 0]) = {tx.cross_entropy(A, [1, 0]).item():.6f}")
+
+# %%
 # And the computation as it was recorded, each value with its gradient:
 
 save(viz.draw(loss), "softmax_cross_entropy.svg")
@@ -115,9 +121,9 @@ for y in ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.2, 0.3, 0.5], [1.0, 0.0, 1.0]):
 table("dL/da · da/dz", ["y", "dL/da = -y/a", "dL/da · J", "a - y", "equal"], rows, digits=3)
 
 # %%
-# The last row breaks it: there ``y`` sums to 2. The product is ``a · sum(y) - y``, and only ``sum(y) = 1``
-# makes that ``a - y``. Probabilities over classes, one-hot or soft, are safe. Several classes at once
-# are not: they want a sigmoid for each class, as in ``plot_multilabel.py``.
+# The last row breaks it: there ``y`` sums to 2. The product is ``a · sum(y) - y``, and only
+# ``sum(y) = 1`` makes that ``a - y``. Probabilities over classes, one-hot or soft, are safe. Several
+# classes at once are not: they want a sigmoid for each class.
 
 # %%
 # The two cases, and their labels

@@ -72,6 +72,7 @@ def test_published_example_losses(run_lesson):
     assert f"{ran.after['the true rule']:.6f}" == "1.123408"
     assert f"{ran.after['the published rule']:.6f}" == "1.150131"
     assert "the published rule                1.146493   1.150131   RISES" in ran.text
+    assert ran.by_library.item() == pytest.approx(ran.loss.item(), rel=1e-14)
     np.testing.assert_allclose(
         ran.W_new.numpy()[:, 0], [0.183509, 0.419416, -0.117490, 0.541008], rtol=0, atol=5.1e-7
     )
@@ -110,6 +111,16 @@ def test_published_example_causes(run_lesson):
     assert all(holds for *_, holds in ran.errata)
     np.testing.assert_array_equal(ran.misread, [[0.8, 0.4, 0.2, 0.3]])
     assert ran.guess("h5", ran.h.numpy()[4]) == "does not"  # the judge can say no
+
+
+def test_published_example_diagnosis(run_lesson):
+    given, misread = run_lesson("node_classification").text.split("Diagnosis of the published")[1:]
+    misread = misread.split("\n\n")[0]
+    for mistake in ("missing indicator", "missing 1/N"):
+        assert mistake in given
+        assert mistake in misread
+    assert "wrong components" in given
+    assert "wrong components" not in misread
 
 
 def test_published_example_trains_until_all_are_right(run_lesson):

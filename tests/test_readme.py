@@ -2,8 +2,12 @@
 
 import doctest
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlparse
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,3 +53,19 @@ def test_excerpts_are_what_the_lesson_prints(run_lesson):
     (excerpt,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
     printed = run_lesson("node_classification").text.splitlines()
     assert [line for line in excerpt.splitlines() if line not in printed] == []
+
+
+def figures(svg):
+    """The numbers with a decimal point in the texts of a picture."""
+    texts = "\n".join(ElementTree.parse(svg).getroot().itertext())
+    return sorted(re.findall(r"-?\d+\.\d+", texts))
+
+
+def test_picture_is_what_its_command_draws(tmp_path):
+    (command,) = re.findall(r"^python (-m viz .*)$", README, flags=re.MULTILINE)
+    *arguments, picture = shlex.split(command)
+    assert f"({picture})" in README
+    again = tmp_path / "again.svg"
+    subprocess.run([sys.executable, *arguments, str(again)], cwd=ROOT, check=True, timeout=60)
+    assert len(figures(again)) > 50
+    assert figures(ROOT / picture) == figures(again)

@@ -53,6 +53,7 @@ from .ops import (
     transpose,
     where,
 )
+from .serialization import load, save
 from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
@@ -90,6 +91,7 @@ __all__ = [
     "identity",
     "is_grad_enabled",
     "jacobian",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -109,6 +111,7 @@ __all__ = [
     "pow",
     "relu",
     "reshape",
+    "save",
     "scope",
     "sigmoid",
     "softmax",

@@ -8,13 +8,14 @@ walk goes on. Only the walk fixes shapes and dtypes: no rule repeats it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from . import backend, errors
-from .modes import recording, scope
+from .modes import AUTOPSY, recording, scope
 from .tape import Leaf, Node, TensorBase, wrap
 
 if TYPE_CHECKING:
@@ -277,6 +278,22 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
             else:
                 leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
+    if (level := AUTOPSY.get()) and not _looks_finite(root, grads, level):
+        from .check import nonfinite  # only a run that is not finite pays for it
+
+        nonfinite.warn(root)
+
+
+def _looks_finite(root: Tensor, grads: dict[Source, Any], level: bool | str) -> bool:
+    """Whether a loss of one element is finite, and on request every gradient: the loss alone costs a
+    small step 1 %, the gradients 4 %.
+    """
+    loss = root._data
+    if loss.size == 1 and not isfinite(loss if loss.ndim == 0 else loss.item()):
+        return False
+    if level != "gradients":
+        return True
+    return all(backend.looks_finite(g._data if _is_tensor(g) else g) for g in grads.values())
 
 
 def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:

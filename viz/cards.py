@@ -51,7 +51,10 @@ class Cards:
     # nodes
 
     def node(self, node: Node) -> list[Line]:
-        """The lines of a node."""
+        """The lines of a node, safe to print."""
+        return cleaned(self.write(node))
+
+    def write(self, node: Node) -> list[Line]:
         if node.kind == "reference":
             return self.reference(node)
         if node.is_box:
@@ -206,7 +209,7 @@ class Cards:
         parts = [c.value for c in entry.contributions if c.value is not None]
         if len(parts) < 2:
             return []
-        if entry.value.ndim == 0 and len(parts) <= 4:
+        if entry.value.ndim == 0 and len(parts) <= 6:
             terms = [labels.number(c, self.options.precision) for c in parts]
             return [("grad", "     = " + " + ".join(terms).replace("+ -", "- "))]
         return [("grad", f"     = sum of {len(parts):,} contributions")]
@@ -250,7 +253,7 @@ class Cards:
             elif parts:
                 norm = labels.number(self.magnitude(edge), self.options.precision)
                 lines.append(("grad", f"{len(parts):,} parts, norm {norm}"))
-        return lines
+        return cleaned(lines)
 
     def derivative(self, user: Entry, argument: int) -> list[Line]:
         name = user.arguments[argument] if len(user.inputs) > 1 else ""
@@ -278,6 +281,11 @@ class Cards:
         with np.errstate(all="ignore"):
             norms = [float(np.linalg.norm(np.asarray(c, np.float64).ravel())) for c in parts]
         return float(np.linalg.norm(norms))
+
+
+def cleaned(lines: list[Line]) -> list[Line]:
+    """The lines without control characters: formulas and operations may be a user's too."""
+    return [(role, labels.clean(text, len(text))) for role, text in lines]
 
 
 def wrap(head: str, words: list[str], separator: str, most: int, width: int = 36) -> list[str]:

@@ -87,15 +87,15 @@ def norm(array: Any) -> float:
 
 
 def relative_width(old: Any, new: Any) -> float:
-    """A border: 0.8 for no change, 1.2 for a change of 0.01 %, 5.2 for one as large as the value.
+    """A border: 0.8 for no change, 1.2 for a change of 0.01 %, 3.2 for one as large as the value.
 
     >>> [round(relative_width(1.0, x), 2) for x in (1.0, 1.01, 2.0, float("nan"))]
-    [0.8, 3.2, 5.2, 5.2]
+    [0.8, 2.2, 3.2, 3.2]
     """
     if np.array_equal(old, new, equal_nan=True):
         return 0.8
     before, change = norm(old), norm(np.subtract(new, old, dtype=np.float64))
     ratio = change / before if before else math.inf
     if not 0 < ratio < 1:
-        return 1.2 if ratio == 0 else 5.2
-    return 1.2 + 4 * max(0.0, 1 + math.log10(ratio) / 4)
+        return 1.2 if ratio == 0 else 3.2
+    return 1.2 + 2 * max(0.0, 1 + math.log10(ratio) / 4)

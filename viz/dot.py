@@ -146,7 +146,7 @@ def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
     """An edge's label with room on the side where Graphviz lets it touch the edge."""
     if lines and direction in ("LR", "RL"):
         return [*lines, ("note", " ")]
-    return [(role, f"  {text}") for role, text in lines]
+    return [(role, f"  {text} ") for role, text in lines]
 
 
 def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:
