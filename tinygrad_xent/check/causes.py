@@ -74,6 +74,8 @@ def data(entry: Entry) -> Cause:
 
 def forward(case: Case) -> Cause:
     """Why an operation's output is not finite although its inputs are."""
+    if case.entry.op == "checkpoint":  # the values of what it reads from outside are not known
+        return _checkpoint(case)
     if any(not np.isfinite(v).all() for v in case.values if v.dtype.kind == "f"):
         return _of_infinities(case)
     return _FORWARD.get(case.entry.op, _overflow)(case)
@@ -176,6 +178,13 @@ def _astype(case: Case) -> Cause:
     )
 
 
+def _checkpoint(case: Case) -> Cause:
+    return Cause(
+        "it happened inside a checkpointed function, which the trace does not enter",
+        "call the function without checkpoint and explain_nonfinite(loss) again",
+    )
+
+
 def _overflow(case: Case) -> Cause:
     return Cause(
         f"overflow: more than the largest {case.entry.dtype}, {case.limit:.4g}",
@@ -214,14 +223,14 @@ def _of_infinities(case: Case) -> Cause:
 def _exploding(case: Case) -> str:
     """The hint at a learning rate where a parameter upstream has grown out of all proportion."""
     parameters = [e for e in upstream(case.trace, case.entry) if e.kind == "parameter"]
-    for entry in parameters:
-        size = float(np.abs(entry.value).max(initial=0))
-        if size > HUGE:
-            return (
-                f"; {label(entry)} has grown to {size:.3g}: the learning rate is too "
-                "large, divide it by 10 and start again"
-            )
-    return ""
+    sizes = {e: float(np.abs(e.value).max(initial=0)) for e in parameters}
+    largest = max(parameters, key=sizes.__getitem__, default=None)
+    if largest is None or sizes[largest] <= HUGE:
+        return ""
+    return (
+        f"; {label(largest)} has grown to {sizes[largest]:.3g}: the learning rate is too large, divide "
+        "it by 10 and start again"
+    )
 
 
 HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
@@ -232,6 +241,8 @@ HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
 
 def backward(case: Case) -> Cause:
     """Why what a rule gave is not finite although the gradient that reached it is."""
+    if case.entry.op == "checkpoint":
+        return _checkpoint(case)
     if case.g is not None and case.g.ndim == 0 and case.g == 0:
         return _unselected(case)
     slope = _SLOPES.get((case.entry.op, case.argument))

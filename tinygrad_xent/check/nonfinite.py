@@ -8,6 +8,7 @@ gradient, so the operation is found by looking: its inputs are finite and its ou
 from __future__ import annotations
 
 import sys
+import textwrap
 import warnings
 from contextvars import Token
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from .reading import (
     is_finite,
     label,
     number,
+    paragraph,
     rule_of,
     source_index,
     traced,
@@ -137,7 +139,7 @@ class Autopsy:
         return self.entry.line
 
     def __str__(self) -> str:
-        lines = [self.headline()]
+        lines = [textwrap.fill(self.headline(), 96, subsequent_indent="  ")]
         if self.line is not None and self.line.text:
             lines.append(f"    {self.line.text}")
         if self.size > 1:
@@ -146,7 +148,7 @@ class Autopsy:
         lines += [f"    {operand}" for operand in self.operands]
         if self.spread is not None:
             lines.append(f"  then: {label(self.spread)} made nan of it")
-        return "\n".join([*lines, f"  cause: {self.cause}", f"  cure: {self.cure}"])
+        return "\n".join([*lines, paragraph("cause", self.cause), paragraph("cure", self.cure)])
 
     def headline(self) -> str:
         """The first line of the report: what, where."""
@@ -232,10 +234,7 @@ def _forward(trace: Trace, root: Entry) -> Autopsy:
         return _report(
             trace, "data", entry, None, index, entry.value, (), causes.data(entry), later
         )
-    operands = tuple(
-        _operand(trace, entry, i, source_index(trace, entry, i, index))
-        for i in range(len(entry.inputs))
-    )
+    operands = _operands(trace, entry, index)
     case = Case(trace, entry, None, index, tuple(o.value for o in operands))
     found = causes.forward(case)
     return _report(trace, "forward", entry, None, index, entry.value, operands, found, later)
@@ -269,6 +268,12 @@ def _is_mask(entry: Entry) -> bool:
     )
 
 
+def _operands(trace: Trace, entry: Entry, index: Index) -> tuple[Operand, ...]:
+    """What each input was at one element of the output."""
+    places = [source_index(trace, entry, i, index) for i in range(len(entry.inputs))]
+    return tuple(_operand(trace, entry, i, place) for i, place in enumerate(places))
+
+
 def _operand(trace: Trace, entry: Entry, i: int, index: Index) -> Operand:
     source = trace[entry.inputs[i]]
     value = np.asarray(source.value[index])
@@ -299,7 +304,22 @@ def _backward(trace: Trace, bad: list[Entry]) -> Autopsy:
     _, argument, entry = max(births, key=lambda birth: birth[0])
     if argument is None:
         return _report_sum(trace, entry)
+    for source in inputs(trace, entry):
+        made = [] if is_finite(source.value) else _births(trace, source)[0]
+        if operations := [e for e in made if e.kind == "operation"]:
+            return _report_unused(trace, min(operations, key=lambda e: e.id), entry)
     return _report_rule(trace, entry, argument)
+
+
+def _report_unused(trace: Trace, entry: Entry, spread: Entry) -> Autopsy:
+    """An infinity of the forward pass that the loss does not use, and the backward pass meets."""
+    index = first_bad(entry.value) or ()
+    operands = _operands(trace, entry, index)
+    values = tuple(o.value for o in operands)
+    case = Case(trace, entry, 0, index, values, np.zeros(()))
+    later = [] if spread is entry else [spread]
+    found = causes.backward(case)
+    return _report(trace, "forward", entry, None, index, entry.value, operands, found, later)
 
 
 def _report_sum(trace: Trace, entry: Entry) -> Autopsy:
