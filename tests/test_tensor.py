@@ -54,6 +54,7 @@ def test_dtype_and_copy():
     t = Tensor(a, dtype=np.float32)
     assert t.dtype == np.float32
     assert Tensor([1, 2], dtype="float64", requires_grad=True).dtype == np.float64
+    assert Tensor([1.0], requires_grad=1).requires_grad is True
     t = Tensor(a)
     a[0] = 9
     assert t.tolist() == [1.0, 1.0]
@@ -278,6 +279,7 @@ def test_reshape_and_transpose_take_numbers_or_a_tuple():
     assert w.reshape(-1).shape == (6,)
     assert w.transpose().shape == w.transpose(1, 0).shape == w.transpose((1, 0)).shape == (3, 2)
     assert w.transpose(None).shape == w.transpose(-1, -2).shape == (3, 2)
+    assert Tensor(1.0).broadcast_to(3).shape == Tensor([1.0]).broadcast_to([3]).shape == (3,)
     v = leaf([1.0, 2.0])
     (v.transpose(-1) * v.transpose(0)).sum().backward()
     np.testing.assert_array_equal(v.grad.numpy(), [2.0, 4.0])

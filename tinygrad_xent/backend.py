@@ -256,8 +256,10 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     return _sum(x, axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
 
 
-def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
     """As `np.broadcast_to`, which is slow for the commonest case: one number for a whole array."""
+    if not isinstance(shape, tuple):
+        shape = tuple(np.atleast_1d(shape).tolist())
     if x.shape == ():
         x = np.asarray(x)
         view = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))

@@ -55,7 +55,7 @@ class Tensor(TensorBase):
         if requires_grad:
             check_differentiable(array)
         self._data = array
-        self._node = Leaf(array, requires_grad, name)
+        self._node = Leaf(array, bool(requires_grad), name)
 
     # --- values ----------------------------------------------------------------------------------
 
