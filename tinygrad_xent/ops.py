@@ -161,7 +161,7 @@ def sigmoid(x: Operand, /) -> Array:
     return xp.sigmoid(x)
 
 
-@op("max(x, 0)", ("g · (y > 0)", lambda g, y: g * (y > 0)))
+@op("max(x, 0)", ("g where y > 0", lambda g, y: _masked(g, y > 0)))
 def relu(x: Operand, /) -> Array:
     """x where it is positive, else 0; the slope at 0 is 0."""
     return xp.relu(x)
@@ -195,7 +195,7 @@ def minimum(a: Operand, b: Operand, /) -> Array:
 
 @op(
     "min(max(x, lo), hi)",
-    ("g inside", lambda g, x, min, max: where(_inside(x, min, max), g, 0)),
+    ("g inside", lambda g, x, min, max: _masked(g, _inside(x, min, max))),
 )
 def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
     """x limited to [min, max]; None is no limit. The gradient is 0 outside, 1 on the limits.
@@ -301,7 +301,7 @@ def softmax(x: Operand, /, axis: Axis = -1) -> Array:
 
 @op(
     "x - log Σ eˣ",
-    ("g - eʸ · Σ g", lambda g, y, axis: g - exp(y) * sum(g, axis, keepdims=True)),
+    ("g - eʸ · Σ g", lambda g, y, axis: _less_its_share(g, y, axis)),
 )
 def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
     """log of softmax(x), without the overflow and the log 0 of writing it so."""
@@ -402,6 +402,12 @@ def _raw(x: Any) -> Any:
     return x._data if isinstance(x, TensorBase) else x
 
 
+def _masked(g: Any, chosen: Any) -> Any:
+    """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
+    chosen, recorded = _raw(chosen), isinstance(g, TensorBase)
+    return where(chosen, g, 0) if recorded else xp.masked(g, chosen)
+
+
 def _constant(limit: Any) -> Any:
     """A limit's values. One that requires grad would lose it: limits are settings, not inputs."""
     if isinstance(limit, TensorBase) and limit._source().requires_grad:
@@ -431,6 +437,14 @@ def _softmax_share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     y = _unreduce(y, axis, keepdims)
     # A row of only -inf has y = -inf and, as in PyTorch, gradient 0.
     return _unreduce(g, axis, keepdims) * exp(x - where(_raw(y) == -xp.inf, 0, y))
+
+
+def _less_its_share(g: Any, y: Any, axis: Axis) -> Any:
+    """g - eʸ · Σ g; arrays are changed in place: temporaries as large as the logits cost most."""
+    share = exp(y)
+    share *= -sum(g, axis, keepdims=True)
+    share += g
+    return share
 
 
 def _power_slope(x: Any, n: Any) -> Any:
