@@ -236,7 +236,7 @@ def difference_of_infinities():
     return (z - z.min()).sum()  # HERE
 
 
-@way("checkpoint", "forward", "checkpointed function")
+@way("checkpoint", "forward", "inside checkpoint")
 def inside_a_checkpoint():
     return tx.checkpoint(lambda t: tx.log(t))(leaf([0.0])).sum()  # HERE
 
@@ -359,7 +359,7 @@ def derivative_overflows():
     return (y * 1e200 * 1e-30).sum()
 
 
-@way("checkpoint", "backward", "checkpointed function")
+@way("checkpoint", "backward", "inside checkpoint")
 def derivative_inside_a_checkpoint():
     return tx.checkpoint(lambda t: tx.sqrt(t))(leaf([0.0])).sum()  # HERE
 
