@@ -3,7 +3,8 @@
     python tests/check/mutation_proof.py             every seeded mutation and its verdicts
     python tests/check/mutation_proof.py --healthy   false alarms over 1,000 random healthy graphs
 
-Each derivative rule of the table is falsified in every way that applies: the sign, a factor 2, a
+Each derivative rule of the table, and each again inside every loss, is falsified in every way that
+applies: the sign, a factor 2, a
 component of the gradient dropped, transposed, shifted along an axis, a wrong saved value, and the
 slips known from textbooks. A mutation counts as caught by `check_tape` if it blames this rule and no
 other, by `gradcheck` if that fails and names the operation. One that changes nothing at the values
@@ -16,7 +17,7 @@ import sys
 import warnings
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,6 +89,40 @@ CASES = {
         lambda g: ops.scatter_along_axis(g, PLACES, shape=(3, 3), axis=1),
         normal(3, 2),
     ),
+}
+
+
+LABELS, ONE_HOT = np.array([2, 0, 1, 0]), np.eye(3)[[2, 0, 1, 0]]
+WEIGHT = np.array([0.5, 1.0, 2.0])
+
+LOSSES = {
+    "cross_entropy": [
+        (lambda z: tx.cross_entropy(z, LABELS), normal(4, 3)),
+        (
+            lambda z: tx.cross_entropy(
+                z, LABELS, weight=WEIGHT, label_smoothing=0.1, ignore_index=1, reduction="sum"
+            ),
+            normal(4, 3),
+        ),
+        (lambda z: tx.cross_entropy(z, ONE_HOT * 0.7 + 0.1, reduction="none"), normal(4, 3)),
+    ],
+    "nll_loss": [(lambda z: tx.nll_loss(z, LABELS, weight=WEIGHT), normal(4, 3))],
+    "softmax_focal_loss": [(lambda z: tx.softmax_focal_loss(z, LABELS), normal(4, 3))],
+    "binary_cross_entropy_with_logits": [
+        (
+            lambda z: tx.binary_cross_entropy_with_logits(z, ONE_HOT, pos_weight=WEIGHT),
+            normal(4, 3),
+        )
+    ],
+    "mse_loss": [(lambda z: tx.mse_loss(z, ONE_HOT), normal(4, 3))],
+    "linear_cross_entropy": [
+        (
+            lambda x, w, b: tx.linear_cross_entropy(x, w, b, LABELS),
+            normal(4, 4),
+            normal(4, 3),
+            normal(3),
+        )
+    ],
 }
 
 
@@ -292,6 +327,15 @@ def table_verdicts(seed=0):
         yield from prove(function, [make(rng) for make in makers], rows={name})
 
 
+def loss_verdicts(seed=0):
+    """The verdicts on every rule that a loss is made of, falsified inside the loss."""
+    rng = np.random.default_rng(seed)
+    for name, cases in LOSSES.items():
+        for function, *makers in cases:
+            for v in prove(function, [make(rng) for make in makers]):
+                yield replace(v, rule=f"{name}: {v.rule}")
+
+
 # --- random healthy graphs ---------------------------------------------------------------------------
 
 
@@ -366,10 +410,10 @@ def false_alarms(count, first_seed=0):
 
 
 def print_table(verdicts):
-    print(f"{'rule':<26}{'mutation':<28}{'check_tape':<12}{'gradcheck':<12}diagnosis")
+    print(f"{'rule':<52}{'mutation':<28}{'check_tape':<12}{'gradcheck':<12}diagnosis")
     for v in verdicts:
         words = ["caught" if caught else "MISSED" for caught in (v.tape, v.whole)]
-        print(f"{v.rule:<26}{v.mutation:<28}{words[0]:<12}{words[1]:<12}{v.diagnosis}")
+        print(f"{v.rule:<52}{v.mutation:<28}{words[0]:<12}{words[1]:<12}{v.diagnosis}")
     missed = [v for v in verdicts if not (v.tape and v.whole)]
     counts = Counter(v.rule for v in verdicts)
     print(
@@ -384,7 +428,7 @@ def main():
     parser.add_argument("--healthy", type=int, nargs="?", const=1000, help="how many graphs")
     arguments = parser.parse_args()
     if not arguments.healthy:
-        return print_table(list(table_verdicts()))
+        return print_table([*table_verdicts(), *loss_verdicts()])
     found = false_alarms(arguments.healthy)
     for (dtype, check), reports in found.items():
         alarms = f"{len(reports)} false alarms over {arguments.healthy} random healthy graphs"

@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
-from mutation_proof import CASES, false_alarms, table_verdicts
+from mutation_proof import CASES, LOSSES, false_alarms, loss_verdicts, table_verdicts
 
+import tinygrad_xent as tx
+from tinygrad_xent.check import check_tape, gradcheck
 from tinygrad_xent.table import TABLE
 
 
@@ -38,3 +41,32 @@ def test_the_kind_of_mistake_is_named(verdicts):
 
 def test_healthy_graphs_raise_no_alarm():
     assert false_alarms(60) == {key: [] for key in false_alarms(0)}
+
+
+def test_every_loss_has_a_case():
+    named = {name for name in tx.__all__ if name.endswith("_loss") or "cross_entropy" in name}
+    assert set(LOSSES) == named
+
+
+def test_each_mutation_inside_a_loss_is_caught_and_laid_to_its_rule():
+    verdicts = list(loss_verdicts())
+    assert [v for v in verdicts if not (v.tape and v.whole)] == []
+    assert min(Counter(v.rule for v in verdicts).values()) >= 3
+    assert {v.rule.split(":")[0] for v in verdicts} == set(LOSSES)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_healthy_losses_raise_no_alarm(loss, dtype):
+    rng = np.random.default_rng(1)
+    for function, *makers in LOSSES[loss]:
+        inputs = [make(rng).astype(dtype) for make in makers]
+        leaves = [tx.Tensor(x, requires_grad=True) for x in inputs]
+        output = function(*leaves)
+        assert check_tape(output)
+        assert gradcheck(function, *inputs, order=2)
+        output.sum().backward()  # the check has left the tape as it was
+        again = [tx.Tensor(x, requires_grad=True) for x in inputs]
+        function(*again).sum().backward()
+        for leaf, other in zip(leaves, again, strict=True):
+            np.testing.assert_array_equal(leaf.grad.numpy(), other.grad.numpy())

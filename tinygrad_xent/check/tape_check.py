@@ -30,7 +30,6 @@ Array: TypeAlias = Any
 PROBES = 2  # pairs of random directions a rule must satisfy
 TOLERANCE = 1e-6  # of |v| · |J u|, beside what the differences may be off by
 DIAGNOSED = 200  # inputs of a guilty operation up to which its mistake is named
-STEP = step_for(np.float64)
 
 Status: TypeAlias = Literal["right", "wrong", "not finite", "kink"]
 
@@ -162,6 +161,7 @@ def _checked(
             continue
         for i, rule, pick in node.plan.rules:
             yield _Probe(node, i, rule, pick, inputs).check(rng)
+        node.recompute(inputs)  # leaves an operation with a memory as it was found
 
 
 def _value_of(source: Any, values: dict[Node, Array]) -> Array:
@@ -176,7 +176,7 @@ def _spoiled(node: Node, inputs: list[Array], y: Array) -> RuleCheck | None:
         return None
     should = node.plan.values(inputs, y, node.settings)
     for name, kept, right in zip(node.plan.names, node.kept, should, strict=True):
-        if not (hasattr(right, "dtype") and right.dtype.kind == "f"):
+        if not isinstance(right, (np.ndarray, np.generic)) or right.dtype.kind != "f":
             continue
         slack = 64 * np.finfo(right.dtype).eps
         if not np.allclose(kept, right, rtol=slack, atol=slack, equal_nan=True):
@@ -210,15 +210,22 @@ class _Probe:
         )
         self.x = np.asarray(self.inputs[i], dtype=np.float64)
         self.y = self.forward(self.x)
+        # An operation may insist on computing in float32: then its slopes are as coarse.
+        self.eps, self.step = float(np.finfo(self.y.dtype).eps), step_for(self.y.dtype)
+        self.tolerance = max(TOLERANCE, 100 * self.eps)
 
     def forward(self, x: Array) -> Array:
         inputs = [*self.inputs[: self.i], x, *self.inputs[self.i + 1 :]]
-        return np.asarray(self.node.op.forward(*inputs, *self.settings), dtype=np.float64)
+        return np.asarray(self.node.op.forward(*inputs, *self.settings))
+
+    def slope(self, f: Callable[[Array], Array], along: Array) -> Slope:
+        return slope(f, self.x, along, self.step, self.eps)
 
     def back(self, v: Array) -> Array:
         """Jᵀv by the rule, as the walk would use it."""
         with np.errstate(all="ignore"):
-            kept = self.node.plan.values(self.inputs, self.y, self.settings)
+            y = self.forward(self.x)  # anew: an operation may hand its rule what it saw last
+            kept = self.node.plan.values(self.inputs, y, self.settings)
             c = np.asarray(self.rule(v, *(self.pick(kept) if self.pick else kept)))
             return np.asarray(fit(c, self.x.shape), dtype=np.float64)
 
@@ -233,7 +240,7 @@ class _Probe:
                 return self.finding("wrong", f"the rule raised {type(error).__name__}: {error}")
             if not np.isfinite(taken_back).all():
                 return self.finding("not finite", self.where_not_finite(taken_back))
-            found = _compare(v, moved, taken_back * along)
+            found = _compare(v, moved, taken_back * along, self.tolerance)
             if worst is None or not found.excess <= worst.excess:
                 worst = found
         assert worst is not None
@@ -257,7 +264,7 @@ class _Probe:
         """A random direction and the slopes of the outputs along it, measured as well as can be."""
         for scale in self.scales():
             along = np.where(np.isfinite(self.x), rng.standard_normal(self.x.shape) * scale, 0)
-            moved = slope(self.forward, self.x, along, STEP)
+            moved = self.slope(self.forward, along)
             if moved.measured.all():
                 break
         return along, moved
@@ -286,10 +293,10 @@ class _Probe:
         for at in np.ndindex(self.x.shape):
             along = np.zeros(self.x.shape)
             along[at] = scale
-            found = slope(lambda x: np.sum(v * self.forward(x)), self.x, along, STEP)
+            found = self.slope(lambda x: np.sum(v * self.forward(x)), along)
             if found.measured:  # at a kink nothing speaks against the rule
                 true[at] = float(found.value) / scale
-        return diagnose(claimed, true, tolerance=TOLERANCE)
+        return diagnose(claimed, true, tolerance=self.tolerance)
 
     def finding(self, status: Status, reason: str, **more: Any) -> RuleCheck:
         return _finding(self.node, self.node.plan.input_names[self.i], status, reason, **more)
@@ -304,11 +311,11 @@ class _Comparison(NamedTuple):
     kinks: int
 
 
-def _compare(v: Array, moved: Slope, right_terms: Array) -> _Comparison:
+def _compare(v: Array, moved: Slope, right_terms: Array, tolerance: float) -> _Comparison:
     measured = moved.measured
     left_terms = v * np.where(measured, moved.value, 0)
     left, right = float(left_terms.sum()), float(right_terms.sum())
-    slack = TOLERANCE * max(np.abs(left_terms).sum(), np.abs(right_terms).sum())
+    slack = tolerance * max(np.abs(left_terms).sum(), np.abs(right_terms).sum())
     slack += float((np.abs(v) * np.where(measured, moved.error, 0)).sum())
     excess = abs(left - right) / slack if left != right else 0.0
     return _Comparison(excess, left, right, int(measured.size - measured.sum()))
@@ -316,5 +323,5 @@ def _compare(v: Array, moved: Slope, right_terms: Array) -> _Comparison:
 
 def _as_float64(x: Array) -> Array:
     """Floating arrays in float64; integers, masks and Python numbers as they are."""
-    is_float = hasattr(x, "dtype") and x.dtype.kind == "f"
+    is_float = isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f"
     return np.asarray(x, dtype=np.float64) if is_float else x
