@@ -46,7 +46,7 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
     Args:
         on: True, the default, looks at the loss: a gradient that is not finite shows in the loss of
             the next step. "gradients" looks at every gradient as well, which costs a small step
-            4 %, and finds the operation in the step where it happened. False looks at nothing.
+            5 %, and finds the operation in the step where it happened. False looks at nothing.
 
     Holds for the running thread or task, as `no_grad` does. `explain_nonfinite` works regardless.
 
