@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -29,12 +29,14 @@ class Options:
         precision: significant digits.
         names: the caller's names by entry.
         computed: whether gradients exist: before `backward()` they do not.
+        badges: what lint found, by entry.
     """
 
     show: frozenset[str]
     precision: int
     names: Mapping[int, str]
     computed: bool
+    badges: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Cards:
@@ -53,7 +55,14 @@ class Cards:
 
     def node(self, node: Node) -> list[Line]:
         """The lines of a node, safe to print."""
-        return cleaned(self.write(node))
+        return cleaned(self.write(node) + self.badges(node))
+
+    def badges(self, node: Node) -> list[Line]:
+        """What lint found in a node, and so in a folded one too; a reference only points to it."""
+        if node.kind == "reference":
+            return []
+        found = [text for i in node.entries for text in self.options.badges.get(i, ())]
+        return [("note", f"! {text}") for text in dict.fromkeys(found)]
 
     def write(self, node: Node) -> list[Line]:
         if node.kind == "reference":
