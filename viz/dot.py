@@ -14,7 +14,10 @@ from .cards import Cards, Line
 from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
-RASTER_DPI = "144"
+
+def raster_dpi(graph: Graph) -> str:
+    """The resolution of a PNG: sharp on any screen, but a large graph must not take minutes."""
+    return "144" if len(graph.nodes) <= 50 else "96"
 
 
 def escape(text: str) -> str:
