@@ -19,7 +19,7 @@ from .changes import ChangeCards
 from .dot import clear_of_edge, legend, look_of, raster_dpi, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
-from .theme import ThemeName, palette
+from .theme import SCHEME, ThemeName, palette
 
 _HERE = str(Path(__file__).parent)
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
@@ -183,7 +183,9 @@ class Drawing:
         except Exception as error:
             reason, dot = html.escape(str(error)), html.escape(self.dot)
             return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
-        return f'<div style="max-width:100%;overflow:auto">{svg}</div>'
+        # a page may be light where the system is dark: the drawing brings the ground it is made for
+        ground = f"color-scheme:{SCHEME[self.theme]};background:Canvas"
+        return f'<div style="max-width:100%;overflow:auto;{ground}">{svg}</div>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """All that a notebook may choose from."""

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, Palette, ThemeName
+from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, SCHEME, Palette, ThemeName
 
 SVG = "http://www.w3.org/2000/svg"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -160,6 +160,8 @@ def stylesheet(prefix: str, theme: ThemeName) -> str:
     first = DARK if theme == "dark" else LIGHT
     me = f"#{prefix}"
     rules = [
+        # in a window of its own the ground is the browser's: it is to go with the colours
+        f"{me}{{color-scheme:{SCHEME[theme]}}}",
         f"{me} text{{font-family:{FONT_FAMILY};white-space:pre}}",
         f"{me} .head{{font-weight:700}}",
         *colours(me, first),

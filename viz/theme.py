@@ -11,6 +11,9 @@ from typing import Literal, TypeAlias
 
 ThemeName: TypeAlias = Literal["auto", "light", "dark"]
 
+# CSS's name for each: the browser chooses its own colours, the page's ground above all, to go with it
+SCHEME = {"auto": "light dark", "light": "light", "dark": "dark"}
+
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8B949E"
 

@@ -188,7 +188,7 @@ def test_every_rule_of_the_style_is_of_this_drawing_only(drawn):
         for s in re.split(r",(?![^(]*\))", rule)
     ]
     assert selectors
-    assert all(s.startswith(f"#{drawn.get('id')} ") for s in selectors)
+    assert all(re.match(rf"#{drawn.get('id')}( |$)", s) for s in selectors)
 
 
 def test_dark_and_light(one):

@@ -1,0 +1,391 @@
+"""What a real browser makes of a drawing: harmless, legible in light and dark, every text in its box."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+import viz
+
+SCRIPT = "<script>window.sentinel=1</script>"
+HOSTILE = [
+    SCRIPT,
+    "]]>",
+    '"',
+    r"\N",
+    "{a|b}",
+    "<b>",
+    "line\nfeed\r\n",
+    "\u202eright to left\u202c\u200f",
+    "x" * 10_000,
+    "javascript:window.sentinel=1",
+    'onload="window.sentinel=1"',
+    '"><svg onload=window.sentinel=1>',
+    "'/><image href=x onerror=window.sentinel=1>",
+    "]]></style><script>window.sentinel=1</script>",
+    "--><script>window.sentinel=1</script>",
+    "}*{background:url(http://127.0.0.1:9/css)}",
+    "<img src=http://127.0.0.1:9/img onerror=window.sentinel=1>",
+    "&lt;script&gt;window.sentinel=1&lt;/script&gt;",
+    "名前 ∂L/∂w é 😀",
+]
+SCHEMES = ["light", "dark"]
+
+
+def classifier():
+    rng = np.random.default_rng(0)
+    x = tx.Tensor(rng.normal(size=(5, 4)), name="X")
+    w = tx.Tensor(rng.normal(size=(4, 3)), requires_grad=True, name="W")
+    b = tx.Tensor(np.zeros(3), requires_grad=True, name="b")
+    with tx.scope("linear", "x @ W + b"):
+        logits = x @ w + b
+    return tx.cross_entropy(logits, np.array([0, 1, 0, 1, 2]))
+
+
+def layers(count=4):
+    rng = np.random.default_rng(1)
+    x = tx.Tensor(rng.normal(size=(8, 6)), name="x")
+    for i in range(count):
+        with tx.scope("layer", "relu(x W)"):
+            x = tx.relu(x @ tx.Tensor(rng.normal(size=(6, 6)), requires_grad=True, name=f"W{i}"))
+    return (x * x).sum()
+
+
+def shared():
+    """One weight at seven steps: reference nodes."""
+    w, h = tx.Tensor(0.5, requires_grad=True, name="w"), tx.Tensor(1.0, name="h0")
+    for _ in range(7):
+        h = tx.tanh(h * w)
+    return h
+
+
+def diamond():
+    a = tx.Tensor([2.0, 1.0, -1.0], requires_grad=True, name="a")
+    y = tx.softmax(a)
+    return (y * a + a @ a + (y + y)).sum()
+
+
+def hostile():
+    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula."""
+    total = tx.Tensor(0.0, requires_grad=True)
+    for name in HOSTILE:
+        with tx.scope(name, formula=name):
+            product = tx.Tensor(1.0, requires_grad=True, name=name) * total
+            product.name = name
+            total = product + total
+    return total
+
+
+def compared():
+    a = tx.Tensor([3.0, 4.0], requires_grad=True, name="a")
+    before = tx.trace((a * a).sum())
+    a.data = np.array([3.0, 4.5])
+    return viz.compare(before, (a * a).sum())
+
+
+EVERYTHING = ("value", "grad", "formula", "shape", "contribution")
+DRAWINGS = {
+    "classifier": lambda: viz.draw(tx.trace(classifier())),
+    "left to right": lambda: viz.draw(tx.trace(classifier()), direction="LR", show=EVERYTHING),
+    "backward": lambda: viz.draw(tx.trace(classifier()), direction="backward", fold=1),
+    "not computed": lambda: viz.draw(classifier(), fold=0),
+    "repeat": lambda: viz.draw(tx.trace(layers()), fold=0),
+    "references": lambda: viz.draw(tx.trace(shared())),
+    "contributions": lambda: viz.draw(tx.trace(diamond()), show=EVERYTHING),
+    "compare": compared,
+    "hostile": lambda: viz.draw(tx.trace(hostile())),
+    "hostile, folded": lambda: viz.draw(tx.trace(hostile()), fold=0, direction="LR"),
+    "parts": lambda: viz.draw(tx.trace(layers(40)), max_nodes=5),
+}
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    """Each drawing, laid out once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", viz.DrawingWarning)
+        made = {name: make() for name, make in DRAWINGS.items()}
+        assert all(drawing.svg for drawing in made.values())
+    return made
+
+
+@pytest.fixture(scope="module", params=DRAWINGS)
+def drawing(request, drawings):
+    return drawings[request.param]
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def file(request, opening, drawing):
+    """The drawing's SVG file in the browser."""
+    with opening(drawing.svg, scheme=request.param) as seen:
+        yield seen
+
+
+# it is harmless
+
+
+def test_an_svg_file_loads_with_no_error_no_request_and_no_script(file, drawing):
+    assert file.page.evaluate("document.documentElement.localName") == "svg"
+    assert file.page.locator("g.node").count() == len(drawing.graph.nodes)
+    assert file.trouble() == []
+
+
+def test_in_a_page_it_is_as_harmless(visit, drawing):
+    seen = visit(page_of(drawing._repr_html_()), ".html")
+    assert seen.page.locator("svg g.node").count() == len(drawing.graph.nodes)
+    assert seen.trouble() == []
+
+
+@pytest.mark.parametrize("name", ["classifier", "hostile"])
+def test_as_an_image_it_loads(visit, drawings, tmp_path, name):
+    path = drawings[name].save(tmp_path / "drawing.svg")
+    seen = visit(page_with_image(path))
+    assert image_width(seen) > 100
+    seen.requests.remove(path.as_uri())
+    assert seen.trouble() == []
+
+
+def test_the_page_that_says_why_there_is_no_picture_is_harmless(visit, monkeypatch):
+    def refuse(*_):
+        raise viz.LayoutError(SCRIPT)
+
+    monkeypatch.setattr("viz.layout.render", refuse)
+    seen = visit(page_of(viz.draw(tx.trace(hostile()))._repr_html_()), ".html")
+    assert SCRIPT in seen.page.locator("pre").first.text_content()
+    assert "digraph" in seen.page.locator("details pre").text_content()
+    assert seen.trouble() == []
+
+
+@pytest.mark.parametrize("name", ["hostile", "hostile, folded"])
+def test_hostile_names_are_text_that_can_be_read(visit, drawings, name):
+    seen = visit(drawings[name].svg)
+    lines = seen.page.eval_on_selector_all("text", "all => all.map(t => t.textContent)")
+    shown = [line.replace("\u00a0", " ") for line in lines]
+    for text in HOSTILE:
+        wanted = viz.labels.clean(text)
+        assert any(line.startswith(f"{wanted}: parameter") for line in shown), wanted
+
+
+CAUGHT = {
+    "a script in the file": ("<svg {ns}><script>window.sentinel=1</script></svg>", "ran a script"),
+    "an event attribute": ("<svg {ns} onload='window.sentinel=1'/>", "ran a script"),
+    "a script that throws": ("<svg {ns}><script>nothing()</script></svg>", "complained"),
+    "a font from outside": (
+        "<svg {ns}><style>@import url(http://127.0.0.1:9/a.css);</style></svg>",
+        "asked for http://127.0.0.1:9",
+    ),
+    "an image from outside": ("<svg {ns}><image href='http://127.0.0.1:9/a.png'/></svg>", "asked"),
+}
+
+
+@pytest.mark.parametrize("case", CAUGHT)
+@pytest.mark.parametrize("suffix", [".svg", ".html"])
+def test_what_an_svg_could_do_is_caught(visit, case, suffix):
+    content, trouble = CAUGHT[case]
+    content = content.format(ns='xmlns="http://www.w3.org/2000/svg"')
+    found = visit(content if suffix == ".svg" else page_of(content), suffix).trouble()
+    assert [text for text in found if text.startswith(trouble)], found
+
+
+def test_an_image_that_does_not_load_is_caught(visit, tmp_path):
+    path = tmp_path / "broken.svg"
+    path.write_text("<svg xmlns='http://www.w3.org/2000/svg' width='200' height='9'><g></svg>")
+    assert image_width(visit(page_with_image(path))) == 0
+
+
+# each shows its own
+
+
+def test_ten_drawings_in_one_page_have_their_own_ids_and_show_their_own(visit):
+    weights = [tx.Tensor(float(i), requires_grad=True, name=f"w{i}") for i in range(9)]
+    drawn = [
+        viz.draw(tx.trace(w * 2.0), theme=("light", "dark")[i % 2]) for i, w in enumerate(weights)
+    ]
+    drawn.append(drawn[0])  # one of them twice
+    seen = visit(page_of("".join(drawing._repr_html_() for drawing in drawn)), ".html")
+    assert repeated_ids(seen) == []
+    for i, drawing in enumerate(drawn):
+        picture = seen.page.locator("svg").nth(i)
+        assert f"w{i % 9}: parameter" in picture.text_content()
+        assert fill_of(picture) == fill_of(visit(drawing.svg).page.locator("svg")), i
+    assert fill_of(seen.page.locator("svg").nth(0)) != fill_of(seen.page.locator("svg").nth(1))
+    assert seen.trouble() == []
+
+
+def test_shared_ids_are_caught(visit, drawings):
+    svg = drawings["classifier"].svg
+    assert repeated_ids(visit(page_of(svg + svg), ".html"))
+
+
+# every text in its box
+
+GEOMETRY = """() => {
+    const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
+    const shapes = 'polygon, path, ellipse, polyline';
+    return [...document.querySelectorAll('g.node')].map(g => ({
+        id: g.id,
+        shapes: [...g.querySelectorAll(shapes)].map(box),
+        texts: [...g.querySelectorAll('text')].filter(t => t.textContent.trim())
+            .map(t => [t.textContent, box(t)])
+    }));
+}"""
+
+
+def test_no_text_leaves_its_node_and_no_node_covers_another(file, drawing):
+    assert len(file.page.evaluate(GEOMETRY)) == len(drawing.graph.nodes)
+    assert spilled(file) == []
+    assert overlapping(file) == []
+
+
+def test_text_that_leaves_its_node_and_nodes_that_overlap_are_caught(visit):
+    node = "<g class='node' id='{0}'><polygon points='{1},0 {2},0 {2},20 {1},20'/>{3}</g>"
+    text = "<text x='5' y='14' font-size='10'>a text too long for its box</text>"
+    nodes = node.format("a", 0, 60, text) + node.format("b", 50, 90, "")
+    seen = visit(f"<svg xmlns='http://www.w3.org/2000/svg' width='200' height='50'>{nodes}</svg>")
+    assert spilled(seen) == ["a text too long for its box"]
+    assert overlapping(seen) == [("a", "b")]
+
+
+# legible in light and dark
+
+COLOURS = """() => {
+    const style = e => getComputedStyle(e);
+    const probe = document.createElementNS('http://www.w3.org/1999/xhtml', 'span');
+    probe.style.color = 'Canvas';
+    document.documentElement.append(probe);
+    const page = style(probe).color;
+    probe.remove();
+    const ground = e => {
+        for (; e; e = e.parentElement) {
+            const colour = style(e).backgroundColor;
+            if (colour !== 'rgba(0, 0, 0, 0)') return colour;
+        }
+        return page;
+    };
+    return [...document.querySelectorAll('text, tspan')].filter(t => t.textContent.trim()).map(t => {
+        const filled = [...(t.closest('g.node')?.querySelectorAll('polygon, path, ellipse') ?? [])]
+            .map(s => style(s).fill).find(f => f !== 'none');
+        const halo = style(t).stroke;
+        const grounds = [filled ?? ground(t), ...(halo === 'none' ? [] : [halo])];
+        return [t.textContent, t.getAttribute('class') ?? '', style(t).fill, grounds];
+    });
+}"""
+
+
+def test_text_stands_out_from_what_is_behind_it(file):
+    """At least 4.5 to 1, as WCAG AA asks of text; the legend's squares are shapes: 3 to 1."""
+    assert faint(file) == []
+
+
+@pytest.mark.parametrize("page", SCHEMES)
+@pytest.mark.parametrize("theme", ["auto", "light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_it_stands_out_on_any_page(visit, scheme, theme, page):
+    """Also where the system is dark and the notebook is light, or the other way round."""
+    drawn = viz.draw(tx.trace(classifier()), theme=theme)
+    style = f"<style>:root{{color-scheme:{page}}}</style>"
+    assert faint(visit(page_of(style + drawn._repr_html_()), ".html", scheme)) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_theme_is_the_viewers(visit, drawings, scheme):
+    picture = visit(drawings["classifier"].svg, scheme=scheme).page
+    (first, *_) = picture.evaluate(COLOURS)
+    ink, ground = luminance(first[2]), luminance(first[3][0])
+    assert (ink < ground) == (scheme == "light")
+
+
+def test_faint_text_is_caught(visit):
+    svg = (
+        "<svg xmlns='http://www.w3.org/2000/svg'><text y='20' fill='#777'>grey</text>"
+        "<text y='40' fill='#767676'>enough</text><g class='node'>"
+        "<polygon points='0,50 90,50 90,90 0,90' fill='#ddd'/>"
+        "<text y='70' fill='#767676'>grey on grey</text></g></svg>"
+    )
+    assert faint(visit(svg)) == ["grey", "grey on grey"]
+
+
+# how these are found
+
+
+def page_of(body):
+    return f"<!doctype html><html lang=en><meta charset=utf-8><title>page</title>{body}"
+
+
+def page_with_image(path):
+    page = path.with_suffix(".html")
+    page.write_text(page_of(f"<img src={path.name}>"), encoding="utf-8")
+    return page
+
+
+def image_width(seen):
+    return seen.page.eval_on_selector("img", "image => image.naturalWidth")
+
+
+def fill_of(picture):
+    """The colour of the first shape of a drawing's first node."""
+    shape = picture.locator("g.node").first.locator("polygon, path").first
+    return shape.evaluate("shape => getComputedStyle(shape).fill")
+
+
+def repeated_ids(seen):
+    ids = seen.page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
+    return sorted({i for i in ids if ids.count(i) > 1})
+
+
+def spilled(seen, slack=0.5):
+    """The texts that are not inside the shape of their node."""
+    found = []
+    for node in seen.page.evaluate(GEOMETRY):
+        outer = around(node["shapes"])
+        for text, (left, top, right, bottom) in node["texts"]:
+            inside = outer[0] - slack <= left and right <= outer[2] + slack
+            if not (inside and outer[1] - slack <= top and bottom <= outer[3] + slack):
+                found.append(text)
+    return found
+
+
+def overlapping(seen):
+    """The pairs of nodes whose boxes share more than an edge."""
+    boxes = [(node["id"], around(node["shapes"])) for node in seen.page.evaluate(GEOMETRY)]
+    return [
+        (one, other)
+        for i, (one, a) in enumerate(boxes)
+        for other, b in boxes[i + 1 :]
+        if min(a[2], b[2]) - max(a[0], b[0]) > 0.5 and min(a[3], b[3]) - max(a[1], b[1]) > 0.5
+    ]
+
+
+def around(boxes):
+    """The box around boxes."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def faint(seen):
+    """The texts whose contrast with what is behind them is too low."""
+    return [
+        text
+        for text, role, ink, grounds in seen.page.evaluate(COLOURS)
+        if min(contrast(ink, ground) for ground in grounds)
+        < (3 if role.startswith("swatch") else 4.5)
+    ]
+
+
+def contrast(a, b):
+    """WCAG 2's contrast ratio of two computed colours.
+
+    >>> round(contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)"), 2)
+    21.0
+    """
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour):
+    """WCAG 2's relative luminance of `rgb(r, g, b)`."""
+    assert colour.startswith("rgb("), f"{colour} is not an opaque colour"
+    parts = [int(part) / 255 for part in colour[4:-1].split(",")]
+    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
