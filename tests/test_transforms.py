@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.test_tape import kept_bytes
+from tests.measure import kept_bytes
 from tinygrad_xent import GraphError, ShapeError, Tensor
 
 
