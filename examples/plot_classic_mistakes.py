@@ -48,7 +48,7 @@ def layer():
 
 
 def far_logits():
-    """Logits as they are after long training: one sample is right, the other wrong, by 900."""
+    """Logits as they are after long training: two samples, sure of their classes by 900."""
     return tx.Tensor([[900.0, 0.0, 0.0], [0.0, 900.0, 0.0]], requires_grad=True, name="Z")
 
 
@@ -175,14 +175,16 @@ say(clip_lint)
 # -------------
 # ``cross_entropy`` takes logits. Given probabilities it takes their softmax, and since probabilities
 # differ by 1 at most, the result is nearly uniform: the loss can't fall below 0.55 for three classes,
-# however sure the model is. It trains, slowly, and nothing complains.
+# however sure the model is. It trains, slowly, and nothing complains. In a picture the finding is a badge.
 
 W, b = layer()
 twice = tx.cross_entropy(tx.softmax(X @ W + b), labels)
 twice_lint = check.lint(twice)
+print(f"\n  fixed: {check.lint(tx.cross_entropy(X @ W + b, labels))}")
 floor = tx.cross_entropy(np.array([[1.0, 0.0, 0.0]]), [0])
 say(twice_lint)
-print(f"\n  the loss of a perfect prediction: {floor:.4f}; of its logits: 0.0000")
+save(viz.draw(twice, findings=twice_lint, direction="LR"), "classic_mistakes_lint.svg")
+print(f"  the loss of a perfect prediction: {floor:.4f}; of its logits: 0.0000")
 
 # %%
 # A sigmoid before a loss on logits
@@ -194,6 +196,8 @@ t = (labels == 0).astype(float)
 p = tx.sigmoid(X @ w)
 squashed_lint = check.lint((tx.softplus(p) - t * p).mean())
 say(squashed_lint)
+z = X @ w
+print(f"\n  fixed: {check.lint((tx.softplus(z) - t * z).mean())}")
 
 # %%
 # A column against a row
@@ -205,6 +209,8 @@ column = tx.Tensor([[0.5], [-0.3], [0.2], [0.1]], requires_grad=True, name="w")
 pairs = X @ column - t
 pairs_lint = check.lint((pairs * pairs).mean())
 say(pairs_lint)
+errors = (X @ column).reshape(-1) - t
+print(f"\n  fixed: {check.lint((errors * errors).mean())}")
 
 # %%
 # The gradient by hand
@@ -293,6 +299,16 @@ except TypeError as error:
     overwritten = str(error)
 print(f"\n  gradcheck says: {overwritten}")
 
+
+class Fixed(Classifier):
+    def loss(self, z):
+        self.p = self.softmax(z)
+        return -tx.log(self.p[0, 0])
+
+
+repaired = check.gradcheck(Fixed().loss, [[2.0, 1.0, -1.0]])
+print(f"  fixed: {repaired}")
+
 # %%
 # Logits that are never trained
 # -----------------------------
@@ -304,6 +320,8 @@ Z = X @ W + b
 cut = tx.cross_entropy(Z.detach(), labels) + 0.01 * (W * W).sum()
 cut_lint = check.lint(cut, [W, b])
 say(cut_lint)
+whole = tx.cross_entropy(Z, labels) + 0.01 * (W * W).sum()
+print(f"\n  fixed: {check.lint(whole, [W, b])}")
 
 # %%
 # Overwritten before backward

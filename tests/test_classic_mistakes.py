@@ -45,6 +45,12 @@ def test_findings_of_lint(ran):
         "cut_lint": ["term that trains nothing", "parameter not reached"],
     }
     assert "clip at" in ran.clip_lint[1].message
+    assert "! double softmax" in (ran.out / "classic_mistakes_lint.svg").read_text()
+
+
+def test_what_is_fixed_has_no_findings(ran):
+    assert ran.text.count("fixed: lint: nothing found") == 4
+    assert ran.repaired
 
 
 def test_clipping_loses_the_gradient(ran):

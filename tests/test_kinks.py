@@ -160,7 +160,8 @@ def test_a_masked_class_has_probability_and_gradient_zero():
 def test_a_row_of_masked_classes_only():
     x = np.full((1, 3), -np.inf)
     equal(tx.logsumexp(Tensor(x), axis=1).numpy(), [-np.inf])
-    equal(slope(lambda t: t.logsumexp(axis=1), x), np.zeros((1, 3)))
+    with tx.check.autopsy(False):  # the loss is -inf here, and meant to be
+        equal(slope(lambda t: t.logsumexp(axis=1), x), np.zeros((1, 3)))
 
 
 def test_a_single_class():

@@ -175,7 +175,7 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`: what was read twice receives twice."""
     out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == bool for p in parts):
+    if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
         out[index] = g
     else:
         np.add.at(out, index, g)  # integer arrays and lists may name an element more than once
@@ -256,8 +256,10 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     return _sum(x, axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
 
 
-def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
     """As `np.broadcast_to`, which is slow for the commonest case: one number for a whole array."""
+    if not isinstance(shape, tuple):
+        shape = tuple(np.atleast_1d(shape).tolist())
     if x.shape == ():
         x = np.asarray(x)
         view = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))

@@ -142,14 +142,15 @@ class _Blocks:
 
     def _weigh(self, logits: Array) -> None:
         """Set what each row counts: a_i, b_i, w and what the mean divides by."""
-        name, weight = "linear_cross_entropy", self.options["weight"]
+        name = "linear_cross_entropy"
         smoothing = self.dtype.type(self.options["label_smoothing"])
         count, classes = logits.shape
         counts = np.ones(count, self.dtype)
         self.class_weight: Any = None
         self.class_total: Any = self.dtype.type(classes)
+        weight = targets.class_weights(name, logits, self.options["weight"], 1)
         if weight is not None:
-            self.class_weight = targets.class_weights(name, logits, weight, 1)[0]
+            self.class_weight = weight[0]
             self.class_total = self.class_weight.sum()
             counts = self.class_weight[self.places]
         self.share = np.full(count, smoothing / classes) if smoothing else None

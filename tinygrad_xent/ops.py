@@ -336,7 +336,7 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
 
 
 @op("broadcast x", ("Σ g", lambda g: g))
-def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
+def broadcast_to(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     """Repeated along new or length-1 axes; the gradient is summed over the repeats."""
     return xp.broadcast_to(x, shape)
 

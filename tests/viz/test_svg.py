@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from contextlib import nullcontext
 
 import pytest
 
@@ -322,9 +323,14 @@ def place(drawing, name, axis):
     raise AssertionError(f"no node {name}")
 
 
-@pytest.mark.parametrize(("direction", "axis"), [("TB", 0), ("LR", 1), ("backward", 0)])
-def test_arguments_stand_in_their_order(direction, axis):
+@pytest.mark.parametrize(
+    ("direction", "axis"), [("TB", 0), ("LR", 1), ("BT", 0), ("RL", 1), ("backward", 0)]
+)
+@pytest.mark.parametrize("scope", [False, True], ids=["free", "in a scope"])
+def test_arguments_stand_in_their_order(direction, axis, scope):
     a, b = (tx.Tensor([[1.0]], requires_grad=True, name=n) for n in "ab")
-    one, two = (viz.draw(tx.trace(y), direction=direction) for y in (a @ b, b @ a))
+    with tx.scope("f") if scope else nullcontext():
+        products = (a @ b) * 1.0, (b @ a) * 1.0
+    one, two = (viz.draw(tx.trace(y), direction=direction) for y in products)
     assert place(one, "a:", axis) < place(one, "b:", axis)
     assert place(two, "b:", axis) < place(two, "a:", axis)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import Array
+from ..table import TABLE
 from ..tracing import Entry, Trace
 from .reading import ELEMENTWISE, MOVES, Index, has_nan, is_softmax, label, origin, upstream
 
@@ -74,8 +75,8 @@ def data(entry: Entry) -> Cause:
 
 def forward(case: Case) -> Cause:
     """Why an operation's output is not finite although its inputs are."""
-    if case.entry.op == "checkpoint":  # the values of what it reads from outside are not known
-        return _checkpoint(case)
+    if case.entry.op not in TABLE:
+        return _closed(case)
     if any(not np.isfinite(v).all() for v in case.values if v.dtype.kind == "f"):
         return _of_infinities(case)
     return _FORWARD.get(case.entry.op, _overflow)(case)
@@ -178,10 +179,11 @@ def _astype(case: Case) -> Cause:
     )
 
 
-def _checkpoint(case: Case) -> Cause:
+def _closed(case: Case) -> Cause:
     return Cause(
-        "it happened inside a checkpointed function, which the trace does not enter",
-        "call the function without checkpoint and explain_nonfinite(loss) again",
+        f"it happened inside {case.entry.op}, which the trace does not enter",
+        "write it with the table's operations (the function without checkpoint, cross_entropy(x @ W "
+        "+ b, y)) and call explain_nonfinite(loss) again",
     )
 
 
@@ -241,8 +243,8 @@ HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
 
 def backward(case: Case) -> Cause:
     """Why what a rule gave is not finite although the gradient that reached it is."""
-    if case.entry.op == "checkpoint":
-        return _checkpoint(case)
+    if case.entry.op not in TABLE:
+        return _closed(case)
     if case.g is not None and case.g.ndim == 0 and case.g == 0:
         return _unselected(case)
     slope = _SLOPES.get((case.entry.op, case.argument))

@@ -8,10 +8,8 @@ gradient, so the operation is found by looking: its inputs are finite and its ou
 from __future__ import annotations
 
 import sys
-import textwrap
 import warnings
 from contextvars import Token
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -19,22 +17,19 @@ import numpy as np
 
 from .. import errors
 from ..backend import Array
-from ..modes import AUTOPSY, OWN_FILES, Line
-from ..table import TABLE
+from ..modes import AUTOPSY, OWN_FILES
 from ..tracing import Entry, Trace
 from . import causes
+from .autopsies import Autopsy, Operand
 from .causes import Case
 from .reading import (
     ELEMENTWISE,
     Index,
-    at,
     first_bad,
     has_nan,
     inputs,
     is_finite,
     label,
-    number,
-    paragraph,
     rule_of,
     source_index,
     traced,
@@ -51,7 +46,7 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
     Args:
         on: True, the default, looks at the loss: a gradient that is not finite shows in the loss of
             the next step. "gradients" looks at every gradient as well, which costs a small step
-            4 %, and finds the operation in the step where it happened. False looks at nothing.
+            5 %, and finds the operation in the step where it happened. False looks at nothing.
 
     Holds for the running thread or task, as `no_grad` does. `explain_nonfinite` works regardless.
 
@@ -75,96 +70,6 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
         traceback: TracebackType | None,
     ) -> None:
         AUTOPSY.reset(self._token)
-
-
-@dataclass(frozen=True, eq=False)
-class Operand:
-    """What the guilty operation read at the element in question.
-
-    Attributes:
-        argument: its name in the table; "g" for the gradient that reached the operation.
-        entry: id of the entry in the trace; index: the part that was read; value: what was there.
-        label: the user's name for it, or how it was made.
-    """
-
-    argument: str
-    entry: int
-    index: Index
-    value: Array
-    label: str
-
-    def __str__(self) -> str:
-        value = number(self.value)
-        whose = "" if self.label == value else f"   ({self.label})"
-        return f"{self.argument}{at(self.index)} = {value}{whose}"
-
-
-@dataclass(frozen=True, eq=False)
-class Autopsy:
-    """Where the first value that is not finite came from. Printable; every part is plain data.
-
-    Attributes:
-        phase: "forward" (an operation's output), "backward" (what its rule gave an input) or "data"
-            (a parameter, an input or a constant that was not finite to begin with).
-        entry: the guilty entry of the trace; `op` and `line` are its own.
-        argument: backward only: the place of the input whose gradient it is, else None.
-        index: the element. value: what was there. count, size: how many elements are like it.
-        operands: what the operation read at that element.
-        spread: the operation that made nan out of the first infinity, where there is one.
-        cause, cure: what kind of mistake it is, and what is usually done about it.
-        trace: the whole computation.
-    """
-
-    phase: Literal["forward", "backward", "data"]
-    entry: Entry
-    argument: int | None
-    index: Index
-    value: float
-    count: int
-    size: int
-    operands: tuple[Operand, ...]
-    spread: Entry | None
-    cause: str
-    cure: str
-    trace: Trace
-
-    @property
-    def op(self) -> str:
-        """The operation's name; "leaf" or "constant" for data."""
-        return self.entry.op
-
-    @property
-    def line(self) -> Line | None:
-        """The user's line; None for data."""
-        return self.entry.line
-
-    def __str__(self) -> str:
-        lines = [textwrap.fill(self.headline(), 96, subsequent_indent="  ")]
-        if self.line is not None and self.line.text:
-            lines.append(f"    {self.line.text}")
-        if self.size > 1:
-            of = f"{self.count} of {self.size} are {self.value}"
-            lines.append(f"  element {at(self.index)}; {of}")
-        lines += [f"    {operand}" for operand in self.operands]
-        if self.spread is not None:
-            lines.append(f"  then: {label(self.spread)} made nan of it")
-        return "\n".join([*lines, paragraph("cause", self.cause), paragraph("cure", self.cure)])
-
-    def headline(self) -> str:
-        """The first line of the report: what, where."""
-        name = label(self.entry)
-        if self.phase == "data":
-            return f"{name} holds {self.value} before any operation"
-        here = f"{self.op} at {self.line}"
-        if self.phase == "forward":
-            return f"{here} made the first value that is not finite: {self.value}"
-        if self.argument is None:
-            return f"the gradient of {name} is the first that is not finite: {self.value}"
-        of = label(self.trace[self.entry.inputs[self.argument]])
-        return (
-            f"the derivative of {here} made the first gradient that is not finite: "
-            f"{self.value}, for {argument_name(self.entry, self.argument)} ({of})"
-        )
 
 
 def explain_nonfinite(output: Any) -> Autopsy | None:
@@ -211,12 +116,6 @@ def warn(output: Any) -> None:
     while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
         level, frame = level + 1, frame.f_back
     warnings.warn(text, NonFiniteWarning, stacklevel=level)
-
-
-def argument_name(entry: Entry, i: int) -> str:
-    """An operation's own name for one of its inputs."""
-    names = TABLE[entry.op].inputs if entry.op in TABLE else ()
-    return names[i] if len(names) == len(entry.inputs) else f"input {i}"
 
 
 # --- forward -------------------------------------------------------------------------------------
@@ -277,7 +176,7 @@ def _operands(trace: Trace, entry: Entry, index: Index) -> tuple[Operand, ...]:
 def _operand(trace: Trace, entry: Entry, i: int, index: Index) -> Operand:
     source = trace[entry.inputs[i]]
     value = np.asarray(source.value[index])
-    return Operand(argument_name(entry, i), source.id, index, value, label(source))
+    return Operand(entry.arguments[i], source.id, index, value, label(source))
 
 
 # --- backward ------------------------------------------------------------------------------------
