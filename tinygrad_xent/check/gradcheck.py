@@ -109,7 +109,7 @@ def gradcheck(
         KinkWarning: at a kink (relu at 0, a tie in max) only the one-sided slopes bound the gradient.
 
     Raises:
-        DtypeError: no input has a floating dtype, or `f` gives no tensor.
+        DtypeError: no input has a floating dtype, or `f` gives no tensor of one.
         ShapeError: the inputs have no element.
         GraphError: `f` gives another result when called again.
 
@@ -179,9 +179,7 @@ class _Check:
         if not (np.isfinite(self.gradient).all() and np.isfinite(value)):
             return self.not_finite(value)
         self.function = partial(self.point.value, self.order)
-        ahead = np.maximum(1.0, np.abs(self.point.x)) * self.rng.choice(
-            [-1.0, 1.0], self.point.x.shape
-        )
+        ahead = self.point.along * np.maximum(1.0, np.abs(self.point.x))
         self.noise = noise_of(self.function, self.point.x, ahead, self.eps)
         if self.point.dtype != np.float64:
             self.notes.append(
