@@ -221,8 +221,19 @@ class Cards:
                 return [*lines, ("grad", "grad   not computed")]
             text = labels.lines_of(entry.gradient, digits)
             lines += [("grad", line) for line in labels.headed("grad ", text)]
-            lines += self.sum(entry)
+            lines += self.sum(entry) + self.stored(entry)
         return lines
+
+    def stored(self, entry: Entry) -> list[Line]:
+        """A note where a leaf's `.grad` is another than this gradient: backward ran twice, say."""
+        held, found = entry.accumulated, entry.gradient
+        if held is None or found is None:
+            return []
+        tolerance = 100 * float(np.finfo(found.dtype).eps)
+        if np.allclose(held, found, rtol=tolerance, atol=0, equal_nan=True):
+            return []
+        what = labels.lines_of(held, self.options.precision)
+        return [("note", line) for line in labels.headed(".grad holds", what)]
 
     def sum(self, entry: Entry) -> list[Line]:
         """Where several contributions met: their sum, written out where it is short."""
