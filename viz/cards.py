@@ -47,6 +47,7 @@ class Cards:
             for source in entry.inputs:
                 self.users[source].append(entry.id)
         self.written: dict[str, list[Line]] = {}
+        self.magnitudes: dict[Edge, float | None] = {}
         self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
 
     def name(self, entry: Entry) -> str:
@@ -306,12 +307,11 @@ class Cards:
 
     def magnitude(self, edge: Edge) -> float | None:
         """The norm of what an edge carries back; None where it carries nothing."""
-        parts = self.contributions(edge)
-        if not parts or not self.options.computed:
-            return None
-        with np.errstate(all="ignore"):
-            norms = [float(np.linalg.norm(np.asarray(c, np.float64).ravel())) for c in parts]
-        return float(np.linalg.norm(norms))
+        if edge not in self.magnitudes:
+            parts = self.contributions(edge) if self.options.computed else []
+            norms = [labels.norm(c) for c in parts]
+            self.magnitudes[edge] = labels.norm(norms) if norms else None
+        return self.magnitudes[edge]
 
 
 def cleaned(lines: list[Line]) -> list[Line]:
