@@ -120,6 +120,7 @@ def _describe(group: ET.Element, part: Part) -> None:
         text.set("class", role)
         _fix_width(text)
         if part.kind == "graph":
+            text.set("class", f"{role} legend")
             _colour_swatch(text)
 
 
@@ -179,7 +180,9 @@ def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
         f"{me} .grad{{fill:{palette.gradient}}}",
         f"{me} .edge path{{stroke:{palette.edge}}}",
         f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
-        f"{me} .edge-label text{{paint-order:stroke;stroke:{palette.canvas};"
+        # What stands on the page itself has a rim of our canvas: a page may be dark where the
+        # system is light.
+        f"{me} .edge-label text,{me} .legend{{paint-order:stroke;stroke:{palette.canvas};"
         "stroke-width:3px;stroke-linejoin:round}",
         f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.group};"
         f"stroke-width:3px;stroke-linejoin:round;fill:{palette.muted}}}",
