@@ -269,6 +269,7 @@ class MLP(Sequential):
         if activation not in self.ACTIVATIONS:
             what = f"MLP: unknown activation {activation!r}"
             raise ValueError(errors.message(what, fix=f"one of {', '.join(self.ACTIVATIONS)}"))
+        check_number("MLP", "dropout", dropout, 0, 1)
         rng = generator("MLP", rng)
         init = init or ("he" if activation == "relu" else "glorot")
         layers: list[Module] = []

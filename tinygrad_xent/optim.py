@@ -358,7 +358,8 @@ def clip_grad_norm(
     """Scale the gradients of all parameters together so that their Euclidean norm is at most
     `max_norm`, in place, between `backward()` and `step()`.
 
-    As in PyTorch they are multiplied by max_norm / (norm + 1e-6) where that is below 1.
+    As in PyTorch they are multiplied by max_norm / (norm + 1e-6) where that is below 1. With
+    `max_norm=math.inf` nothing is changed.
 
     Returns:
         The norm before; 0 if no parameter has a gradient.
@@ -373,7 +374,8 @@ def clip_grad_norm(
     >>> w.grad.numpy().round(5)
     array([0.6, 0.8])
     """
-    check_number("clip_grad_norm", "max_norm", max_norm, 0)
+    if max_norm != math.inf:
+        check_number("clip_grad_norm", "max_norm", max_norm, 0)
     params = check_parameters("clip_grad_norm", params)
     grads = (tensor.grad._data for tensor in params if tensor.grad is not None)
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads))
@@ -384,7 +386,7 @@ def clip_grad_norm(
             errors.message(what, bad, "lower the learning rate; look for log 0 or 0/0")
         )
     scale = max_norm / (norm + 1e-6)
-    if not scale >= 1:  # a nan norm makes the gradients nan, as in PyTorch
+    if max_norm != math.inf and not scale >= 1:  # a nan norm makes nan gradients, as in PyTorch
         for tensor in params:
             if tensor.grad is not None:
                 tensor.grad = _scaled(tensor.grad, scale)
