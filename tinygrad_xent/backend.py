@@ -6,6 +6,8 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -55,12 +57,25 @@ def astype(x: Array, dtype: Any) -> Array:
     return np.asarray(x).astype(dtype)
 
 
+def looks_finite(x: Array) -> bool:
+    """Whether no element is nan or infinite; also False where the sum of squares overflows."""
+    return math.isfinite(np.vdot(x, x))  # 0.4 us where np.isfinite(x).all() takes 1.0
+
+
 def argmax(x: Array, axis: int | None = None) -> Array:
     return np.asarray(x).argmax(axis=axis)
 
 
+def floats(x: Array) -> Array:
+    """x, as float64 if it is whole numbers: their differences would wrap around."""
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
+    return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """log sum exp, shifted by the largest entry so that no exp overflows."""
+    x = floats(x)
     top = max(x, axis, keepdims=True)
     if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
         top = np.where(np.isfinite(top), top, 0)
@@ -72,12 +87,14 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def softmax(x: Array, axis: Axis = -1) -> Array:
+    x = floats(x)
     e = np.exp(x - max(x, axis, keepdims=True))
     e /= sum(e, axis, keepdims=True)
     return e
 
 
 def log_softmax(x: Array, axis: Axis = -1) -> Array:
+    x = floats(x)
     shifted = x - max(x, axis, keepdims=True)
     shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
     return shifted
@@ -85,17 +102,35 @@ def log_softmax(x: Array, axis: Axis = -1) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)) from exp(-|x|): never overflows, keeps small values exact."""
+    x = floats(x)
     e = np.exp(-np.abs(x))
-    return np.where(np.asarray(x) >= 0, 1, e) / (1 + e)
+    return np.where(x >= 0, 1, e) / (1 + e)
 
 
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)): right for any size of x."""
+    x = floats(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def relu(x: Array) -> Array:
     return np.maximum(x, 0)
+
+
+_BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
+
+
+def masked(x: Array, chosen: Array) -> Array:
+    """x where chosen, else 0. On large arrays `and` with a mask of bits is 15 times faster than
+    np.where, and unlike a product it makes 0 of infinity.
+    """
+    if x.size < 4096 or x.dtype not in _BITS or x.shape != chosen.shape:
+        return np.where(chosen, x, 0)
+    bits = _BITS[x.dtype]
+    mask = chosen.astype(bits)
+    np.negative(mask, out=mask)  # 1 becomes all ones
+    mask &= x.view(bits)
+    return mask.view(x.dtype)
 
 
 def clip(x: Array, low: Array | None, high: Array | None) -> Array:
@@ -133,14 +168,17 @@ def getitem(x: Array, index: Any) -> Array:
     return x[index]
 
 
+_ONCE = (int, np.integer, slice, type(None), type(...))  # these name each element once, as masks do
+
+
 def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`: what was read twice receives twice."""
     out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(p, list) or (isinstance(p, np.ndarray) and p.dtype != bool) for p in parts):
-        np.add.at(out, index, g)  # integer arrays may name an element more than once
-    else:
+    if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == bool for p in parts):
         out[index] = g
+    else:
+        np.add.at(out, index, g)  # integer arrays and lists may name an element more than once
     return out
 
 
@@ -176,8 +214,9 @@ def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: i
 
 
 def _axis(axis: int, ndim: int) -> int:
+    axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise IndexError(f"axis {axis} is out of bounds for {ndim} dimensions")
+        raise np.exceptions.AxisError(axis, ndim)
     return axis % ndim
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import errors, losses, ops, targets
+from .arguments import check_number, check_sizes
 from .backend import Array
 from .modes import MODE
 from .table import DerivativeRule, Op
@@ -76,9 +77,9 @@ def linear_cross_entropy(
     bias = 0.0 if bias is None else targets.floats(name, bias)
     _check_shapes(x, weight, bias)
     targets.check_reduction(name, reduction)
-    losses.check_smoothing(name, label_smoothing)
-    if chunk_rows is not None and chunk_rows < 1:
-        raise ValueError(errors.message(f"{name}: chunk_rows must be at least 1, got {chunk_rows}"))
+    check_number(name, "label_smoothing", label_smoothing, 0, 1)
+    if chunk_rows is not None:
+        check_sizes(name, [chunk_rows])
     options = {
         "weight": class_weight,
         "ignore_index": ignore_index,

@@ -24,6 +24,7 @@ import numpy as np
 
 from . import backend as xp
 from . import errors, ops, targets
+from .arguments import check_number
 from .modes import scope
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def cross_entropy(
         target = targets.raw("cross_entropy", target)
     axis = targets.class_axis("cross_entropy", logits, axis)
     targets.check_reduction("cross_entropy", reduction)
-    check_smoothing("cross_entropy", label_smoothing)
+    check_number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
     with scope("cross_entropy", "-Σ Y · log softmax(z) / N"):
         log_p = ops.log_softmax(logits, axis)
         if target.dtype.kind == "f":  # type: ignore[union-attr]  # it has a dtype by now
@@ -155,8 +156,7 @@ def softmax_focal_loss(
     logits = targets.floats(name, logits)
     axis = targets.class_axis(name, logits, axis)
     targets.check_reduction(name, reduction)
-    if not gamma >= 0:
-        raise ValueError(errors.message(f"{name}: gamma must be at least 0, got {gamma}"))
+    check_number(name, "gamma", gamma, 0)
 
     def focus(log_p: Tensor) -> Tensor:
         # 1 - p exactly, and never 0: there the power's slope is infinite for gamma < 1, and its
@@ -333,9 +333,3 @@ def mean_over_nothing(name: str, x: Any) -> int:
     what = f"{name}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
     targets.warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
     return 1
-
-
-def check_smoothing(name: str, smoothing: float) -> None:
-    if not 0 <= smoothing <= 1:
-        what = f"{name}: label_smoothing must be in [0, 1], got {smoothing}"
-        raise ValueError(errors.message(what))

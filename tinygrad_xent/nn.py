@@ -223,7 +223,7 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self.layers)
 
-    def __getitem__(self, i: int) -> Module:
+    def __getitem__(self, i: int) -> Any:  # a Module: Any, so that model[0].weight type-checks
         return self.layers[i]
 
 

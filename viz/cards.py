@@ -43,6 +43,7 @@ class Cards:
     def __init__(self, trace: Trace, graph: Graph, options: Options) -> None:
         self.trace, self.graph, self.options = trace, graph, options
         self.uses = Counter(source for entry in trace for source in entry.inputs)
+        self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
 
     def name(self, entry: Entry) -> str:
         """The user's name of a value, "" if it has none."""
@@ -78,12 +79,16 @@ class Cards:
 
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
         name = self.name(entry)
-        number = entry.value.ndim == 0 and not name and entry.kind == "constant"
-        if number:
+        if entry.value.ndim == 0 and not name and entry.kind == "constant":
             lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
             return [*lines, ("kind", "constant")]
         kind = f"{entry.kind}, output" if output else entry.kind
-        lines = [("head", f"{name}: {kind}" if name else kind)]
+        head = f"{name}: {kind}" if name else kind
+        lines = [("head", head)]
+        if entry.id in self.referenced:
+            mark = name or self.anonymous(entry)
+            lines = [("head", head if name else mark)]
+            lines.append(("note", f"used {self.uses[entry.id]:,} times, at each ↑ {mark}"))
         return lines + self.shape(entry) + self.numbers(entry)
 
     def box(self, node: Node) -> list[Line]:

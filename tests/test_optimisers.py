@@ -141,7 +141,9 @@ def test_a_step_between_forward_and_backward_is_noticed_at_its_line():
     w.grad = [1.0, 1.0]
     loss = (w * w).sum()
     optimizer.step()
-    with pytest.raises(tx.GraphError, match=r"w was kept by mul .* overwritten at test_optim.py"):
+    with pytest.raises(
+        tx.GraphError, match=r"w was kept by mul .* overwritten at test_optimisers.py"
+    ):
         loss.backward()
 
 
