@@ -1,0 +1,147 @@
+"""The process in which one peer lives: `python -m benchmarks.worker PEER`.
+
+It reads one JSON request a line and answers each with one line. It stays alive between rounds, so
+compiled code, thread pools and caches are as warm as in a program that trains.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import importlib
+import io
+import json
+import os
+import pstats
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from importlib.metadata import version
+from itertools import repeat
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .cases import Job
+from .peers import PEERS
+
+SAMPLE_S = 1e-3  # short calls are timed this long at a time, so the clock's own cost vanishes
+
+
+class Worker:
+    """Answers requests: every public method is one."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        self.module: ModuleType | None = None
+        self.job: Job | None = None
+
+    def load(self) -> dict[str, Any]:
+        """Import the peer; the versions of its packages."""
+        self.module = importlib.import_module(f"benchmarks.peers.{self.peer}")
+        return {"versions": {p: version(p) for p in PEERS[self.peer].packages}}
+
+    def build(self, case: dict[str, Any]) -> dict[str, Any]:
+        """Make a case ready to run; `absent` if this peer has no such kind."""
+        self.job = None
+        make = getattr(self.module, case["kind"], None)
+        self.job = make(case["settings"]) if make else None
+        return {"absent": self.job is None}
+
+    def results(self, path: str) -> dict[str, Any]:
+        """What one run gives, as arrays in a file."""
+        assert self.job is not None
+        arrays = [np.asarray(a) for a in self.job.results()]
+        np.savez(path, **{f"{i:03d}": a for i, a in enumerate(arrays)})
+        return {}
+
+    def time(self, seconds: float) -> dict[str, Any]:
+        """The median of the runs' seconds."""
+        assert self.job is not None
+        samples = time_calls(self.job.run, seconds)
+        return {"median": float(np.median(samples)), "samples": len(samples)}
+
+    def memory(self, case: dict[str, Any], tiny: dict[str, Any]) -> dict[str, Any]:
+        """The peak in bytes above what stood when the case was built, over three runs.
+
+        A tiny case of the kind is run first: what a library sets up once is not the case's.
+        """
+        self.build(tiny)
+        assert self.job is not None
+        self.job.run()
+        self.build(case)
+        start = resident(reset_peak=True)
+        for _ in range(case["settings"].get("memory_runs", 3)):
+            self.job.run()
+        return {"bytes": peak() - start}
+
+    def profile(self, seconds: float) -> dict[str, Any]:
+        """Where the time of the runs goes, by function."""
+        assert self.job is not None
+        profiler = cProfile.Profile()
+        end, runs = time.perf_counter() + seconds, 0
+        while runs == 0 or time.perf_counter() < end:
+            profiler.runcall(self.job.run)
+            runs += 1
+        text = io.StringIO()
+        stats = pstats.Stats(profiler, stream=text)
+        stats.strip_dirs().sort_stats("tottime").print_stats(12)
+        return {"text": text.getvalue(), "runs": runs}
+
+
+def time_calls(run: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds a call, several times over, for about `seconds` in all; the first call is not timed."""
+    clock = time.perf_counter
+    run()
+    start = clock()
+    run()
+    calls = max(1, int(SAMPLE_S / (clock() - start)))
+    samples, end = [], clock() + seconds
+    while True:
+        start = clock()
+        for _ in repeat(None, calls):
+            run()
+        now = clock()
+        samples.append((now - start) / calls)
+        if now >= end:
+            return samples
+
+
+def resident(reset_peak: bool = False) -> int:
+    """Bytes of memory in use now; from here on `peak` counts anew."""
+    if reset_peak:
+        Path("/proc/self/clear_refs").write_text("5")
+    return status("VmRSS")
+
+
+def peak() -> int:
+    """The most bytes of memory in use since the reset."""
+    return status("VmHWM")
+
+
+def status(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"/proc/self/status has no {field}")
+
+
+def serve(peer: str) -> None:
+    # Libraries may print: their output goes to stderr, the answers to the true stdout.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    worker = Worker(peer)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(worker, request.pop("ask"))(**request)
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
