@@ -7,6 +7,7 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,12 +22,7 @@ sqrt, tanh, abs, sign = np.sqrt, np.tanh, np.absolute, np.sign
 add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.true_divide
 negative, power, matmul = np.negative, np.power, np.matmul
 maximum, minimum, isfinite = np.maximum, np.minimum, np.isfinite
-where, concatenate, broadcast_to, take_along_axis = (
-    np.where,
-    np.concatenate,
-    np.broadcast_to,
-    np.take_along_axis,
-)
+where, concatenate = np.where, np.concatenate
 
 # np.sum and its kin spend 1 us on keywords that the ufunc's own method does not.
 _sum: Any = np.add.reduce
@@ -49,6 +45,10 @@ def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return _min(x, axis=axis, keepdims=keepdims)
+
+
+def view(x: Array) -> Array:
+    return np.asarray(x).view()
 
 
 def astype(x: Array, dtype: Any) -> Array:
@@ -144,22 +144,41 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     return out
 
 
+@lru_cache(maxsize=256)
+def _mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
+    """For each axis before and after `axis`: its places, shaped to broadcast against the others."""
+    ndim = len(shape)
+    grids = [np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
+    return grids[:axis], grids[axis + 1 :]
+
+
+def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
+    """As `np.take_along_axis`, which builds the index of the other axes anew at each call."""
+    axis = _axis(axis, x.ndim)
+    if indices.ndim != x.ndim:
+        raise ValueError(f"the indices have {indices.ndim} axes, the array {x.ndim}")
+    before, after = _mesh(x.shape, axis)
+    return x[(*before, indices, *after)]
+
+
 def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: int) -> Array:
     """Zeros of `shape` with `g` added where `take_along_axis(x, indices, axis)` read."""
     out = np.zeros(shape, g.dtype)
-    axis %= len(shape)
-    if g.shape[axis] == 1 and g.shape[:axis] + g.shape[axis + 1 :] == (
-        shape[:axis] + shape[axis + 1 :]
-    ):  # one element a line: nothing can be named twice
-        np.put_along_axis(out, indices, g, axis)
-        return out
-    # An axis of length 1 that the indices stretched is read many times at place 0.
-    place: list[Array] = list(
-        np.ix_(*(np.arange(n) * (m > 1) for n, m in zip(g.shape, shape, strict=True)))
-    )
-    place[axis] = indices
-    np.add.at(out, tuple(place), g)
+    axis = _axis(axis, len(shape))
+    before, after = _mesh(shape, axis)
+    place = (*before, indices, *after)
+    others = g.shape[:axis] + g.shape[axis + 1 :]
+    if g.shape[axis] == 1 and others == shape[:axis] + shape[axis + 1 :]:
+        out[place] = g  # one element a line: nothing can be named twice
+    else:
+        np.add.at(out, place, g)
     return out
+
+
+def _axis(axis: int, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"axis {axis} is out of bounds for {ndim} dimensions")
+    return axis % ndim
 
 
 def as_condition(condition: Array) -> Array:
@@ -190,8 +209,24 @@ def part(g: Array, shapes: Sequence[tuple[int, ...]], axis: int, i: int) -> tupl
 def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     """Undo broadcasting: sum `x` over the axes along which `shape` was stretched."""
     lead = x.ndim - len(shape)
-    if lead == 1 and x.ndim == 2 and x.shape[1:] == shape and x.dtype.kind == "f":
-        return np.ones(x.shape[0], x.dtype) @ x  # a bias: BLAS sums columns twice as fast
+    if lead == 1 and x.shape[1:] == shape:
+        if x.ndim == 2 and x.size > 2048 and x.dtype.kind == "f":
+            return np.ones(x.shape[0], x.dtype) @ x  # BLAS sums columns twice as fast
+        return _sum(x, axis=0)
     stretched = [i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1]
-    axes = (*range(lead), *stretched)
-    return _sum(x, axis=axes, keepdims=True).reshape(shape)
+    return _sum(x, axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
+
+
+def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """As `np.broadcast_to`, which is slow for the commonest case: one number for a whole array."""
+    if x.shape == ():
+        x = np.asarray(x)
+        view = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
+        view.flags.writeable = False
+        return view
+    return np.broadcast_to(x, shape)
+
+
+def one(shape: tuple[int, ...], dtype: Any) -> Array:
+    """The gradient of a single element with respect to itself."""
+    return dtype.type(1) if shape == () else np.ones(shape, dtype)

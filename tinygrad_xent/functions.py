@@ -79,10 +79,10 @@ def argmax(x: Operand, axis: int | None = None) -> Tensor:
     >>> argmax(Tensor([[0.1, 0.7], [0.6, 0.4]]), axis=1).numpy()
     array([1, 0])
     """
-    if isinstance(x, TensorBase):
-        return wrap(np.asarray(xp.argmax(x._data, axis)), None)
-    result: Any = xp.argmax(x, axis)
-    return result  # type: ignore[no-any-return]  # raw in, raw out, as everywhere
+    result: Tensor = (
+        wrap(xp.argmax(x._data, axis), None) if isinstance(x, TensorBase) else xp.argmax(x, axis)
+    )
+    return result
 
 
 def _count(x: Any, axis: Axis) -> int:

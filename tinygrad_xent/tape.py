@@ -1,31 +1,26 @@
 """The tape: what is noted when an operation runs.
 
-An `Op` is a row of the table in `ops.py`. Applying it to tensors of which one needs a gradient makes
-one `Node`: the row, the inputs, the arrays that the rules asked to keep, a creation number, the scope
-and the user's line. The end of the tape is a `Leaf`: data the user made. Nothing here walks back;
-that is `walk.py`.
+Applying an operation (a row of the table, see `table.py`) to tensors of which one needs a gradient
+makes one `Node`: the row, the inputs, the arrays that the rules asked to keep, a creation number, the
+scope and the user's line. The end of the tape is a `Leaf`: data the user made. Nothing here walks
+back; that is `walk.py`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
-from functools import partial, wraps
-from operator import itemgetter
+from sys import _getframe
 from types import CodeType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import errors
-from .backend import Array, shape
-from .modes import MODE, Line, ScopeEntry, line_of, next_id, user_line, user_position
+from .backend import Array
+from .modes import MODE, OWN_FILES, Line, ScopeEntry, line_of, next_id, user_position
 
 if TYPE_CHECKING:
+    from .table import Op, Plan
     from .tensor import Tensor
-
-P = ParamSpec("P")
-Rule: TypeAlias = Callable[..., Any]
 
 
 class Leaf:
@@ -35,30 +30,46 @@ class Leaf:
     smaller number saw other values.
     """
 
-    __slots__ = ("changed", "changed_at", "data", "grad", "id", "name", "requires_grad")
+    __slots__ = (
+        "_changed_at",
+        "changed",
+        "data",
+        "dtype",
+        "grad",
+        "id",
+        "name",
+        "requires_grad",
+        "shape",
+    )
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
         self.data, self.requires_grad, self.name = data, requires_grad, name
+        self.shape: tuple[int, ...] = data.shape
+        self.dtype: Any = data.dtype
         self.grad: Tensor | None = None
         self.id = next_id()
         self.changed = -1
-        self.changed_at: Line | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return cast(tuple[int, ...], self.data.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self.data.dtype
+        self._changed_at: tuple[CodeType, int] | None = None
 
     def touch(self) -> None:
         """Note that the data was overwritten, and where."""
-        self.changed, self.changed_at = next_id(), user_line()
+        self.changed, self._changed_at = next_id(), user_position()
+
+    @property
+    def changed_at(self) -> Line | None:
+        return self._changed_at and line_of(*self._changed_at)
 
 
 class Node:
-    """One recorded operation."""
+    """One recorded operation; `apply` makes it.
+
+    Attributes:
+        plan: the row of the table and what was arranged for these inputs.
+        inputs: for each a node, a leaf, or a raw array or number that needs no gradient.
+        settings: axis, shape and the like, in the row's order.
+        kept: what the rules need, in the order of `plan.names`; None once backward has spent it.
+        id: the creation number.
+    """
 
     __slots__ = (
         "_code",
@@ -74,23 +85,17 @@ class Node:
         "shape",
     )
     requires_grad = True
-
-    def __init__(
-        self,
-        plan: Plan,
-        inputs: tuple[Any, ...],
-        settings: tuple[Any, ...],
-        kept: tuple[Any, ...],
-        y: Array,
-        scope: ScopeEntry | None,
-        position: tuple[CodeType, int],
-    ) -> None:
-        self.plan, self.inputs, self.settings = plan, inputs, settings
-        self.kept: tuple[Any, ...] | None = kept  # None once backward has spent it
-        self.shape, self.dtype, self.scope = y.shape, y.dtype, scope
-        self._code, self._instruction = position
-        self.name: str | None = None
-        self.id = next_id()
+    plan: Plan
+    inputs: tuple[Any, ...]
+    settings: tuple[Any, ...]
+    kept: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: Any
+    scope: ScopeEntry | None
+    name: str | None
+    id: int
+    _code: CodeType
+    _instruction: int
 
     @property
     def line(self) -> Line:
@@ -113,15 +118,21 @@ class TensorBase:
     _node: Node | Leaf | None  # None: the unrecorded result of an operation
 
     def _source(self) -> Node | Leaf:
-        """The node or leaf; an unrecorded result becomes a leaf with read-only data."""
+        """The node or leaf. An unrecorded result becomes a leaf; what shares memory, a read-only
+        one.
+        """
         if self._node is None:
-            data = np.asarray(self._data).view()
-            data.flags.writeable = False
+            data = np.asarray(self._data)
+            if data.base is not None:
+                data = data.view()
+                data.flags.writeable = False
             self._data, self._node = data, Leaf(data)
         return self._node
 
 
 _tensor_class: type[TensorBase] = TensorBase
+_new: Any = object.__new__
+_mode = MODE.get
 
 
 def set_tensor_class(cls: type[TensorBase]) -> None:
@@ -130,184 +141,60 @@ def set_tensor_class(cls: type[TensorBase]) -> None:
     _tensor_class = cls
 
 
-def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
+def wrap(data: Array, node: Node | Leaf | None) -> Any:
     """A tensor over a raw array without copying."""
-    tensor = _tensor_class.__new__(_tensor_class)
+    tensor = _new(_tensor_class)
     tensor._data, tensor._node = data, node
-    return cast("Tensor", tensor)
-
-
-class Plan:
-    """For one operation and one choice of inputs that need a gradient: what to keep, what to run."""
-
-    __slots__ = ("input_names", "keep", "kept_inputs", "names", "op", "rules", "shapes_of")
-
-    def __init__(self, op: Op, live: int, count: int) -> None:
-        self.op = op
-        inputs = op.inputs if not op.variadic else tuple(f"{op.inputs[0]}{i}" for i in range(count))
-        self.input_names = inputs
-        rules = [(i, op.rule_for(i)) for i in range(count) if live >> i & 1 and op.rule_for(i)]
-        wanted = {name for _, rule in rules if rule for name in rule.wants}
-        available = (*inputs, "y", *op.settings)
-        self.names = tuple(n for n in available if n in wanted)  # arrays and settings to keep
-        self.kept_inputs = tuple(i for i, n in enumerate(inputs) if n in wanted)
-        self.keep = _picker(tuple(available.index(n) for n in self.names))
-        # A rule that wants `x_shape` keeps a tuple of numbers, never the array.
-        shape_names = tuple(f"{n}_shape" for n in inputs)
-        self.shapes_of = tuple(i for i, n in enumerate(shape_names) if n in wanted)
-        self.names += tuple(shape_names[i] for i in self.shapes_of)
-        if "shapes" in wanted:
-            self.shapes_of, self.names = tuple(range(count)), (*self.names, *shape_names)
-        self.rules = [(i, rule.bind(self.names, i)) for i, rule in rules if rule]
-
-    def values(self, inputs: Sequence[Array], y: Array, settings: tuple[Any, ...]) -> Any:
-        """What is kept of these inputs and this output, in the order of `names`."""
-        kept = self.keep((*inputs, y, *settings))
-        if self.shapes_of:
-            kept += tuple(shape(inputs[i]) for i in self.shapes_of)
-        return kept
-
-
-def _picker(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """A function that picks these places from a tuple, as fast as Python has it."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    if places:
-        (place,) = places
-        return lambda values: (values[place],)
-    return lambda values: ()
-
-
-class DerivativeRule:
-    """The derivative with respect to one input: its formula for people, its function for the walk."""
-
-    __slots__ = ("formula", "function", "wants")
-
-    def __init__(self, formula: str, function: Rule) -> None:
-        self.formula, self.function = formula, function
-        self.wants = tuple(inspect.signature(function).parameters)[1:]
-
-    def bind(self, names: tuple[str, ...], i: int) -> Callable[[Any, tuple[Any, ...]], Any]:
-        """A function of the gradient and the kept values, which lie in the order of `names`."""
-        function = self.function
-        wants = self.wants
-        if wants and wants[-1] == "i":  # one rule for every input of a variadic operation
-            function, wants = partial(function, i=i), wants[:-1]
-        if wants and wants[0] == "shapes":
-            rest = _picker(tuple(names.index(n) for n in wants[1:]))
-            places = _picker(tuple(k for k, n in enumerate(names) if n.endswith("_shape")))
-            return lambda g, kept: function(g, places(kept), *rest(kept))
-        if wants == names:
-            return lambda g, kept: function(g, *kept)
-        pick = _picker(tuple(names.index(n) for n in wants))
-        return lambda g, kept: function(g, *pick(kept))
-
-
-class Op:
-    """One row of the table: a forward function on raw arrays and one rule an input.
-
-    Inputs are the forward's positional-only parameters (or its `*args`), settings the rest.
-    """
-
-    __slots__ = (
-        "defaults",
-        "formula",
-        "forward",
-        "inputs",
-        "name",
-        "plans",
-        "rules",
-        "settings",
-        "variadic",
-    )
-
-    def __init__(
-        self,
-        forward: Callable[..., Array],
-        formula: str,
-        rules: tuple[DerivativeRule | None, ...],
-        name: str | None = None,
-    ) -> None:
-        self.name, self.formula = name or forward.__name__, formula
-        parameters = inspect.signature(forward).parameters.values()
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
-        self.inputs = tuple(p.name for p in parameters if p.kind in kinds)
-        self.variadic = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
-        self.settings = tuple(p.name for p in parameters if p.kind not in kinds)
-        self.defaults = tuple(p.default for p in parameters if p.kind not in kinds)
-        self.forward = _by_position(forward, self.settings) if self.variadic else forward
-        if not self.variadic and len(rules) != len(self.inputs):
-            raise TypeError(f"{self.name}: {len(self.inputs)} inputs but {len(rules)} rules")
-        self.rules = rules
-        self.plans: dict[tuple[int, int], Plan] = {}
-
-    def rule_for(self, i: int) -> DerivativeRule | None:
-        return self.rules[0] if self.variadic else self.rules[i]
-
-    def plan(self, live: int, count: int) -> Plan:
-        plan = self.plans.get((live, count))
-        if plan is None:
-            plan = self.plans[live, count] = Plan(self, live, count)
-        return plan
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The settings in order, from what was passed by position and by name."""
-        values = list(self.defaults)
-        values[: len(args)] = args
-        for name, value in kwargs.items():
-            if name not in self.settings:
-                raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}")
-            values[self.settings.index(name)] = value
-        if len(values) > len(self.settings):
-            count = len(self.inputs) + len(self.settings)
-            raise TypeError(f"{self.name}() takes at most {count} arguments")
-        if inspect.Parameter.empty in values:
-            missing = self.settings[values.index(inspect.Parameter.empty)]
-            raise TypeError(f"{self.name}() missing required argument {missing!r}")
-        return tuple(values)
-
-
-def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Callable[..., Array]:
-    """A forward of `*inputs` and keyword settings, callable with the settings behind the inputs."""
-    count = len(settings)
-    return lambda *args: forward(*args[:-count], **dict(zip(settings, args[-count:], strict=True)))
+    return tensor
 
 
 def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
     """Run an operation and, where a gradient will be needed, note it on the tape.
 
     Raw arrays alone give a raw array back: that is how the rules run at full speed in `backward()`.
+    The node and the tensor are made in place, without constructors: this is the hottest function.
     """
-    raws, inputs, live, tensors = [], [], 0, False
-    for i, x in enumerate(operands):
+    raws, inputs, live, bit, tensors = [], [], 0, 1, False
+    for x in operands:
         if isinstance(x, TensorBase):
+            tensors = True
             source = x._node or x._source()
             if source.requires_grad:
-                live |= 1 << i
+                live |= bit
             raws.append(x._data)
             inputs.append(source)
-            tensors = True
         else:
             if type(x) not in _PLAIN:
                 x = as_operand(op, x)
             raws.append(x)
             inputs.append(x)
+        bit += bit
     try:
         y = op.forward(*raws, *settings)
     except Exception as error:
         raise errors.explain(op.name, operands, settings, error) from None
     if not tensors:
         return y
+    tensor = _new(_tensor_class)
+    tensor._data, tensor._node = y, None
     if y.dtype.kind != "f":
-        _check_result(op, operands, y)
-        return wrap(y, None)
-    recording, scope = MODE.get()
-    if not (live and recording):
-        return wrap(y, None)
-    plan = op.plan(live, len(raws))
-    kept = plan.values(raws, y, settings)
-    node = Node(plan, tuple(inputs), settings, kept, y, scope, user_position())
-    return wrap(y, node)
+        check_result(op, operands, y)
+    elif live:
+        recording, scope = _mode()
+        if recording:
+            plan = op.plans.get(live) or op.plan(live, len(raws))
+            kept = plan.keep((*raws, y, *settings))
+            if plan.shapes_of:
+                kept += plan.shapes(raws)
+            tensor._node = node = _new(Node)
+            node.plan, node.inputs, node.settings, node.kept = plan, tuple(inputs), settings, kept
+            node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, scope, None
+            node.id = next_id()
+            frame = _getframe(2)  # the caller of the table's function; user_position() in place
+            while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
+                frame = frame.f_back
+            node._code, node._instruction = frame.f_code, frame.f_lasti
+    return tensor
 
 
 _PLAIN = frozenset({np.ndarray, float, int, bool})
@@ -330,7 +217,7 @@ def as_operand(op: Op, x: Any) -> Array:
     return array
 
 
-def _check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
+def check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
     if y.dtype.kind == "c":
         what = f"{op.name}: complex numbers are not supported"
         raise errors.DtypeError(
@@ -340,50 +227,3 @@ def _check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
         raise errors.DtypeError(
             errors.message(f"{op.name}: takes numbers, got {y.dtype}", operands)
         )
-
-
-TABLE: dict[str, Op] = {}
-
-
-def op(
-    formula: str, *rules: tuple[str, Rule] | None
-) -> Callable[[Callable[P, Array]], Callable[P, Tensor]]:
-    """Make a function on raw arrays a row of the table.
-
-    Args:
-        formula: what it computes, for people.
-        rules: for each input its derivative's formula and the rule, or None where there is none.
-            A rule's first argument is the output's gradient `g`; the names of the others say what
-            it needs: `y` the output, an input, `<input>_shape`, a setting; in an operation of many
-            inputs `shapes` (first) and `i` (last). What no rule names is not kept.
-    """
-    made = tuple(DerivativeRule(*rule) if rule else None for rule in rules)
-
-    def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
-        row = TABLE[forward.__name__] = Op(forward, formula, made)
-        return cast("Callable[P, Tensor]", as_function(row, forward))
-
-    return decorate
-
-
-def as_function(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The public function of a row: separates inputs from settings."""
-    count, defaults = len(row.inputs), row.defaults
-    optional = inspect.Parameter.empty not in defaults
-
-    if row.variadic:
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return apply(row, args, row.bind((), kwargs))
-
-    else:
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if optional and not kwargs and len(args) == count:
-                return apply(row, args, defaults)
-            if len(args) < count:
-                missing = row.inputs[len(args)]
-                raise TypeError(f"{row.name}() missing required argument {missing!r}")
-            return apply(row, args[:count], row.bind(args[count:], kwargs))
-
-    return wraps(forward)(call)

@@ -62,16 +62,14 @@ class Tensor(TensorBase):
     @property
     def data(self) -> npt.NDArray[Any]:
         """The values. A leaf's may be changed: `w.data -= 0.1 * w.grad`, `w.data = new` (of the same
-        shape; copied into place). The result of an operation is read-only.
+        shape; copied into place). The recorded result of an operation is read-only.
 
         Changing what a recorded operation kept makes its `backward()` raise. That is noticed for
         `t.data = ...`, `t.data += ...` and the optimisers; not for `t.data[0] = ...`, nor for a raw
         NumPy array that you used in an operation and changed afterwards.
         """
-        node = self._node
-        if type(node) is Leaf:
-            return node.data  # type: ignore[no-any-return]
-        return self.numpy()
+        source = self._source()
+        return source.data if type(source) is Leaf else self.numpy()
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -206,7 +204,7 @@ class Tensor(TensorBase):
 
     def detach(self) -> Tensor:
         """The same values, cut from the tape; memory is shared, read-only."""
-        return wrap(self._data, None)
+        return wrap(self.numpy(), None)  # type: ignore[no-any-return]
 
     def zero_grad(self) -> None:
         """Forget the gradient: `.grad` is None again."""
@@ -421,7 +419,7 @@ def compare(ufunc: Callable[..., Any], a: Tensor, b: Any) -> Tensor:
     """An elementwise comparison: booleans, which have no gradient."""
     other = b._data if isinstance(b, Tensor) else b
     try:
-        return wrap(ufunc(a._data, other), None)
+        return wrap(ufunc(a._data, other), None)  # type: ignore[no-any-return]
     except (TypeError, ValueError) as error:
         raise errors.explain(ufunc.__name__, (a, b), (), error) from None
 

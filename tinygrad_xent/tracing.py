@@ -240,9 +240,9 @@ class _Builder:
                 continue
             inputs = self.inputs_of(node)
             kept = node.plan.values(inputs, self.values[node], node.settings)
-            for i, rule in node.plan.rules:
+            for i, rule, pick in node.plan.rules:
                 target = node.inputs[i]
-                c = fit(rule(g, kept), target.shape)
+                c = fit(rule(g, *(pick(kept) if pick else kept)), target.shape)
                 c = np.asarray(c).astype(target.dtype, copy=False)
                 self.contributions.setdefault(target, []).append((node, i, c))
                 held = self.gradients.get(target)

@@ -14,7 +14,8 @@ import numpy as np
 
 from . import errors, ops
 from .modes import next_id, no_grad, recording
-from .tape import DerivativeRule, Leaf, Node, Op, TensorBase, apply, wrap
+from .table import DerivativeRule, Op
+from .tape import Leaf, Node, TensorBase, apply, wrap
 from .tensor import Tensor
 from .walk import Source, collect, gradients, leaves_of, seed_gradient
 

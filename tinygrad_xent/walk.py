@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -62,19 +62,25 @@ def gradients(
         GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
     """
     if type(root) is Leaf:
-        return {root: seed} if targets is None or root in targets else {}
+        return _owned({root: seed}, seed) if targets is None or root in targets else {}
     assert isinstance(root, Node)
     nodes = collect(root)
     useful = None if targets is None else _lead_to(nodes, targets)
     if useful is not None:
         nodes = [node for node in nodes if node in useful]
     check_usable(nodes)
+    wanted = _Wanted(useful, frozenset(targets or ()))
     if create_graph:
         with recording(), scope("gradient"):
-            grads = _walk_recorded(nodes, {root: seed}, useful)
-    else:
-        grads = _owned(_walk(nodes, {root: seed}, useful, retain_graph), seed)
-    return grads if targets is None else {t: grads[t] for t in targets if t in grads}
+            return _owned(_walk_recorded(nodes, {root: seed}, wanted), seed)
+    return _owned(_walk(nodes, {root: seed}, wanted, retain_graph), seed)
+
+
+class _Wanted(NamedTuple):
+    """What a walk to named targets may leave out, and what it must bring back."""
+
+    useful: set[Source] | None  # None: everything
+    targets: frozenset[Source]
 
 
 def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
@@ -90,14 +96,15 @@ def check_usable(nodes: list[Node]) -> None:
     """Raise if a walk already spent these nodes, or if a leaf that one kept was overwritten."""
     if not nodes:
         return
+    oldest = nodes[-1].id
     for node in nodes:
         if node.kept is None:
             what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
             fix = "call the first backward(retain_graph=True), or run the forward pass again"
             raise errors.GraphError(errors.message(what, fix=fix))
-    oldest = nodes[-1].id
-    if any(leaf.changed > oldest for leaf in leaves_of(nodes)):
-        _check_overwritten(nodes)
+        for source in node.inputs:
+            if type(source) is Leaf and source.changed > oldest:
+                _check_overwritten(nodes)
 
 
 def _check_overwritten(nodes: list[Node]) -> None:
@@ -118,11 +125,12 @@ def _check_overwritten(nodes: list[Node]) -> None:
 def _walk(
     nodes: list[Node],
     grads: dict[Source, Any],
-    useful: set[Source] | None,
+    wanted: _Wanted,
     retain_graph: bool,
 ) -> dict[Source, Any]:
     """First order, on raw arrays. A first contribution is borrowed, later ones are added to."""
-    spent: dict[Source, Any] = {}  # gradients of inner nodes, kept only where targets were named
+    useful, targets = wanted
+    found: dict[Source, Any] = {}  # the gradients of targets that are nodes
     owned: set[Source] = set()
     for node in nodes:
         g = grads.pop(node, None)
@@ -131,17 +139,17 @@ def _walk(
             node.kept = None
         if g is None or kept is None:
             continue
-        if useful is not None:
-            spent[node] = g
-        for i, rule in node.plan.rules:
+        if node in targets:
+            found[node] = g
+        for i, rule, pick in node.plan.rules:
             target = node.inputs[i]
             if useful is not None and target not in useful:
                 continue
-            c = rule(g, kept)
+            c = rule(g, *kept) if pick is None else rule(g, *pick(kept))
             if c.shape != target.shape:
                 c = fit(c, target.shape)
-            if c.dtype != target.dtype:
-                c = c.astype(target.dtype)
+            if c.dtype is not target.dtype:  # the same dtype, nearly always
+                c = c.astype(target.dtype, copy=False)
             held = grads.get(target)
             if held is None:
                 grads[target] = c
@@ -151,31 +159,32 @@ def _walk(
             else:
                 grads[target] = held + c
                 owned.add(target)
-    return spent | grads
+    return found | grads
 
 
 def _walk_recorded(
-    nodes: list[Node], grads: dict[Source, Any], useful: set[Source] | None
+    nodes: list[Node], grads: dict[Source, Any], wanted: _Wanted
 ) -> dict[Source, Any]:
     """Any order: the same rules on tensors, so that each step is recorded in its turn."""
-    spent: dict[Source, Any] = {}
+    useful, targets = wanted
+    found: dict[Source, Any] = {}
     for node in nodes:
         g = grads.pop(node, None)
         if g is None:
             continue
-        if useful is not None:
-            spent[node] = g
+        if node in targets:
+            found[node] = g
         kept = kept_tensors(node)
-        for i, rule in node.plan.rules:
+        for i, rule, pick in node.plan.rules:
             target = node.inputs[i]
             if useful is not None and target not in useful:
                 continue
-            c = fit(rule(g, kept), target.shape)
+            c = fit(rule(g, *(pick(kept) if pick else kept)), target.shape)
             if c.dtype != target.dtype:
                 c = c.astype(target.dtype)
             held = grads.get(target)
             grads[target] = c if held is None else held + c
-    return spent | grads
+    return found | grads
 
 
 def kept_tensors(node: Node) -> tuple[Any, ...]:
@@ -195,15 +204,15 @@ def fit(c: Any, shape: tuple[int, ...]) -> Any:
     """
     if c.shape == shape:
         return c
-    if len(c.shape) >= len(shape) and _stretches_to(shape, c.shape):
+    lead = len(c.shape) - len(shape)
+    if lead > 0 or (lead == 0 and _stretches_to(shape, c.shape)):
         return _sum_to(c, shape)
     return _broadcast_to(c, shape)
 
 
 def _stretches_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether broadcasting takes the shape `small` to `large`."""
-    tail = large[len(large) - len(small) :]
-    return all(s in (1, n) for s, n in zip(small, tail, strict=True))
+    """Whether broadcasting takes the shape `small` to `large`, which has as many axes."""
+    return all(s in (1, n) for s, n in zip(small, large, strict=True))
 
 
 def _sum_to(c: Any, shape: tuple[int, ...]) -> Any:
@@ -232,36 +241,31 @@ def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
     """Copy what shares memory: with the seed, with another gradient, or as a view."""
     given = {id(seed)}
     for source, g in grads.items():
-        if g is None:
-            continue
-        if not isinstance(g, np.ndarray) or g.base is not None or id(g) in given:
-            g = grads[source] = np.array(g)
+        if id(g) in given or type(g) is not np.ndarray or g.base is not None:
+            if not _is_tensor(g):
+                grads[source] = np.array(g)
+            elif id(g) in given:
+                grads[source] = g.astype(g.dtype)
         given.add(id(g))
     return grads
 
 
 def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
     """Add the gradient of `root` to every leaf's `.grad`; all of them or, on an error, none."""
-    node = root._source()
     seed = seed_gradient(root, gradient, create_graph)
-    grads = gradients(
-        node, seed, retain_graph=retain_graph or create_graph, create_graph=create_graph
-    )
+    retain_graph = retain_graph or create_graph
+    grads = gradients(root._source(), seed, retain_graph=retain_graph, create_graph=create_graph)
     for leaf, g in grads.items():
-        if type(leaf) is Leaf and leaf.requires_grad and g is not None:
-            new: Tensor = g if _is_tensor(g) else wrap(g, Leaf(g))
-            if leaf.grad is None:
-                leaf.grad = new
-            elif create_graph:
-                leaf.grad = leaf.grad + new
+        if leaf.requires_grad and type(leaf) is Leaf:
+            if create_graph:
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
             else:
-                total = leaf.grad._data + new._data
-                leaf.grad = wrap(np.asarray(total), Leaf(np.asarray(total)))
+                leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
 
 
 def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
     """The gradient that the walk starts from, checked: of the output's shape, 1 for a scalar."""
-    if not root.requires_grad:
+    if root._node is None or not root._node.requires_grad:
         fix = "make a leaf with Tensor(data, requires_grad=True), and do not run under no_grad()"
         what = "backward: the output depends on no tensor that requires grad"
         raise errors.GraphError(errors.message(what, [root], fix))
@@ -270,7 +274,8 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
             what = f"backward: the output has shape {root.shape}, a gradient is implicit only for one element"
             fix = "reduce it, say with .sum() or .mean(), or pass backward(gradient=...)"
             raise errors.ShapeError(errors.message(what, [root], fix))
-        gradient = np.ones(root.shape, root.dtype)
+        seed = backend.one(root.shape, root.dtype)
+        return wrap(seed, None) if as_tensor else seed
     raw = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
     if raw.shape != root.shape:
         what = f"backward: the gradient has shape {raw.shape}, the output {root.shape}"

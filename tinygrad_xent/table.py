@@ -1,0 +1,213 @@
+"""What a row of the table is: a forward function, a rule an input, and what must be kept for them.
+
+`ops.py` fills the table with the decorator `op`; here it is worked out, once for each choice of
+inputs that need a gradient, which arrays a rule's argument names ask for (`Plan`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, cast
+
+import numpy as np
+
+from .backend import Array, shape
+from .tape import apply
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+P = ParamSpec("P")
+Rule: TypeAlias = Callable[..., Any]
+Picker: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
+class Plan:
+    """For one operation and one choice of inputs that need a gradient: what to keep, what to run."""
+
+    __slots__ = ("input_names", "keep", "kept_inputs", "names", "op", "rules", "shapes_of")
+
+    def __init__(self, op: Op, live: int, count: int) -> None:
+        self.op = op
+        inputs = op.inputs if not op.variadic else tuple(f"{op.inputs[0]}{i}" for i in range(count))
+        self.input_names = inputs
+        rules = [(i, op.rule_for(i)) for i in range(count) if live >> i & 1 and op.rule_for(i)]
+        wanted = {name for _, rule in rules if rule for name in rule.wants}
+        available = (*inputs, "y", *op.settings)
+        self.names = tuple(n for n in available if n in wanted)  # arrays and settings to keep
+        self.kept_inputs = tuple(i for i, n in enumerate(inputs) if n in wanted)
+        self.keep = _picker(tuple(available.index(n) for n in self.names))
+        # A rule that wants `x_shape` keeps a tuple of numbers, never the array.
+        shape_names = tuple(f"{n}_shape" for n in inputs)
+        self.shapes_of = tuple(i for i, n in enumerate(shape_names) if n in wanted)
+        self.names += tuple(shape_names[i] for i in self.shapes_of)
+        if "shapes" in wanted:
+            self.shapes_of, self.names = tuple(range(count)), (*self.names, *shape_names)
+        self.rules = [(i, *rule.bind(self.names, i)) for i, rule in rules if rule]
+
+    def values(self, inputs: Sequence[Array], y: Array, settings: tuple[Any, ...]) -> Any:
+        """What is kept of these inputs and this output, in the order of `names`."""
+        return self.keep((*inputs, y, *settings)) + self.shapes(inputs)
+
+    def shapes(self, inputs: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
+        return tuple(shape(inputs[i]) for i in self.shapes_of)
+
+
+def _picker(places: tuple[int, ...]) -> Picker:
+    """A function that picks these places from a tuple, as fast as Python has it."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    if places:
+        (place,) = places
+        return lambda values: (values[place],)
+    return lambda values: ()
+
+
+class DerivativeRule:
+    """The derivative with respect to one input: its formula for people, its function for the walk."""
+
+    __slots__ = ("formula", "function", "wants")
+
+    def __init__(self, formula: str, function: Rule) -> None:
+        self.formula, self.function = formula, function
+        self.wants = tuple(inspect.signature(function).parameters)[1:]
+
+    def bind(self, names: tuple[str, ...], i: int) -> tuple[Rule, Picker | None]:
+        """The function and what picks its arguments from the kept values, which lie in the order of
+        `names`; None if it wants just these.
+        """
+        function, wants = self.function, self.wants
+        if wants and wants[-1] == "i":  # one rule for every input of a variadic operation
+            function, wants = partial(function, i=i), wants[:-1]
+        if wants == names:
+            return function, None
+        if wants and wants[0] == "shapes":
+            rest = _picker(tuple(names.index(n) for n in wants[1:]))
+            shapes = _picker(tuple(k for k, n in enumerate(names) if n.endswith("_shape")))
+            return function, lambda kept: (shapes(kept), *rest(kept))
+        return function, _picker(tuple(names.index(n) for n in wants))
+
+
+class Op:
+    """One row of the table: a forward function on raw arrays and one rule an input.
+
+    Inputs are the forward's positional-only parameters (or its `*args`), settings the rest.
+    """
+
+    __slots__ = (
+        "defaults",
+        "formula",
+        "forward",
+        "inputs",
+        "name",
+        "plans",
+        "rules",
+        "settings",
+        "variadic",
+    )
+
+    def __init__(
+        self,
+        forward: Callable[..., Array],
+        formula: str,
+        rules: tuple[DerivativeRule | None, ...],
+        name: str | None = None,
+    ) -> None:
+        self.name, self.formula = name or forward.__name__, formula
+        parameters = inspect.signature(forward).parameters.values()
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+        self.inputs = tuple(p.name for p in parameters if p.kind in kinds)
+        self.variadic = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        self.settings = tuple(p.name for p in parameters if p.kind not in kinds)
+        self.defaults = tuple(p.default for p in parameters if p.kind not in kinds)
+        self.forward = _by_position(forward, self.settings) if self.variadic else forward
+        if not self.variadic and len(rules) != len(self.inputs):
+            raise TypeError(f"{self.name}: {len(self.inputs)} inputs but {len(rules)} rules")
+        self.rules = rules
+        self.plans: dict[int, Plan] = {}
+
+    def rule_for(self, i: int) -> DerivativeRule | None:
+        return self.rules[0] if self.variadic else self.rules[i]
+
+    def plan(self, live: int, count: int) -> Plan:
+        """The plan for `count` inputs of which those with a bit in `live` need a gradient."""
+        if self.variadic:  # the count is part of the plan; such operations are few
+            return Plan(self, live, count)
+        plan = self.plans[live] = Plan(self, live, count)
+        return plan
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The settings in order, from what was passed by position and by name."""
+        values = args + self.defaults[len(args) :]
+        if kwargs:
+            named = dict(zip(self.settings, values, strict=False))
+            for name in kwargs:
+                if name not in self.settings or name in self.settings[: len(args)]:
+                    raise TypeError(f"{self.name}() got an unexpected argument {name!r}")
+            values = tuple((named | kwargs).values())
+        if len(values) > len(self.settings):
+            count = len(self.inputs) + len(self.settings)
+            raise TypeError(f"{self.name}() takes at most {count} arguments")
+        for name, value in zip(self.settings, values, strict=True):
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}() missing required argument {name!r}")
+        return values
+
+
+def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Callable[..., Array]:
+    """A forward of `*inputs` and keyword settings, callable with the settings behind the inputs."""
+    count = len(settings)
+    return lambda *args: forward(*args[:-count], **dict(zip(settings, args[-count:], strict=True)))
+
+
+TABLE: dict[str, Op] = {}
+
+
+def op(
+    formula: str, *rules: tuple[str, Rule] | None
+) -> Callable[[Callable[P, Array]], Callable[P, Tensor]]:
+    """Make a function on raw arrays a row of the table.
+
+    Args:
+        formula: what it computes, for people.
+        rules: for each input its derivative's formula and the rule, or None where there is none.
+            A rule's first argument is the output's gradient `g`; the names of the others say what
+            it needs: `y` the output, an input, `<input>_shape`, a setting; in an operation of many
+            inputs `shapes` (first) and `i` (last). What no rule names is not kept.
+    """
+    made = tuple(DerivativeRule(*rule) if rule else None for rule in rules)
+
+    def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
+        row = TABLE[forward.__name__] = Op(forward, formula, made)
+        return cast("Callable[P, Tensor]", as_function(row, forward))
+
+    return decorate
+
+
+def as_function(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The public function of a row: separates inputs from settings."""
+    count, defaults = len(row.inputs), row.defaults
+    optional = inspect.Parameter.empty not in defaults
+
+    def join(*args: Any, **kwargs: Any) -> Any:
+        return apply(row, args, row.bind((), kwargs))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == count and optional and not kwargs:
+            return apply(row, args, defaults)
+        if len(args) < count:
+            missing = row.inputs[len(args)]
+            raise TypeError(f"{row.name}() missing required argument {missing!r}")
+        return apply(row, args[:count], row.bind(args[count:], kwargs))
+
+    def call_one(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(x) is np.ndarray:  # a rule at work in backward()
+            return forward(x, *args, **kwargs)
+        settings = row.bind(args, kwargs) if args or kwargs or not optional else defaults
+        return apply(row, (x,), settings)
+
+    function = join if row.variadic else call_one if count == 1 else call
+    return wraps(forward)(function)
