@@ -56,6 +56,66 @@ STEPS = (
 )
 
 
+def chain_case(operations: int) -> Case:
+    """One scalar through a chain of multiplications and additions."""
+    return Case("chain", f"chain of {operations:,}", {"operations": operations, "memory_runs": 1})
+
+
+def chain(x: Any, operations: int) -> Any:
+    """The chain, for whatever multiplies by and adds a number."""
+    for _ in range(operations // 2):
+        x = x * 0.999999
+        x = x + 1e-6
+    return x
+
+
+def fan_out_case(uses: int) -> Case:
+    """One vector used many times: as many gradients meet in it."""
+    return Case("fan_out", f"fan-out of {uses:,}", {"uses": uses, "elements": 100})
+
+
+def fan_out_data(settings: Settings) -> tuple[Array, list[float]]:
+    rng = np.random.default_rng(0)
+    return rng.standard_normal(settings["elements"]), rng.standard_normal(settings["uses"]).tolist()
+
+
+def scalar_network_case(neurons: int, inputs: int = 10) -> Case:
+    """A layer of neurons written scalar by scalar, the way micrograd's networks are."""
+    name = f"scalar network of {neurons * (2 * inputs + 3):,}"
+    return Case("scalar_network", name, {"neurons": neurons, "inputs": inputs})
+
+
+def scalar_network_data(settings: Settings) -> tuple[list[float], list[list[float]]]:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(settings["inputs"])
+    return x.tolist(), rng.standard_normal((settings["neurons"], settings["inputs"])).tolist()
+
+
+def scalar_network(x: list[float], weights: list[list[Any]], relu: Callable[[Any], Any]) -> Any:
+    """Σ relu(w · x)², in operations on single numbers."""
+    loss = 0.0
+    for row in weights:
+        total = row[0] * x[0]
+        for w, value in zip(row[1:], x[1:], strict=True):
+            total = total + w * value
+        out = relu(total)
+        loss = out * out + loss
+    return loss
+
+
+def linear_loss_case(batch: int, features: int, classes: int) -> Case:
+    """Cross-entropy of a linear layer: the loss, and the gradients of the inputs and both weights."""
+    name = f"linear_cross_entropy {batch}, {features}-{classes}, f32"
+    settings = {"batch": batch, "layers": [features, classes], "dtype": "float32", "rate": 0.0}
+    return Case("linear_loss", name, settings)
+
+
+def operation_case(operation: str, size: int) -> Case:
+    """One row of the operations table, forward and backward."""
+    settings = {"operation": operation, "size": size}
+    return Case("operation", f"{operation} {size:,}", settings)
+
+
 class Training(NamedTuple):
     """The numbers of a training step. Weights are (in, out): logits = x @ W + b."""
 
@@ -66,7 +126,11 @@ class Training(NamedTuple):
 
 
 def training(settings: Settings) -> Training:
-    """Normal inputs, random labels, weights of the size that keeps activations' variance."""
+    """Normal inputs, random labels, weights of the size that keeps activations' variance.
+
+    Biases are not 0: a row whose units are all dead would put the next layer exactly on relu's kink,
+    where engines differ.
+    """
     rng = np.random.default_rng(0)
     sizes, batch, dtype = settings["layers"], settings["batch"], np.dtype(settings["dtype"])
     draw: Any = rng.standard_normal
@@ -75,7 +139,7 @@ def training(settings: Settings) -> Training:
     for fan_in, fan_out in itertools.pairwise(sizes):
         W = draw((fan_in, fan_out), dtype=dtype)
         W *= dtype.type(1 / np.sqrt(fan_in))
-        layers.append((W, np.zeros(fan_out, dtype)))
+        layers.append((W, draw(fan_out, dtype=dtype) * dtype.type(0.1)))
     return Training(x, rng.integers(0, sizes[-1], batch), layers, settings["rate"])
 
 

@@ -1,4 +1,4 @@
-"""The process in which one peer lives: `python -m benchmarks.worker PEER`.
+"""The process in which one peer lives: `python -m benchmarks.worker MODULE`.
 
 It reads one JSON request a line and answers each with one line. It stays alive between rounds, so
 compiled code, thread pools and caches are as warm as in a program that trains.
@@ -25,23 +25,23 @@ from typing import Any
 import numpy as np
 
 from .cases import Job
-from .peers import PEERS
 
+LONG_S = 2.0
 SAMPLE_S = 1e-3  # short calls are timed this long at a time, so the clock's own cost vanishes
 
 
 class Worker:
     """Answers requests: every public method is one."""
 
-    def __init__(self, peer: str) -> None:
-        self.peer = peer
+    def __init__(self, module_name: str) -> None:
+        self.module_name = module_name
         self.module: ModuleType | None = None
         self.job: Job | None = None
 
-    def load(self) -> dict[str, Any]:
+    def load(self, packages: list[str]) -> dict[str, Any]:
         """Import the peer; the versions of its packages."""
-        self.module = importlib.import_module(f"benchmarks.peers.{self.peer}")
-        return {"versions": {p: version(p) for p in PEERS[self.peer].packages}}
+        self.module = importlib.import_module(self.module_name)
+        return {"versions": {package: version(package) for package in packages}}
 
     def build(self, case: dict[str, Any]) -> dict[str, Any]:
         """Make a case ready to run; `absent` if this peer has no such kind."""
@@ -54,14 +54,16 @@ class Worker:
         """What one run gives, as arrays in a file."""
         assert self.job is not None
         arrays = [np.asarray(a) for a in self.job.results()]
-        np.savez(path, **{f"{i:03d}": a for i, a in enumerate(arrays)})
+        if any(a.dtype.kind not in "fiub" for a in arrays):
+            raise TypeError(f"no gradient: {[str(a.dtype) for a in arrays]}")
+        named: dict[str, Any] = {f"{i:03d}": a for i, a in enumerate(arrays)}
+        np.savez(path, **named)
         return {}
 
     def time(self, seconds: float) -> dict[str, Any]:
         """The median of the runs' seconds."""
         assert self.job is not None
-        samples = time_calls(self.job.run, seconds)
-        return {"median": float(np.median(samples)), "samples": len(samples)}
+        return {"median": float(np.median(time_calls(self.job.run, seconds)))}
 
     def memory(self, case: dict[str, Any], tiny: dict[str, Any]) -> dict[str, Any]:
         """The peak in bytes above what stood when the case was built, over three runs.
@@ -92,9 +94,16 @@ class Worker:
 
 
 def time_calls(run: Callable[[], Any], seconds: float) -> list[float]:
-    """Seconds a call, several times over, for about `seconds` in all; the first call is not timed."""
+    """Seconds a call, several times over, for about `seconds` in all.
+
+    The first call wakes threads and fills caches; it counts only where it takes longer than all that.
+    """
     clock = time.perf_counter
+    start = clock()
     run()
+    first = clock() - start
+    if first > LONG_S:
+        return [first]
     start = clock()
     run()
     calls = max(1, int(SAMPLE_S / (clock() - start)))
@@ -128,11 +137,11 @@ def status(field: str) -> int:
     raise LookupError(f"/proc/self/status has no {field}")
 
 
-def serve(peer: str) -> None:
+def serve(module_name: str) -> None:
     # Libraries may print: their output goes to stderr, the answers to the true stdout.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    worker = Worker(peer)
+    worker = Worker(module_name)
     for line in sys.stdin:
         request = json.loads(line)
         try:

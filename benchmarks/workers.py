@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Self
 
 from .cases import Case
+from .peers import PEERS, Peer
 
 
 class PeerError(Exception):
@@ -34,10 +36,12 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
+            cwd=Path(__file__).parents[1],
             env={**os.environ, **thread_limits(threads)},
         )
         try:
-            self.versions: dict[str, str] = self.ask("load")["versions"]
+            packages = PEERS.get(peer, Peer(peer)).packages
+            self.versions: dict[str, str] = self.ask("load", packages=packages)["versions"]
         except PeerError:
             self.close()
             raise

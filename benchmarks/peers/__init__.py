@@ -11,24 +11,23 @@ from typing import NamedTuple
 
 
 class Peer(NamedTuple):
-    """`module` is the file here; `packages` are the distributions whose versions are reported."""
+    """`packages` are the distributions whose versions are reported."""
 
     title: str
-    module: str
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = ()
 
 
 PEERS = {
-    peer.module: peer
-    for peer in (
-        Peer("NumPy by hand", "by_hand", ("numpy",)),
-        Peer("tinygrad_xent", "ours", ()),
-        Peer("PyTorch eager", "pytorch", ("torch",)),
-        Peer("torch.compile", "pytorch_compile", ("torch",)),
-        Peer("jax.jit", "jax_jit", ("jax", "jaxlib")),
-        Peer("autograd", "hips_autograd", ("autograd",)),
-        Peer("MyGrad", "mygrad_peer", ("mygrad",)),
-        Peer("micrograd", "micrograd_peer", ("micrograd",)),
-    )
+    f"{__name__}.by_hand": Peer("NumPy by hand", ("numpy",)),
+    f"{__name__}.ours": Peer("tinygrad_xent"),
+    f"{__name__}.pytorch": Peer("PyTorch eager", ("torch",)),
+    f"{__name__}.pytorch_blocks": Peer("PyTorch in blocks", ("torch",)),
+    f"{__name__}.pytorch_compile": Peer("torch.compile", ("torch",)),
+    f"{__name__}.jax_jit": Peer("jax.jit", ("jax", "jaxlib")),
+    f"{__name__}.hips_autograd": Peer("autograd", ("autograd",)),
+    f"{__name__}.mygrad_eager": Peer("MyGrad", ("mygrad",)),
+    f"{__name__}.micrograd_scalar": Peer("micrograd", ("micrograd",)),
 }
-REFERENCE, OURS, TORCH = "by_hand", "ours", "pytorch"
+REFERENCE, OURS, TORCH, AUTOGRAD = (
+    f"{__name__}.{name}" for name in ("by_hand", "ours", "pytorch", "hips_autograd")
+)

@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Array, Job, Settings, step_results, training
+from ..cases import (
+    Array,
+    Job,
+    Settings,
+    fan_out_data,
+    scalar_network_data,
+    step_results,
+    training,
+)
+from ..operations import call, upstream
+from .by_hand_calls import CALLS
 
 BLOCK_ELEMENTS, BLOCK_ROWS = 2**18, 128  # a block of logits stays in the cache
 
@@ -20,10 +30,10 @@ def step(settings: Settings) -> Job:
     hidden = [np.empty((len(x), len(b)), x.dtype) for _, b in layers[:-1]]
     inputs = [x, *hidden]
     dlayers = [(np.empty_like(W), np.empty_like(b)) for W, b in layers]
-    dinputs = [None, *(np.empty_like(h) for h in hidden)]
+    dinputs = [np.empty((0, 0)), *(np.empty_like(h) for h in hidden)]  # no gradient of x itself
     masks = [np.empty(h.shape, bool) for h in hidden]
     ones = np.ones(len(x), x.dtype)
-    head = Head(inputs[-1], labels, *layers[-1], *dlayers[-1], dinputs[-1])
+    head = Head(inputs[-1], labels, *layers[-1], *dlayers[-1], dinputs[-1] if hidden else None)
 
     def run() -> Any:
         for (W, b), h_in, h in zip(layers, inputs, hidden, strict=False):
@@ -98,3 +108,64 @@ class Head:
         if self.dh is not None:
             np.matmul(z, self.W.T, out=self.dh[block])
         return loss
+
+
+def linear_loss(settings: Settings) -> Job:
+    x, labels, [(W, b)], _ = training(settings)
+    dW, db, dx = np.empty_like(W), np.empty_like(b), np.empty_like(x)
+    head = Head(x, labels, W, b, dW, db, dx)
+    return Job(head.run, lambda: [np.asarray(head.run(), x.dtype), dx, dW, db])
+
+
+def chain(settings: Settings) -> Job:
+    def run() -> Any:
+        y, dx = 1.0, 1.0
+        for _ in range(settings["operations"] // 2):
+            y = y * 0.999999
+            y = y + 1e-6
+        for _ in range(settings["operations"] // 2):
+            dx = dx * 0.999999
+        return y, dx
+
+    return Job(run, lambda: [np.asarray(a) for a in run()])
+
+
+def fan_out(settings: Settings) -> Job:
+    x, factors = fan_out_data(settings)
+
+    def run() -> Any:
+        y = np.add.reduce(np.stack([x * c for c in factors]), axis=None)
+        dx = np.zeros_like(x)
+        for c in factors:
+            dx += c
+        return y, dx
+
+    return Job(run, lambda: list(run()))
+
+
+def scalar_network(settings: Settings) -> Job:
+    x, weights = scalar_network_data(settings)
+
+    def run() -> Any:
+        loss, gradients = 0.0, []
+        for row in weights:
+            total = sum(w * value for w, value in zip(row, x, strict=True))
+            out = max(total, 0.0)
+            loss += out * out
+            gradients.append([2 * out * value for value in x])
+        return loss, gradients
+
+    return Job(run, lambda: [np.asarray(a) for a in run()])
+
+
+def operation(settings: Settings) -> Job:
+    inputs, row, _ = call(settings)
+    forward, backward = CALLS[settings["operation"]]
+    y = forward(*inputs, **row)
+    g = upstream(y.shape, y.dtype)
+
+    def run() -> Any:
+        y = forward(*inputs, **row)
+        return y, *backward(g, y, *inputs, **row)
+
+    return Job(run, lambda: list(run()))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+
 from ..cases import Job, Settings
 from . import pytorch
 
 
 def step(settings: Settings) -> Job:
-    return pytorch.step(settings, compile=True)
+    return pytorch.step(settings, prepare=torch.compile)
