@@ -79,10 +79,15 @@ def fan_out_data(settings: Settings) -> tuple[Array, list[float]]:
     return rng.standard_normal(settings["elements"]), rng.standard_normal(settings["uses"]).tolist()
 
 
-def scalar_network_case(neurons: int, inputs: int = 10) -> Case:
-    """A layer of neurons written scalar by scalar, the way micrograd's networks are."""
-    name = f"scalar network of {neurons * (2 * inputs + 3):,}"
-    return Case("scalar_network", name, {"neurons": neurons, "inputs": inputs})
+def scalar_network_case(neurons: int, inputs: int = 10, kind: str = "scalar_network") -> Case:
+    """A layer of neurons written scalar by scalar, the way micrograd's networks are.
+
+    Other kinds: the `trace` of that graph, and to `draw` it.
+    """
+    operations = neurons * (2 * inputs + 2)
+    name = f"{kind.replace('_', ' ')} of {operations:,}"
+    settings = {"neurons": neurons, "inputs": inputs, "operations": operations}
+    return Case(kind, name, settings)
 
 
 def scalar_network_data(settings: Settings) -> tuple[list[float], list[list[float]]]:

@@ -7,17 +7,20 @@ are taken within a round.
 from __future__ import annotations
 
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .cases import Array, Case
-from .peers import REFERENCE
+from .peers import OURS, REFERENCE
 from .workers import PeerError, Worker
 
+LONG_ROUND_S, FEW_ROUNDS = 20.0, 3
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest element of each array
 
 
@@ -50,10 +53,11 @@ class Row:
 
 @dataclass
 class Result:
-    """A case with its rows, one a peer that takes part."""
+    """A case with its rows, one a peer that takes part; `absent` have no such case."""
 
     case: Case
     rows: dict[str, Row]
+    absent: list[str] = field(default_factory=list)
 
 
 class Bench:
@@ -80,21 +84,29 @@ class Bench:
             worker.close()
         self.scratch.cleanup()
 
-    def run(self, case: Case, peers: Sequence[str] = (), timed: bool = True) -> Result:
+    def run(
+        self,
+        case: Case,
+        peers: Sequence[str] = (),
+        timed: bool = True,
+        rounds: int | None = None,
+    ) -> Result:
         """Check the case in every peer that has it; time those that are right."""
-        rows = {}
+        rows: dict[str, Row] = {}
+        absent = []
         reference = self.results(REFERENCE, case)
-        if isinstance(reference, str):
-            raise PeerError(f"{case.name}: the reference failed: {reference}")
+        if not isinstance(reference, list):
+            raise PeerError(f"{case.name}: hand-written NumPy failed: {reference}")
         for peer in peers or self.workers:
             results = reference if peer == REFERENCE else self.results(peer, case)
             if results is None:
+                absent.append(peer)
                 continue
             wrong = results if isinstance(results, str) else difference(results, reference)
             rows[peer] = Row(peer, note=wrong)
         if timed:
-            self.time(case, [row for row in rows.values() if not row.note])
-        return Result(case, rows)
+            self.time(case, [row for row in rows.values() if not row.note], rounds or self.rounds)
+        return Result(case, rows, absent)
 
     def results(self, peer: str, case: Case) -> list[Array] | str | None:
         """The peer's numbers; what failed; or None if it has no such case."""
@@ -111,28 +123,59 @@ class Bench:
         with np.load(path) as file:
             return [file[name] for name in sorted(file)]
 
-    def time(self, case: Case, rows: list[Row]) -> None:
+    def time(self, case: Case, rows: list[Row], rounds: int) -> None:
+        """Interleaved rounds: fewer where one takes long. A peer that fails is out."""
         for row in rows:
-            self.workers[row.peer].build(case)
-        for _ in range(self.rounds):
+            self.attempt(row, "build", case=asdict(case))
+        number = 0
+        while number < rounds:
             for row in rows:
-                answer = self.workers[row.peer].ask("time", seconds=self.seconds)
-                row.rounds.append(answer["median"])
+                answer = self.attempt(row, "time", seconds=self.seconds)
+                row.rounds += [answer["median"]] if answer else []
+            number += 1
+            if sum(row.rounds[-1] for row in rows if row.rounds) > LONG_ROUND_S:
+                rounds = min(rounds, FEW_ROUNDS)
+        for row in rows:
+            self.workers[row.peer].ask("forget")
+
+    def attempt(self, row: Row, request: str, **arguments: Any) -> dict[str, Any] | None:
+        """The answer of the row's peer; where it fails, None, and the row is void from then on."""
+        if row.note:
+            return None
+        try:
+            return self.workers[row.peer].ask(request, **arguments)
+        except PeerError as error:
+            row.note, row.rounds = str(error), []
+            self.revive(row.peer)
+            return None
 
     def memory(self, result: Result, tiny: Case) -> None:
         """Add to each row its peak memory above the start, each in a fresh process."""
         for row in result.rows.values():
             if row.note:
                 continue
-            with Worker(row.peer, self.threads) as worker:
-                answer = worker.ask("memory", case=asdict(result.case), tiny=asdict(tiny))
-            row.memory = answer["bytes"]
+            try:
+                with Worker(row.peer, self.threads) as worker:
+                    answer = worker.ask("memory", case=asdict(result.case), tiny=asdict(tiny))
+                row.memory = answer["bytes"]
+            except PeerError as error:
+                print(f"{result.case.name}: memory of {row.peer}: {error}", file=sys.stderr)
+
+    def profile(self, case: Case, what: str) -> str:
+        """What a profile of ours shows in a case: of "time" or "memory"."""
+        try:
+            with Worker(OURS, self.threads) as worker:
+                worker.build(case)
+                if what == "memory":
+                    return str(worker.ask("heap")["text"])
+                return str(worker.ask("profile", seconds=1.0)["text"])
+        except PeerError as error:
+            return f"no profile: {error}"
 
     def revive(self, peer: str) -> None:
-        """A fresh process in place of one that ended."""
-        if self.workers[peer].process.poll() is not None:
-            self.workers[peer].close()
-            self.workers[peer] = Worker(peer, self.threads)
+        """A fresh process in place of one that failed: it may hold what it failed on, or be gone."""
+        self.workers[peer].close()
+        self.workers[peer] = Worker(peer, self.threads)
 
 
 def difference(results: Sequence[Array], reference: Sequence[Array]) -> str:

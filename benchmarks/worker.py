@@ -6,12 +6,9 @@ compiled code, thread pools and caches are as warm as in a program that trains.
 
 from __future__ import annotations
 
-import cProfile
 import importlib
-import io
 import json
 import os
-import pstats
 import sys
 import time
 import traceback
@@ -24,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from . import profiles
 from .cases import Job
 
 LONG_S = 2.0
@@ -49,6 +47,11 @@ class Worker:
         make = getattr(self.module, case["kind"], None)
         self.job = make(case["settings"]) if make else None
         return {"absent": self.job is None}
+
+    def forget(self) -> dict[str, Any]:
+        """Let the case's memory go."""
+        self.job = None
+        return {}
 
     def results(self, path: str) -> dict[str, Any]:
         """What one run gives, as arrays in a file."""
@@ -82,15 +85,12 @@ class Worker:
     def profile(self, seconds: float) -> dict[str, Any]:
         """Where the time of the runs goes, by function."""
         assert self.job is not None
-        profiler = cProfile.Profile()
-        end, runs = time.perf_counter() + seconds, 0
-        while runs == 0 or time.perf_counter() < end:
-            profiler.runcall(self.job.run)
-            runs += 1
-        text = io.StringIO()
-        stats = pstats.Stats(profiler, stream=text)
-        stats.strip_dirs().sort_stats("tottime").print_stats(12)
-        return {"text": text.getvalue(), "runs": runs}
+        return {"text": profiles.of_time(self.job.run, seconds)}
+
+    def heap(self) -> dict[str, Any]:
+        """What the memory at the peak of a run was allocated for, by line."""
+        assert self.job is not None
+        return {"text": profiles.of_memory(self.job.run)}
 
 
 def time_calls(run: Callable[[], Any], seconds: float) -> list[float]:

@@ -37,7 +37,7 @@ class Worker:
             stderr=self.log,
             text=True,
             cwd=Path(__file__).parents[1],
-            env={**os.environ, **thread_limits(threads)},
+            env=environment(threads),
         )
         try:
             packages = PEERS.get(peer, Peer(peer)).packages
@@ -82,11 +82,11 @@ class Worker:
         self.close()
 
 
-def thread_limits(threads: int) -> dict[str, str]:
-    """The variables by which the peers' libraries learn how many threads to use."""
+def environment(threads: int) -> dict[str, str]:
+    """This process's, and how many threads the peers' libraries shall use."""
     names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
     limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
-    return {**limits, "NPROC": str(threads), "JAX_PLATFORMS": "cpu"}
+    return {**os.environ, **limits, "NPROC": str(threads), "JAX_PLATFORMS": "cpu"}
 
 
 def ending(code: int) -> str:

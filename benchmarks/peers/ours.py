@@ -63,6 +63,41 @@ def scalar_network(settings: Settings) -> Job:
     return Job(job.run, lambda: one_matrix(job.results(), len(weights)))
 
 
+def trace(settings: Settings) -> Job:
+    """The trace of a recorded scalar network: every value and gradient as plain data."""
+    weights, loss = recorded_network(settings)
+
+    def results() -> list[Any]:
+        made = tx.trace(loss)
+        gradients = [[made[w].gradient for w in row] for row in weights]
+        return [loss.numpy(), np.array(gradients)]
+
+    return Job(lambda: tx.trace(loss), results)
+
+
+def draw(settings: Settings) -> Job:
+    """The picture of the same network, laid out node by node: nothing is folded."""
+    import viz
+
+    _, loss = recorded_network(settings)
+
+    def run() -> str:
+        return viz.draw(loss, max_nodes=10**6, time_limit=300.0).svg
+
+    def results() -> list[Any]:
+        if not run().rstrip().endswith("</svg>"):
+            raise ValueError("the drawing is no SVG")
+        return trace(settings).results()
+
+    return Job(run, results)
+
+
+def recorded_network(settings: Settings) -> tuple[list[list[Any]], Any]:
+    x, numbers = cases.scalar_network_data(settings)
+    weights = [[parameter(w) for w in row] for row in numbers]
+    return weights, cases.scalar_network(x, weights, tx.relu)
+
+
 def operation(settings: Settings) -> Job:
     inputs, row, places = call(settings)
     function = getattr(ops, settings["operation"])
