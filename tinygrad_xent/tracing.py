@@ -67,6 +67,8 @@ class Entry:
         requires_grad: whether gradients reach it.
         gradient: of the output with respect to this value, None where none reaches.
         contributions: its parts, one a use, in the order in which the walk added them.
+        arguments: for each input the operation's name for it, as its formula writes it.
+        accumulated: what a leaf's `.grad` held when the trace was made: None before `backward()`.
     """
 
     id: int
@@ -83,6 +85,8 @@ class Entry:
     requires_grad: bool
     gradient: Array | None = None
     contributions: tuple[Contribution, ...] = ()
+    arguments: tuple[str, ...] = ()
+    accumulated: Array | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -277,6 +281,7 @@ class _Builder:
             requires_grad=True,
             gradient=self.gradients.get(source),
             contributions=self.parts(source, ids),
+            arguments=source.plan.input_names,
         )
 
     def leaf_entry(self, key: Any, ids: dict[Any, int]) -> Entry:
@@ -298,6 +303,7 @@ class _Builder:
             requires_grad=live,
             gradient=self.gradients.get(source) if is_leaf else None,
             contributions=self.parts(source, ids) if is_leaf else (),
+            accumulated=np.array(source.grad.numpy()) if live and source.grad is not None else None,
         )
 
     def parts(self, source: Node | Leaf, ids: dict[Any, int]) -> tuple[Contribution, ...]:

@@ -1,0 +1,282 @@
+"""What each node and edge says, as lines with a role: heading, formula, shape, value, gradient."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from tinygrad_xent.tracing import Entry, Scope, Trace
+
+from . import labels
+from .graph import Edge, Graph, Node, leaving
+
+SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
+
+Role: TypeAlias = Literal["head", "kind", "formula", "shape", "value", "grad", "note"]
+Line: TypeAlias = tuple[Role, str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a picture is written.
+
+    Attributes:
+        show: which of SHOWABLE stand in the picture.
+        precision: significant digits.
+        names: the caller's names by entry.
+        computed: whether gradients exist: before `backward()` they do not.
+    """
+
+    show: frozenset[str]
+    precision: int
+    names: Mapping[int, str]
+    computed: bool
+
+
+class Cards:
+    """Writes the text of a graph's nodes and edges."""
+
+    def __init__(self, trace: Trace, graph: Graph, options: Options) -> None:
+        self.trace, self.graph, self.options = trace, graph, options
+        self.uses = Counter(source for entry in trace for source in entry.inputs)
+
+    def name(self, entry: Entry) -> str:
+        """The user's name of a value, "" if it has none."""
+        return labels.clean(self.options.names.get(entry.id) or entry.name or "")
+
+    # nodes
+
+    def node(self, node: Node) -> list[Line]:
+        """The lines of a node."""
+        if node.kind == "reference":
+            return self.reference(node)
+        if node.is_box:
+            return self.box(node)
+        if len(node.entries) > 1:
+            return self.bundle(node)
+        entry = self.trace[node.entries[0]]
+        if node.kind == "operation":
+            return self.operation(entry, node.output)
+        return self.leaf(entry, node.output)
+
+    def operation(self, entry: Entry, output: bool) -> list[Line]:
+        name = self.name(entry)
+        lines: list[Line] = [("head", f"{name} = {entry.op}" if name else entry.op)]
+        if output:
+            lines = [("head", f"{lines[0][1]}, output")]
+        if "formula" in self.options.show:
+            settings = labels.settings_text(entry.settings)
+            lines.append(("formula", f"{entry.formula}   {settings}".rstrip()))
+        return lines + self.shape(entry) + self.numbers(entry)
+
+    def leaf(self, entry: Entry, output: bool) -> list[Line]:
+        name = self.name(entry)
+        number = entry.value.ndim == 0 and not name and entry.kind == "constant"
+        if number:
+            lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
+            return [*lines, ("kind", "constant")]
+        kind = f"{entry.kind}, output" if output else entry.kind
+        lines = [("head", f"{name}: {kind}" if name else kind)]
+        return lines + self.shape(entry) + self.numbers(entry)
+
+    def box(self, node: Node) -> list[Line]:
+        """A folded scope, a repeat or a part: what it stands for and what comes out of it."""
+        count = len(node.entries)
+        amount = f"{count:,} operation{'s' if count > 1 else ''}"
+        lines: list[Line] = []
+        if node.scope is not None:
+            name = labels.clean(node.scope.name)
+            lines.append(("head", f"{name} ×{node.count}" if node.count > 1 else name))
+            if node.scope.formula and "formula" in self.options.show:
+                lines.append(("formula", labels.clean(node.scope.formula)))
+        elif node.kind == "repeat":
+            lines.append(("head", f"repeated ×{node.count}"))
+        else:
+            lines.append(("head", "part"))
+        if node.output:
+            lines[0] = ("head", f"{lines[0][1]}, output")
+        if node.count > 1:
+            amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
+        lines.append(("kind", amount))
+        lines += [("note", text) for text in self.contents(node)]
+        out = leaving(self.trace, node)
+        if len(out) == 1:
+            return lines + self.shape(out[0]) + self.numbers(out[0])
+        words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
+        for what, times in words.most_common(4):
+            lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
+        if len(words) > 4:
+            lines.append(("note", f"and {len(words) - 4:,} kinds of value more"))
+        return lines
+
+    def order(self, node: Node) -> str:
+        """Whether the things that a repeat stands for feed one another."""
+        size = len(node.entries) // node.count
+        place = {entry: i // size for i, entry in enumerate(node.entries)}
+        steps = {
+            (place[source], place[i])
+            for i in node.entries
+            for source in self.trace[i].inputs
+            if source in place
+        }
+        if all((k, k + 1) in steps for k in range(node.count - 1)):
+            return "one after another"
+        return "side by side" if all(a == b for a, b in steps) else "in part one after another"
+
+    def contents(self, node: Node) -> list[str]:
+        """The operations inside, in order or counted, over a few lines."""
+        words = [labels.clean(word) for word in node.phrase]
+        if node.count > 1:
+            return wrap("each: ", words, ", ", 3)
+        if node.kind == "part":
+            counted = Counter(self.trace[i].op for i in node.entries)
+            return wrap("", [f"{n:,} {op}" for op, n in counted.most_common()], ", ", 3)
+        return wrap("", words, ", ", 2)
+
+    def bundle(self, node: Node) -> list[Line]:
+        """Many leaves in one node: their names, shapes, and their numbers taken together."""
+        members = [self.trace[i] for i in node.entries]
+        lines: list[Line] = [("head", f"{len(members):,} {node.kind}s")]
+        names = [name for name in map(self.name, members) if name]
+        lines += [("note", text) for text in wrap("", names, ", ", 2)]
+        kinds = Counter(labels.kind_of(e.value) for e in members)
+        if "shape" in self.options.show:
+            lines += [("shape", f"{n:,} × {kind}") for kind, n in kinds.most_common(3)]
+            if len(kinds) > 3:
+                lines.append(("shape", f"and {len(kinds) - 3:,} shapes more"))
+        return lines + self.totals(members)
+
+    def totals(self, members: list[Entry]) -> list[Line]:
+        """The values and gradients of several entries as those of one long array."""
+        lines, digits = list[Line](), self.options.precision
+        if "value" in self.options.show:
+            values = np.unique(np.concatenate([e.value.ravel() for e in members]))
+            few = len(values) <= 4
+            every = np.concatenate([e.value.ravel() for e in members])
+            text = (
+                [", ".join(labels.number(v, digits) for v in values)]
+                if few
+                else labels.summary(every, digits)
+            )
+            lines += [("value", line) for line in labels.headed("values" if few else "value", text)]
+        gradients = [e.gradient.ravel() for e in members if e.gradient is not None]
+        if "grad" in self.options.show and members[0].requires_grad:
+            known = self.options.computed and len(gradients) == len(members)
+            text = labels.summary(np.concatenate(gradients), digits) if known else ["not computed"]
+            lines += [("grad", line) for line in labels.headed("grad ", text)]
+        return lines
+
+    def reference(self, node: Node) -> list[Line]:
+        entry = self.trace[node.entries[0]]
+        if len(node.entries) > 1:
+            return [("head", f"↑ {len(node.entries):,} {entry.kind}s")]
+        return [("head", f"↑ {self.name(entry) or self.anonymous(entry)}")]
+
+    def anonymous(self, entry: Entry) -> str:
+        if entry.value.ndim == 0 and entry.kind == "constant":
+            return labels.number(entry.value, self.options.precision)
+        return f"{entry.kind} #{entry.id}"
+
+    def shape(self, entry: Entry) -> list[Line]:
+        shown = "shape" in self.options.show
+        return [("shape", labels.kind_of(entry.value))] if shown else []
+
+    def numbers(self, entry: Entry) -> list[Line]:
+        """The value and the gradient of an entry, and how the gradient came about."""
+        digits, lines = self.options.precision, list[Line]()
+        if "value" in self.options.show:
+            text = labels.lines_of(entry.value, digits)
+            lines += [("value", line) for line in labels.headed("value", text)]
+        if "grad" in self.options.show and entry.requires_grad:
+            if entry.gradient is None or not self.options.computed:
+                return [*lines, ("grad", "grad   not computed")]
+            text = labels.lines_of(entry.gradient, digits)
+            lines += [("grad", line) for line in labels.headed("grad ", text)]
+            lines += self.sum(entry)
+        return lines
+
+    def sum(self, entry: Entry) -> list[Line]:
+        """Where several contributions met: their sum, written out where it is short."""
+        parts = [c.value for c in entry.contributions if c.value is not None]
+        if len(parts) < 2:
+            return []
+        if entry.value.ndim == 0 and len(parts) <= 4:
+            terms = [labels.number(c, self.options.precision) for c in parts]
+            return [("grad", "     = " + " + ".join(terms).replace("+ -", "- "))]
+        return [("grad", f"     = sum of {len(parts):,} contributions")]
+
+    def group(self, scope: Scope) -> list[Line]:
+        """The heading of an open scope."""
+        name = labels.clean(scope.name)
+        formula = labels.clean(scope.formula or "") if "formula" in self.options.show else ""
+        return [("head", f"{name}: {formula}" if formula else name)]
+
+    # edges
+
+    def edge(self, edge: Edge, head: Node) -> list[Line]:
+        """The lines of an edge: which argument, what flows back, and the contribution it carries."""
+        lines: list[Line] = []
+        if head.is_box or len(edge.uses) > 1:
+            if len(edge.uses) > 1:
+                lines.append(("note", f"×{len(edge.uses):,}"))
+        elif "formula" in self.options.show:
+            (use,) = edge.uses
+            lines += self.derivative(self.trace[use.user], use.argument)
+        if "contribution" in self.options.show and self.options.computed:
+            parts = self.contributions(edge)
+            if len(parts) == 1:
+                text = labels.lines_of(parts[0], self.options.precision)
+                lines += [("grad", line) for line in labels.headed("+=", text)]
+            elif parts:
+                norm = labels.number(self.magnitude(edge), self.options.precision)
+                lines.append(("grad", f"{len(parts):,} parts, norm {norm}"))
+        return lines
+
+    def derivative(self, user: Entry, argument: int) -> list[Line]:
+        name = user.arguments[argument] if len(user.inputs) > 1 else ""
+        formula = user.derivatives[argument]
+        source = self.trace[user.inputs[argument]]
+        if formula is None or not source.requires_grad:
+            return [("note", name)] if name else []
+        return [("formula", f"{name} ← {formula}".strip())]
+
+    def contributions(self, edge: Edge) -> list[Any]:
+        """What the uses of an edge add to the gradient, where gradients reach them."""
+        wanted = {(use.source, use.user, use.argument) for use in edge.uses}
+        return [
+            c.value
+            for source in dict.fromkeys(use.source for use in edge.uses)
+            for c in self.trace[source].contributions
+            if (source, c.entry, c.argument) in wanted and c.value is not None
+        ]
+
+    def magnitude(self, edge: Edge) -> float | None:
+        """The norm of what an edge carries back; None where it carries nothing."""
+        parts = self.contributions(edge)
+        if not parts or not self.options.computed:
+            return None
+        with np.errstate(all="ignore"):
+            norms = [float(np.linalg.norm(np.asarray(c, np.float64).ravel())) for c in parts]
+        return float(np.linalg.norm(norms))
+
+
+def wrap(head: str, words: list[str], separator: str, most: int, width: int = 36) -> list[str]:
+    """Words over at most so many lines; what does not fit is counted.
+
+    >>> wrap("", ["matmul", "add", "relu"], ", ", most=1, width=14)
+    ['matmul, add, and 1 more']
+    """
+    lines, at = [""], 0
+    for at, word in enumerate(words):
+        if lines[-1] and len(lines[-1]) + len(word) + 2 > width:
+            if len(lines) == most:
+                lines[-1] += f"and {len(words) - at:,} more"
+                break
+            lines.append("")
+        lines[-1] += word + separator
+    text = [line.removesuffix(separator).rstrip() for line in lines if line]
+    return labels.headed(head.strip(), text) if head and text else text

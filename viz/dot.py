@@ -1,0 +1,185 @@
+"""Graph -> DOT, through the `graphviz` package.
+
+Node names are ours (`n0`, `n1`, ...). All text goes into plain labels, escaped here: no HTML-like
+labels, no records, no URLs, because each of those passes a user's text on as markup.
+"""
+
+from __future__ import annotations
+
+import math
+
+import graphviz
+
+from .cards import Cards, Line
+from .graph import Graph, Node
+from .theme import FONT, LOOKS, Palette
+
+RASTER_DPI = "144"
+
+
+def escape(text: str) -> str:
+    r"""Text as a DOT label shows it: no escape sequence, no entity, no line break is left in it.
+
+    >>> print(escape(r"\N & &lt;"))
+    \\N &amp; &amp;lt;
+    """
+    return text.replace("\\", "\\\\").replace("&", "&amp;")
+
+
+def label(lines: list[Line]) -> str:
+    r"""Lines set flush left, each ended by `\l`, so a label is never taken for HTML.
+
+    A label may not be empty: DOT would print the node's name.
+    """
+    return "".join(f"{escape(text) or ' '}\\l" for _, text in lines) or " "
+
+
+def look_of(node: Node) -> str:
+    """Which look a node has: the output has its own, unless it is inside a box."""
+    return "output" if node.output and node.kind == "operation" else node.kind
+
+
+def legend(graph: Graph, cards: Cards) -> list[Line]:
+    """The looks that occur, in words, how to read an edge, and the notes."""
+    found = {look_of(node) for node in graph.nodes}
+    lines: list[Line] = [("kind", f"■ {look.legend}") for k, look in LOOKS.items() if k in found]
+    if graph.edges and "formula" in cards.options.show:
+        lines.append(("kind", "a ← f: argument a gets the gradient f, g being that of the result"))
+    if graph.edges and cards.options.computed:
+        lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
+    return lines + [("note", note) for note in graph.notes]
+
+
+def to_dot(
+    graph: Graph,
+    cards: Cards,
+    palette: Palette,
+    direction: str = "TB",
+    background: str = "transparent",
+    dpi: str | None = None,
+) -> str:
+    """The DOT text of a graph. `direction` is a rankdir, or "backward" for the gradient's flow."""
+    backward = direction == "backward"
+    dot = graphviz.Digraph("g")
+    dot.attr(
+        "graph",
+        rankdir="TB" if backward else direction,
+        bgcolor=background,
+        fontname=FONT,
+        fontsize="10",
+        fontcolor=palette.muted,
+        color=palette.muted,
+        nodesep="0.3",
+        ranksep="0.45",
+        pad="0.15",
+        labelloc="b",
+        labeljust="l",
+        label=label(legend(graph, cards)),
+        **({"dpi": dpi} if dpi else {}),
+    )
+    dot.attr(
+        "node",
+        fontname=FONT,
+        fontsize="10",
+        fontcolor=palette.text,
+        margin="0.13,0.08",
+        height="0.3",
+        width="0.3",
+    )
+    dot.attr(
+        "edge",
+        fontname=FONT,
+        fontsize="9",
+        fontcolor=palette.muted,
+        color=palette.edge,
+        arrowsize="0.7",
+    )
+    write_groups(dot, graph, cards, palette, None, backward)
+    write_edges(dot, graph, cards, direction)
+    return str(dot.source)
+
+
+def write_groups(
+    dot: graphviz.Digraph,
+    graph: Graph,
+    cards: Cards,
+    palette: Palette,
+    parent: int | None,
+    backward: bool,
+) -> None:
+    """The nodes that stand directly in a scope, then the scopes inside it as clusters."""
+    for node in graph.nodes:
+        if (node.groups[-1] if node.groups else None) == parent:
+            write_node(dot, node, cards, palette, backward)
+    for scope in (s for s in graph.groups.values() if graph.parents[s.id] == parent):
+        with dot.subgraph(name=f"cluster{scope.id}") as cluster:
+            cluster.attr(
+                label=label(cards.group(scope)),
+                style="rounded,filled",
+                fillcolor=palette.group,
+                labelloc="t",
+                labeljust="l",
+                margin="10",
+            )
+            write_groups(cluster, graph, cards, palette, scope.id, backward)
+
+
+def write_node(
+    dot: graphviz.Digraph, node: Node, cards: Cards, palette: Palette, backward: bool
+) -> None:
+    look = LOOKS[look_of(node)]
+    attributes = {
+        "label": label(cards.node(node)),
+        "shape": look.shape,
+        "style": look.style,
+        "penwidth": str(look.border),
+        "fillcolor": palette.fill(look.hue),
+        "color": palette.stroke(look.hue),
+    }
+    if node.kind == "parameter":
+        attributes["peripheries"] = "2"
+    if node.kind == "reference":
+        attributes["margin"] = "0.04,0.02"
+    if node.kind == "operation":
+        attributes["ordering"] = "out" if backward else "in"
+    dot.node(node.id, **attributes)
+
+
+def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
+    """An edge's label with room on the side where Graphviz lets it touch the edge."""
+    if lines and direction in ("LR", "RL"):
+        return [*lines, ("note", " ")]
+    return [(role, f"  {text}") for role, text in lines]
+
+
+def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:
+    """The edges in argument order, as wide as what they carry back is large."""
+    nodes = {node.id: node for node in graph.nodes}
+    sizes = [cards.magnitude(edge) for edge in graph.edges]
+    largest = max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
+    for i, (edge, size) in enumerate(zip(graph.edges, sizes, strict=True)):
+        lines = cards.edge(edge, nodes[edge.head])
+        attributes = {"id": f"e{i}"}
+        if lines:
+            attributes["label"] = label(clear_of_edge(lines, direction))
+        live = any(cards.trace[use.source].requires_grad for use in edge.uses)
+        if not live:
+            attributes["style"] = "dashed"
+        attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
+        ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
+        dot.edge(*ends, **attributes)
+
+
+def width(size: float | None, largest: float) -> float:
+    """A line's width: 1 where nothing is known, else 0.6 to 3 over four decades below the largest.
+
+    >>> [round(width(size, 1.0), 2) for size in (1.0, 0.01, 0.0, None)]
+    [3.0, 1.8, 0.6, 1.0]
+    """
+    if size is None:
+        return 1.0
+    if not math.isfinite(size):
+        return 3.0
+    if size == 0 or largest == 0:
+        return 0.6
+    return 0.6 + 2.4 * max(0.0, 1 + math.log10(size / largest) / 4)

@@ -1,0 +1,222 @@
+"""A drawing: a trace and how to show it; laid out when it is first looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import html
+import itertools
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from tinygrad_xent.tracing import Trace
+
+from . import labels, layout
+from .cards import Cards, Options
+from .dot import RASTER_DPI, clear_of_edge, legend, look_of, to_dot
+from .graph import Graph, Node, build, views
+from .svg import Part, finish
+from .theme import ThemeName, palette
+
+_HERE = str(Path(__file__).parent)
+_shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
+
+
+def _user_level() -> int:
+    """The stacklevel at which a warning points to the user's line, seen from the caller."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+class DrawingWarning(UserWarning):
+    """A picture shows less detail than was asked for; it says so itself too."""
+
+
+class Drawing:
+    """A picture of a computation graph. In a notebook it shows itself.
+
+    Attributes:
+        graph: the nodes and edges of the picture, as plain data.
+
+    The layout runs when the picture is first needed, in a child process with a time limit. Where it
+    takes too long, scopes fold and repeats collapse until it does not; the picture says so, and a
+    DrawingWarning is given.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        options: Options,
+        *,
+        fold: int | None = None,
+        direction: str = "TB",
+        theme: ThemeName = "auto",
+        max_nodes: int = 200,
+        time_limit: float = 10.0,
+    ) -> None:
+        self.trace, self.options = trace, options
+        self.direction, self.theme, self.time_limit = direction, theme, time_limit
+        self._views = list(views(trace, fold, max_nodes))
+        self._files: dict[str, bytes] = {}
+        self.graph = self._first(max_nodes)
+
+    def _first(self, max_nodes: int) -> Graph:
+        """The finest view within the budget."""
+        full = None
+        while True:
+            graph = build(self.trace, self._views.pop(0))
+            full = full or len(graph.nodes)
+            if len(graph.nodes) <= max_nodes or not self._views:
+                break
+        if len(graph.nodes) == full:
+            return graph
+        return self._note(graph, f"{full:,} nodes are over max_nodes={max_nodes}")
+
+    def _note(self, graph: Graph, why: str) -> Graph:
+        """The graph with a note that it is coarser than asked for, and why; a warning too."""
+        note = f"Folded: {why}. These {len(graph.nodes):,} nodes stand for all {len(self.trace):,}."
+        warnings.warn(note, DrawingWarning, stacklevel=_user_level())
+        return Graph(graph.nodes, graph.edges, graph.groups, graph.parents, (note,))
+
+    # what it is made of
+
+    @property
+    def dot(self) -> str:
+        """The DOT text; needs no layout engine."""
+        return self._dot("transparent", None)
+
+    def _dot(self, background: str, dpi: str | None) -> str:
+        cards = Cards(self.trace, self.graph, self.options)
+        colours = palette(self.theme)
+        return to_dot(self.graph, cards, colours, self.direction, background, dpi)
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG: background transparent, light and dark unless a theme was chosen."""
+        return self._svg(self._prefix)
+
+    def _svg(self, prefix: str) -> str:
+        raw = self.render("svg")
+        cards = Cards(self.trace, self.graph, self.options)
+        title, description = self._words(cards)
+        return finish(raw, self._parts(cards), self.theme, prefix, title, description)
+
+    @property
+    def _prefix(self) -> str:
+        return "tx-" + hashlib.sha256(self.dot.encode()).hexdigest()[:12]
+
+    def render(self, format: layout.Format) -> bytes:
+        """The engine's bytes in one format, of a coarser view where the time is not enough."""
+        while format not in self._files:
+            raster = format != "svg"
+            background = palette(self.theme).canvas if raster else "transparent"
+            dot = self._dot(background, RASTER_DPI if format == "png" else None)
+            try:
+                self._files[format] = layout.render(dot, format, self.time_limit)
+            except layout.LayoutTimeoutError:
+                self._coarsen()
+        return self._files[format]
+
+    def _coarsen(self) -> None:
+        """Take the next view with fewer nodes, or give up."""
+        while self._views:
+            graph = build(self.trace, self._views.pop(0))
+            if len(graph.nodes) < len(self.graph.nodes):
+                self.graph = self._note(graph, f"the layout took over {self.time_limit:g} s")
+                self._files.clear()
+                return
+        raise layout.LayoutTimeoutError(
+            f"the layout of {len(self.graph.nodes)} nodes took longer than {self.time_limit:g} s\n"
+            "  fix: draw with a smaller max_nodes or a larger time_limit; drawing.dot has the graph"
+        )
+
+    # where it goes
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to a file, as its suffix says: .svg, .png, .pdf or .dot.
+
+        Raises:
+            ValueError: another suffix.
+            EngineMissingError: no layout engine is installed (.dot needs none).
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix == ".dot":
+            path.write_text(self.dot, encoding="utf-8")
+        elif suffix == ".svg":
+            path.write_text(self.svg, encoding="utf-8")
+        elif suffix == ".png":
+            path.write_bytes(self.render("png"))
+        elif suffix == ".pdf":
+            path.write_bytes(self.render("pdf"))
+        else:
+            raise ValueError(f"save: {path.name!r} should end in .svg, .png, .pdf or .dot")
+        return path
+
+    def _repr_html_(self) -> str:
+        """The picture for a page, with ids of its own; the DOT and the reason where there is none."""
+        try:
+            svg = self._svg(f"{self._prefix}-{next(_shown)}")
+        except Exception as error:
+            reason, dot = html.escape(str(error)), html.escape(self.dot)
+            return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
+        return f'<div style="max-width:100%;overflow:auto">{svg}</div>'
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """All that a notebook may choose from."""
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        with contextlib.suppress(Exception):  # the HTML says why
+            bundle["image/svg+xml"] = self._svg(f"{self._prefix}-{next(_shown)}")
+        kept = {k: v for k, v in bundle.items() if not include or k in include}
+        return {k: v for k, v in kept.items() if not exclude or k not in exclude}
+
+    def __repr__(self) -> str:
+        return f"<Drawing: {len(self.graph.nodes)} nodes, {len(self.graph.edges)} edges>"
+
+    # what it says
+
+    def _words(self, cards: Cards) -> tuple[str, str]:
+        """Title and description for those who do not see the picture."""
+        output = self.trace[self.trace.output]
+        name = cards.name(output) or output.op
+        kinds = dict.fromkeys(look_of(n) for n in self.graph.nodes)
+        counts = {k: sum(look_of(n) == k for n in self.graph.nodes) for k in kinds}
+        parts = ", ".join(f"{n} {k}{'s' if n > 1 else ''}" for k, n in counts.items())
+        text = f"{len(self.graph.nodes)} nodes ({parts}) and {len(self.graph.edges)} edges."
+        named = [cards.name(e) for e in self.trace if e.kind == "parameter" and cards.name(e)]
+        if named:
+            text += f" Parameters: {labels.clean(', '.join(named), 200)}."
+        if output.value.ndim == 0:
+            text += f" The output is {labels.number(output.value, self.options.precision)}."
+        return f"Computation graph of {name}", " ".join([text, *self.graph.notes])
+
+    def _parts(self, cards: Cards) -> dict[str, Part]:
+        """What the SVG's groups are, by their names in the DOT."""
+        graph = self.graph
+        roles = tuple(role for role, _ in legend(graph, cards))
+        parts = {"": Part("graph", "", roles)}
+        for scope in graph.groups.values():
+            parts[f"cluster{scope.id}"] = Part("cluster", labels.clean(scope.name, 500), ("head",))
+        for node in graph.nodes:
+            lines = cards.node(node)
+            kind = f"node {look_of(node)}"
+            parts[node.id] = Part(kind, self._tooltip(node, cards), tuple(r for r, _ in lines))
+        nodes = {node.id: node for node in graph.nodes}
+        for i, edge in enumerate(graph.edges):
+            lines = clear_of_edge(cards.edge(edge, nodes[edge.head]), self.direction)
+            parts[f"e{i}"] = Part("edge", "", tuple(r for r, _ in lines))
+        return parts
+
+    def _tooltip(self, node: Node, cards: Cards) -> str:
+        """The node's text with its name in full, and the user's line."""
+        entry = self.trace[node.entries[0]]
+        name = self.options.names.get(entry.id) or entry.name
+        lines = [labels.clean(name, 500)] if name else []
+        lines += [text for _, text in cards.node(node)]
+        if entry.line is not None and len(node.entries) == 1:
+            lines.append(labels.clean(f"{entry.line}: {entry.line.text}", 200))
+        return "\n".join(lines)

@@ -1,0 +1,366 @@
+"""Trace -> Graph: which boxes a picture has, what each stands for, and how they are joined.
+
+A `View` says how coarse the picture is. Whatever the view, each entry of the trace belongs to exactly
+one node (reference nodes only repeat a leaf) and each use of a value is either inside a node or on
+exactly one edge: nothing goes missing. `views` lists ever coarser ones for graphs over the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tinygrad_xent.tracing import Entry, Scope, Trace
+
+from .labels import settings_text
+from .repeats import Run, runs
+
+MAX_USES = 5  # a leaf with more uses than this gets a reference node at each
+MIN_REPEATS = 3  # fewer equal neighbours than this stay as they are
+MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
+
+Kind: TypeAlias = Literal[
+    "parameter", "input", "constant", "operation", "group", "repeat", "part", "reference"
+]
+
+
+@dataclass(frozen=True)
+class Use:
+    """One argument of one operation."""
+
+    source: int
+    user: int
+    argument: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """One box.
+
+    Attributes:
+        id: the DOT name, made by us.
+        kind: an entry's kind; "group" a folded scope; "repeat" a run of equal ones; "part" a stretch
+            of a graph too large to show; "reference" a leaf again, near a use of it.
+        entries: the entries it stands for.
+        groups: ids of the open scopes around it, outermost first.
+        scope: the folded scope of a group; of a repeat, the first one's where it is one scope.
+        count: how many equal things a repeat stands for.
+        phrase: the names of what one repetition holds, in order.
+        output: whether the trace's output is in it.
+    """
+
+    id: str
+    kind: Kind
+    entries: tuple[int, ...]
+    groups: tuple[int, ...] = ()
+    scope: Scope | None = None
+    count: int = 1
+    phrase: tuple[str, ...] = ()
+    output: bool = False
+
+    @property
+    def is_box(self) -> bool:
+        """Whether it stands for operations that are not drawn one by one."""
+        return self.kind in ("group", "repeat", "part")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From the node of a value to a node that uses it, with the uses it stands for."""
+
+    tail: str
+    head: str
+    uses: tuple[Use, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What is drawn, in the order in which it is written: nodes by creation, edges by argument."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    groups: dict[int, Scope]
+    parents: dict[int, int | None]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """How coarse a picture is.
+
+    Attributes:
+        fold: scopes deeper than this are one box; None opens all.
+        repeats: which runs of equal neighbours become one box: none, those with a folded scope in
+            the phrase ("groups"), or any ("all").
+        bundle: whether many leaves of one kind that go to the same boxes are one node; those of a
+            repeat always are.
+        parts: the operations are cut into at most so many stretches.
+    """
+
+    fold: int | None = None
+    repeats: Literal["none", "groups", "all"] = "none"
+    bundle: bool = False
+    parts: int | None = None
+
+
+@dataclass
+class Block:
+    """A scope, or the whole computation, with its operations and inner scopes in order."""
+
+    scope: Scope | None
+    items: list[int | Block] = field(default_factory=list)
+    entries: list[int] = field(default_factory=list)
+
+
+Item: TypeAlias = int | Block
+Runs: TypeAlias = Run[int | Block]
+
+
+def blocks(trace: Trace) -> Block:
+    """The operations of a trace as a tree of their scopes."""
+    root = Block(None)
+    known: dict[int, Block] = {}
+    for entry in trace:
+        if entry.kind != "operation":
+            continue
+        block = root
+        block.entries.append(entry.id)
+        for scope in entry.scopes:
+            if scope.id not in known:
+                known[scope.id] = Block(scope)
+                block.items.append(known[scope.id])
+            block = known[scope.id]
+            block.entries.append(entry.id)
+        block.items.append(entry.id)
+    return root
+
+
+def depth(trace: Trace) -> int:
+    """How deep the scopes nest."""
+    return max((len(entry.scopes) for entry in trace), default=0)
+
+
+def views(trace: Trace, fold: int | None, max_nodes: int) -> Iterator[View]:
+    """Ever coarser views, from the one asked for to a handful of boxes."""
+    yield View(fold, "none" if fold is None else "groups")
+    deepest = depth(trace) if fold is None else min(fold, depth(trace))
+    for level in range(deepest - 1, -1, -1):
+        yield View(level, "groups", bundle=True)
+    yield View(0, "all", bundle=True)
+    for parts in sorted({max(1, max_nodes // 2), 10, 1}, reverse=True):
+        yield View(0, "all", bundle=True, parts=parts)
+
+
+def build(trace: Trace, view: View) -> Graph:
+    """The graph of a trace in one view."""
+    return _Builder(trace, view).graph()
+
+
+class _Builder:
+    def __init__(self, trace: Trace, view: View) -> None:
+        self.trace, self.view = trace, view
+        self.entries = trace.entries
+        self.signatures: dict[Hashable, int] = {}
+        self.boxes: list[Node] = []  # operations and what stands for several of them
+        self.owner: dict[int, Node] = {}  # entry -> its node
+        self.groups: dict[int, Scope] = {}
+        self.parents: dict[int, int | None] = {}
+
+    def graph(self) -> Graph:
+        self.open(blocks(self.trace), ())
+        leaves, references = self.leaves()
+        edges = self.edges(references)
+        nodes = [*self.boxes, *leaves, *references.values()]
+        order = {n.id: (n.entries[0], n.kind == "reference", i) for i, n in enumerate(nodes)}
+        nodes.sort(key=lambda n: order[n.id])
+        return Graph(tuple(nodes), tuple(edges), self.groups, self.parents)
+
+    # operations and scopes
+
+    def open(self, block: Block, path: tuple[int, ...]) -> None:
+        """Add the nodes of a block that is not folded; `path` has the ids of the scopes around."""
+        items = self.compress(block.items, len(path))
+        if self.view.parts is not None and not path:
+            self.add_parts(items)
+            return
+        for item in items:
+            if isinstance(item, Block) and not self.folds(len(path)):
+                assert item.scope is not None
+                self.groups[item.scope.id] = item.scope
+                self.parents[item.scope.id] = path[-1] if path else None
+                self.open(item, (*path, item.scope.id))
+            else:
+                self.add(item, path)
+
+    def folds(self, level: int) -> bool:
+        """Whether a scope inside `level` open ones is one box."""
+        return self.view.fold is not None and level >= self.view.fold
+
+    def compress(self, items: list[Item], level: int) -> list[Item | Runs]:
+        """The items of a block with runs of equal ones made into one, where the view says so."""
+        which, folds = self.view.repeats, self.folds(level)
+        if which == "none" or (which == "groups" and not folds):
+            return list(items)
+
+        def key(item: Item) -> Hashable:
+            open_block = isinstance(item, Block) and not folds
+            return ("only", id(item)) if open_block else self.signature(item)
+
+        def worth(phrase: tuple[Item | Runs, ...]) -> bool:
+            return which == "all" or any(not isinstance(item, int) for item in phrase)
+
+        return runs(items, [key(item) for item in items], MIN_REPEATS, worth)
+
+    def signature(self, item: Item) -> int:
+        """A number that structurally identical items share.
+
+        That is: the same operations with the same settings, scopes and shapes, wired alike inside;
+        of what comes from outside, the shapes.
+        """
+        inside = [item] if isinstance(item, int) else item.entries
+        places = {entry: i for i, entry in enumerate(inside)}
+        rows = []
+        for i in inside:
+            e = self.entries[i]
+            scopes = tuple((s.name, s.formula) for s in e.scopes)
+            wires = tuple(places.get(s, self.entries[s].shape) for s in e.inputs)
+            rows.append((e.op, e.shape, settings_text(e.settings), scopes, wires))
+        return self.signatures.setdefault(tuple(rows), len(self.signatures))
+
+    def add(self, item: Item | Runs, path: tuple[int, ...]) -> None:
+        entries = tuple(entries_of(item))
+        kind: Kind = "operation"
+        scope, count = None, 1
+        phrase: tuple[str, ...] = ()
+        if isinstance(item, Block):
+            kind, scope, phrase = "group", item.scope, self.phrase(item.items)
+        elif isinstance(item, Run):
+            kind, count, phrase = "repeat", item.count, self.phrase(item.phrase)
+            first = item.phrase[0]
+            if len(item.phrase) == 1 and isinstance(first, Block):
+                scope, phrase = first.scope, self.phrase(first.items)
+        self.own(kind, entries, path, scope, count, phrase)
+
+    def add_parts(self, items: list[Item | Runs]) -> None:
+        """The items in at most `parts` stretches of about equal length; the output stays visible."""
+        assert self.view.parts is not None
+        size = -(-len(items) // self.view.parts)
+        for start in range(0, len(items), size):
+            part = items[start : start + size]
+            alone = [part.pop()] if part[-1] == self.trace.output and len(part) > 1 else []
+            if len(part) == 1:
+                self.add(part[0], ())
+            else:
+                self.own("part", tuple(e for item in part for e in entries_of(item)), ())
+            for item in alone:
+                self.add(item, ())
+
+    def own(
+        self,
+        kind: Kind,
+        entries: tuple[int, ...],
+        path: tuple[int, ...] = (),
+        scope: Scope | None = None,
+        count: int = 1,
+        phrase: tuple[str, ...] = (),
+    ) -> Node:
+        """A node that stands for these entries."""
+        output = self.trace.output in entries
+        node = Node(f"n{entries[0]}", kind, entries, path, scope, count, phrase, output)
+        self.owner.update(dict.fromkeys(entries, node))
+        if node.kind not in ("parameter", "input", "constant"):
+            self.boxes.append(node)
+        return node
+
+    def phrase(self, items: list[Item] | tuple[Item | Runs, ...]) -> tuple[str, ...]:
+        """The names of the items, in order: `("matmul", "add", "relu")`."""
+        return tuple(self.name(item) for item in items)
+
+    def name(self, item: Item | Runs) -> str:
+        if isinstance(item, int):
+            return self.entries[item].op
+        if isinstance(item, Block):
+            return item.scope.name if item.scope else "all"
+        inner = ", ".join(self.phrase(item.phrase))
+        return f"({inner}) ×{item.count}" if len(item.phrase) > 1 else f"{inner} ×{item.count}"
+
+    # leaves
+
+    def leaves(self) -> tuple[list[Node], dict[tuple[int, str], Node]]:
+        """The nodes of leaves and constants, and the reference nodes by leaf and user."""
+        users: dict[int, dict[str, Node]] = {
+            e.id: {} for e in self.entries if e.kind != "operation"
+        }
+        uses: dict[int, int] = {}
+        for entry in self.entries:
+            for source in entry.inputs:
+                if source in users:
+                    node = self.owner[entry.id]
+                    users[source].setdefault(node.id, node)
+                    uses[source] = uses.get(source, 0) + 1
+        nodes: list[Node] = []
+        references: dict[tuple[int, str], Node] = {}
+        for members in self.bundles(users):
+            first = members[0]
+            node = self.own(self.entries[first].kind, tuple(members))
+            nodes.append(node)
+            if len(users[first]) > MAX_USES:
+                for i, user in enumerate(users[first].values()):
+                    references[first, user.id] = Node(
+                        f"{node.id}r{i}", "reference", node.entries, user.groups
+                    )
+        return nodes, references
+
+    def bundles(self, users: dict[int, dict[str, Node]]) -> list[list[int]]:
+        """The leaves that share a node: each alone, but many of one kind for the same boxes."""
+        found: dict[Hashable, list[int]] = {}
+        for leaf, nodes in users.items():
+            joins = bool(nodes) and all(node.is_box for node in nodes.values())
+            if not self.view.bundle:
+                joins = joins and any(node.kind == "repeat" for node in nodes.values())
+            key = (self.entries[leaf].kind, tuple(nodes)) if joins else leaf
+            found.setdefault(key, []).append(leaf)
+        least = 2 if self.view.parts is not None else MIN_BUNDLE
+        bundles = [b for b in found.values() if len(b) >= least]
+        return bundles + [[leaf] for b in found.values() if len(b) < least for leaf in b]
+
+    # edges
+
+    def edges(self, references: dict[tuple[int, str], Node]) -> list[Edge]:
+        """One edge a use into an operation; into a box, one a value (one a node if it is a run)."""
+        found: dict[Hashable, tuple[str, str, list[Use]]] = {}
+        for entry in self.entries:
+            head = self.owner[entry.id]
+            for argument, source in enumerate(entry.inputs):
+                tail = self.owner[source]
+                if tail is head:
+                    continue
+                start = references.get((tail.entries[0], head.id), tail)
+                key: Hashable = (head.id, entry.id, argument)
+                if head.kind == "group" and tail.kind != "repeat":
+                    key = (head.id, source)
+                elif head.is_box:
+                    key = (head.id, tail.id)
+                found.setdefault(key, (start.id, head.id, []))[2].append(
+                    Use(source, entry.id, argument)
+                )
+        return [Edge(tail, head, tuple(uses)) for tail, head, uses in found.values()]
+
+
+def entries_of(item: Item | Runs) -> Iterator[int]:
+    """The operations of an item, in creation order."""
+    if isinstance(item, int):
+        yield item
+    elif isinstance(item, Block):
+        yield from item.entries
+    else:
+        for inner in item.items:
+            yield from entries_of(inner)
+
+
+def leaving(trace: Trace, node: Node) -> list[Entry]:
+    """The values of a box that are used outside it, or are the output."""
+    inside = set(node.entries)
+    used = {i for e in trace if e.id not in inside for i in e.inputs if i in inside}
+    return [trace[i] for i in node.entries if i in used or i == trace.output]

@@ -1,0 +1,184 @@
+"""What stands in a node: numbers by significant digits, aligned tables, summaries, escaped text.
+
+Everything here returns plain text. Text that a user wrote passes through `clean` before it enters a
+label, so that it can neither reorder the text around it nor flood the picture.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+MAX_COLUMNS, MAX_ROWS, MAX_SIZE = 8, 8, 40  # what is still shown in full
+MAX_TEXT = 48
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean(text: str, limit: int = MAX_TEXT) -> str:
+    r"""User text on one line: control and direction marks by their code, long text cut with its length.
+
+    >>> clean("a\nb\u202ec")
+    'a⟨U+000A⟩b⟨U+202E⟩c'
+    >>> clean("x" * 100, limit=4)
+    'xxxx… (100 characters)'
+    """
+    shown = "".join(
+        f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in _INVISIBLE else c for c in text[:limit]
+    )
+    return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
+
+
+def number(x: Any, digits: int = 4) -> str:
+    """One number to so many significant digits; an exact one without closing zeros.
+
+    >>> [number(x) for x in (0.70538451, 1.0, 1.00004, -0.5, 1234567.0, -0.0000123, float("nan"), 12)]
+    ['0.7054', '1', '1.000', '-0.5', '1.235e6', '-1.23e-5', 'nan', '12']
+    """
+    x = x[()] if isinstance(x, np.ndarray) else x
+    if isinstance(x, (bool, np.bool_, int, np.integer)):
+        return str(x)
+    if not math.isfinite(x):
+        return str(float(x))
+    if x == 0:
+        return "0"
+    mantissa, _, exponent = f"{float(x):.{digits - 1}e}".partition("e")
+    power = int(exponent)
+    if -5 < power < 6:
+        return _trim(f"{float(x):.{max(0, digits - 1 - power)}f}", "", x)
+    return _trim(mantissa, f"e{power}", x)
+
+
+def _trim(decimal: str, exponent: str, x: Any) -> str:
+    """Without closing zeros, if that is the very number up to rounding: 1.00004 is 1.000, not 1."""
+    short = decimal.rstrip("0").rstrip(".") if "." in decimal else decimal
+    eps = float(np.finfo(x.dtype if isinstance(x, np.floating) else np.float64).eps)
+    exact = math.isclose(float(short + exponent), float(x), rel_tol=32 * eps)
+    return (short if exact else decimal) + exponent
+
+
+def table(array: Any, digits: int = 4) -> list[str]:
+    """An array as lines of text: a row a line, each column aligned at its decimal point.
+
+    Axes before the last two become blocks with an empty line between them.
+
+    >>> print("\\n".join(table(np.array([[1.0, -0.25], [10.5, 3.0]]))))
+     1    -0.25
+    10.5   3
+    """
+    array = np.asarray(array)
+    rows = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
+    columns = [_align([number(x, digits) for x in column]) for column in rows.T]
+    lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    if array.ndim > 2:
+        height = array.shape[-2]
+        blocks = [lines[i : i + height] for i in range(0, len(lines), height)]
+        lines = [line for block in blocks for line in ["", *block]][1:]
+    return lines
+
+
+def _align(cells: list[str]) -> list[str]:
+    """The cells of a column padded so that their decimal points stand below one another."""
+    wholes, tails = [], []
+    for cell in cells:
+        at = next((i for i, c in enumerate(cell) if c in ".e"), len(cell))
+        at = len(cell) if cell in ("True", "False") else at
+        wholes.append(cell[:at])
+        tails.append(cell[at:])
+    left, right = max(map(len, wholes)), max(map(len, tails))
+    return [w.rjust(left) + t.ljust(right) for w, t in zip(wholes, tails, strict=True)]
+
+
+def summary(array: Any, digits: int = 4) -> list[str]:
+    """What there is to say of an array too large to show: statistics of its finite elements.
+
+    >>> print("\\n".join(summary(np.arange(100.0))))
+    min  0     max   99
+    mean 49.5  norm  573.0
+    NaN  0     Inf   0
+    """
+    array = np.asarray(array)
+    values = array.astype(np.float64).ravel()
+    nans, infs = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    values = values[np.isfinite(values)]
+    scale = float(np.abs(values).max()) if values.size else 0.0
+    unit = values / scale if scale else values  # so that no square and no sum overflows
+    facts: dict[str, Any] = {"min": "-", "max": "-", "mean": "-", "norm": "-"}
+    if values.size:
+        low, high = array[np.isfinite(array)].min(), array[np.isfinite(array)].max()
+        mean, norm = unit.mean() * (scale or 1.0), math.sqrt(float(unit @ unit)) * (scale or 1.0)
+        facts = {"min": low, "max": high, "mean": mean, "norm": norm}
+    cells = [v if isinstance(v, str) else number(v, digits) for v in facts.values()]
+    width = max(len(cells[0]), len(cells[2]), len(str(nans)))
+    return [
+        f"min  {cells[0].ljust(width)}  max   {cells[1]}",
+        f"mean {cells[2].ljust(width)}  norm  {cells[3]}",
+        f"NaN  {str(nans).ljust(width)}  Inf   {infs}",
+    ]
+
+
+def is_small(array: Any) -> bool:
+    """Whether an array is shown in full."""
+    array = np.asarray(array)
+    columns = array.shape[-1] if array.ndim else 1
+    return array.size <= MAX_SIZE and columns <= MAX_COLUMNS and array.size <= MAX_ROWS * columns
+
+
+def lines_of(array: Any, digits: int = 4) -> list[str]:
+    """A table of a small array, a summary of a large one."""
+    array = np.asarray(array)
+    if array.size == 0:
+        return ["empty"]
+    return table(array, digits) if is_small(array) else summary(array, digits)
+
+
+def headed(head: str, lines: Iterable[str]) -> list[str]:
+    """Lines with a word before the first and its width of space before the others.
+
+    >>> headed("value", ["1 2", "3 4"])
+    ['value  1 2', '       3 4']
+    """
+    margin = " " * len(head)
+    return [f"{head if i == 0 else margin}  {line}".rstrip() for i, line in enumerate(lines)]
+
+
+def kind_of(array: Any) -> str:
+    """Dtype and shape on one line.
+
+    >>> kind_of(np.zeros((4, 3))), kind_of(np.float32(1))
+    ('float64 (4, 3)', 'float32 scalar')
+    """
+    array = np.asarray(array)
+    return f"{array.dtype} {array.shape if array.ndim else 'scalar'}"
+
+
+def settings_text(settings: dict[str, Any]) -> str:
+    """The settings that were given, for people: `axis=1, keepdims=True`.
+
+    >>> settings_text({"axis": 1, "keepdims": False, "shape": None})
+    'axis=1'
+    """
+    given = {k: v for k, v in settings.items() if v is not None and v is not False}
+    return ", ".join(f"{k}={setting(v)}" for k, v in given.items())
+
+
+def setting(value: Any) -> str:
+    """One setting: a slice as in brackets, an array by its shape, anything else as it prints."""
+    if isinstance(value, tuple):
+        inner = ", ".join(setting(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, slice):
+        parts = [value.start, value.stop, value.step]
+        shown = ["" if p is None else str(p) for p in parts]
+        return ":".join(shown if value.step is not None else shown[:2])
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"{value.dtype} {value.shape}" if value.size > 8 else str(value.tolist())
+    if isinstance(value, np.generic):
+        return str(value)
+    return clean(str(value))

@@ -1,0 +1,89 @@
+"""DOT -> SVG, PNG or PDF, in a child process with a time limit.
+
+Graphviz can take minutes over a small graph and can't be interrupted from inside, so it never runs in
+this process. The engines in order: pygraphviz, whose wheels carry Graphviz, in a child of
+`sys.executable`; a `dot` program on the PATH; else an error that names the pip command.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import Literal, TypeAlias
+
+Format: TypeAlias = Literal["svg", "png", "pdf"]
+
+INSTALL = "pip install pygraphviz"
+_MISSING = 86  # the child's exit status where pygraphviz can't be imported
+_CHILD = f"""
+import sys
+try:
+    import pygraphviz
+except Exception:
+    sys.exit({_MISSING})
+dot = sys.stdin.buffer.read().decode()
+sys.stdout.buffer.write(pygraphviz.AGraph(string=dot).draw(format=sys.argv[1], prog="dot"))
+"""
+
+
+class EngineMissingError(ImportError):
+    """There is nothing on this machine that can lay a graph out."""
+
+
+class LayoutTimeoutError(TimeoutError):
+    """The layout took longer than its limit and was ended."""
+
+
+class LayoutError(RuntimeError):
+    """The layout engine failed; its own words follow."""
+
+
+def render(dot: str, format: Format, time_limit: float) -> bytes:
+    """Lay DOT text out.
+
+    Raises:
+        EngineMissingError: neither pygraphviz nor a `dot` program is there.
+        LayoutTimeoutError: it took longer than `time_limit` seconds.
+        LayoutError: the engine failed.
+    """
+    data = dot.encode()
+    if sys.executable:
+        path = os.pathsep.join(p for p in sys.path if p)
+        # -P: the working directory is no place to import from
+        command = [sys.executable, "-P", "-c", _CHILD, format]
+        status, out, words = _run(command, data, time_limit, {**os.environ, "PYTHONPATH": path})
+        if status == 0:
+            return out
+        if status != _MISSING:
+            raise LayoutError(f"pygraphviz could not lay out the graph: {words}")
+    if program := shutil.which("dot"):
+        status, out, words = _run([program, f"-T{format}"], data, time_limit, dict(os.environ))
+        if status == 0:
+            return out
+        raise LayoutError(f"{program} could not lay out the graph: {words}")
+    raise EngineMissingError(
+        f"drawing needs Graphviz, and neither pygraphviz nor a dot program is there\n"
+        f"  fix: {INSTALL} (its wheels carry Graphviz), or use drawing.dot: the DOT text needs none"
+    )
+
+
+def _run(
+    command: list[str], data: bytes, time_limit: float, environment: dict[str, str]
+) -> tuple[int, bytes, str]:
+    """Exit status, output and the last words of a command, which is killed past the limit."""
+    try:
+        done = subprocess.run(
+            command,
+            input=data,
+            capture_output=True,
+            timeout=time_limit,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LayoutTimeoutError(f"the layout took longer than {time_limit:g} s") from None
+    except OSError as error:
+        return _MISSING, b"", str(error)
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()[-500:]

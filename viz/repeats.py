@@ -1,0 +1,98 @@
+"""Finds what repeats in a sequence: twelve layers, twenty steps, a thousand additions.
+
+A run of at least `least` equal neighbours (or equal neighbouring phrases: `mul add mul add ...`)
+becomes one item; then runs of those, until nothing repeats. The items of a run are neighbours in
+creation order, so drawing a run as one box never makes a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+LONGEST_PHRASE = 64
+
+
+@dataclass(frozen=True)
+class Run(Generic[T]):
+    """`count` times the same phrase. `items` holds all of them, `phrase` is how many make one."""
+
+    items: tuple[T | Run[T], ...]
+    count: int
+
+    @property
+    def phrase(self) -> tuple[T | Run[T], ...]:
+        """The first repetition."""
+        return self.items[: len(self.items) // self.count]
+
+
+def runs(
+    items: Sequence[T],
+    keys: Sequence[Hashable],
+    least: int = 3,
+    worth: Callable[[tuple[T | Run[T], ...]], bool] = lambda phrase: True,
+) -> list[T | Run[T]]:
+    """The items with each run of equal phrases as one `Run`.
+
+    Args:
+        keys: one an item, equal for equal items.
+        least: how many neighbours make a run.
+        worth: whether a run of this phrase is wanted.
+
+    >>> [x.count if isinstance(x, Run) else x for x in runs("abababc", "abababc")]
+    [3, 'c']
+    """
+    known: dict[Hashable, int] = {}
+    sequence: list[T | Run[T]] = list(items)
+    numbers = [known.setdefault(key, len(known)) for key in keys]
+    changed = True
+    while changed:
+        changed = False
+        for length in range(1, min(LONGEST_PHRASE, len(sequence) // least) + 1):
+            found = [
+                (start, count)
+                for start, count in _runs_of(numbers, length, least)
+                if worth(tuple(sequence[start : start + length]))
+            ]
+            if found:
+                sequence, numbers = _fold(sequence, numbers, found, length, known)
+                changed = True
+                break
+    return sequence
+
+
+def _runs_of(numbers: list[int], length: int, least: int) -> list[tuple[int, int]]:
+    """Start and count of each run of phrases of this length, from left to right."""
+    found, i, end = [], 0, len(numbers)
+    equal = 0  # how far the sequence has equalled itself shifted by `length`
+    while i + length < end:
+        equal = equal + 1 if numbers[i] == numbers[i + length] else 0
+        i += 1
+        over = i + length >= end or numbers[i] != numbers[i + length]
+        if over and equal >= length * (least - 1):
+            start = i - equal
+            found.append((start, equal // length + 1))
+            i = start + (equal // length + 1) * length
+            equal = 0
+    return found
+
+
+def _fold(
+    sequence: list[T | Run[T]],
+    numbers: list[int],
+    found: list[tuple[int, int]],
+    length: int,
+    known: dict[Hashable, int],
+) -> tuple[list[T | Run[T]], list[int]]:
+    folded: list[T | Run[T]] = []
+    folded_numbers: list[int] = []
+    at = 0
+    for start, count in found:
+        stop = start + count * length
+        key = ("run", count, tuple(numbers[start : start + length]))
+        folded += [*sequence[at:start], Run(tuple(sequence[start:stop]), count)]
+        folded_numbers += [*numbers[at:start], known.setdefault(key, len(known))]
+        at = stop
+    return folded + sequence[at:], folded_numbers + numbers[at:]

@@ -1,0 +1,195 @@
+"""Makes Graphviz's SVG ours: safe, labelled for screen readers, light and dark.
+
+The SVG is parsed and copied element by element through an allow-list, so nothing that is not a shape
+or a text can leave, whatever engine wrote it. On the way ids become unique to the drawing, tooltips
+get the full story of a node, and each line of text gets the class of its role.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, Palette, ThemeName
+
+SVG = "http://www.w3.org/2000/svg"
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+_GEOMETRY = {"fill", "stroke", "stroke-width", "stroke-dasharray", "fill-opacity", "stroke-opacity"}
+ALLOWED = {
+    "svg": {"width", "height", "viewBox"},
+    "g": {"transform"},
+    "title": set[str](),
+    "polygon": {"points", *_GEOMETRY},
+    "polyline": {"points", *_GEOMETRY},
+    "path": {"d", *_GEOMETRY},
+    "ellipse": {"cx", "cy", "rx", "ry", *_GEOMETRY},
+    "text": {"x", "y", "text-anchor", "font-size", "fill", _SPACE},
+}
+ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of a node, an edge or a cluster: its class, tooltip and the roles of its lines."""
+
+    kind: str
+    tooltip: str
+    roles: tuple[str, ...]
+
+
+def finish(
+    svg: bytes,
+    parts: Mapping[str, Part],
+    theme: ThemeName,
+    prefix: str,
+    title: str,
+    description: str,
+) -> str:
+    """Graphviz's SVG as ours.
+
+    Args:
+        parts: by DOT name of a node or cluster, or by the id of an edge; "" is the graph.
+        prefix: starts every id, so that drawings on one page never share one.
+    """
+    source = ET.fromstring(svg)
+    root = _copy(source, parts, prefix)
+    if root is None:
+        raise ValueError("the layout engine did not write an SVG")
+    root.set("id", prefix)
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
+    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+        element = ET.Element(f"{{{SVG}}}{tag}", id=f"{prefix}-{tag}")
+        element.text = text
+        root.insert(place, element)
+    style = ET.Element(f"{{{SVG}}}style")
+    style.text = stylesheet(prefix, theme)
+    root.insert(2, style)
+    _raise_labels(root)
+    ET.register_namespace("", SVG)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _copy(
+    source: ET.Element, parts: Mapping[str, Part], prefix: str, part: Part | None = None
+) -> ET.Element | None:
+    """An element and what is in it, as far as the allow-list goes."""
+    tag = source.tag.removeprefix(f"{{{SVG}}}") if isinstance(source.tag, str) else ""
+    if tag not in ALLOWED:
+        return None
+    made = ET.Element(f"{{{SVG}}}{tag}")
+    made.attrib.update({k: v for k, v in source.attrib.items() if k in ALLOWED[tag]})
+    if tag in ("text", "title"):
+        made.text = source.text
+    if tag == "g":
+        name, part = _find(source, parts)
+        if part is not None:
+            made.set("class", part.kind)
+            if name:
+                made.set("id", f"{prefix}-{name}")
+    children = [_copy(child, parts, prefix, part) for child in source]
+    made.extend(child for child in children if child is not None)
+    if tag == "g" and part is not None:
+        _describe(made, part)
+    return made
+
+
+def _find(group: ET.Element, parts: Mapping[str, Part]) -> tuple[str, Part | None]:
+    """Which part a group draws: edges carry an id of ours, the others their name as title."""
+    identity, kind = group.get("id", ""), group.get("class", "")
+    if kind == "graph":
+        return "", parts.get("")
+    name = identity if kind == "edge" else group.findtext(f"{{{SVG}}}title", "")
+    return name, parts.get(name)
+
+
+def _describe(group: ET.Element, part: Part) -> None:
+    """Set a group's tooltip and the classes of its own lines of text."""
+    title = group.find(f"{{{SVG}}}title")
+    if title is not None:
+        if part.tooltip:
+            title.text = part.tooltip
+        else:
+            group.remove(title)
+    texts = group.findall(f"{{{SVG}}}text")
+    for i, text in enumerate(texts):
+        role = part.roles[i] if len(part.roles) == len(texts) else "note"
+        text.set("class", role)
+        _fix_width(text)
+        if part.kind == "graph":
+            _colour_swatch(text)
+
+
+def _raise_labels(root: ET.Element) -> None:
+    """Draw the labels of clusters and edges last, so that no edge runs over them."""
+    canvas = root.find(f"{{{SVG}}}g")
+    for group in list(canvas) if canvas is not None else []:
+        if canvas is not None and group.get("class") in ("cluster", "edge"):
+            texts = group.findall(f"{{{SVG}}}text")
+            above = ET.SubElement(canvas, f"{{{SVG}}}g", {"class": f"{group.get('class')}-label"})
+            for text in texts:
+                group.remove(text)
+                above.append(text)
+            if not texts:
+                canvas.remove(above)
+
+
+def _colour_swatch(text: ET.Element) -> None:
+    """Give the square that opens a line of the legend the colour of its kind."""
+    words = text.text or ""
+    kind = next((k for k, look in LOOKS.items() if words == f"■ {look.legend}"), None)
+    if kind is not None:
+        swatch = ET.SubElement(text, f"{{{SVG}}}tspan", {"class": f"swatch-{kind}"})
+        text.text, swatch.text, swatch.tail = None, words[0], words[1:]
+
+
+def _fix_width(text: ET.Element) -> None:
+    """Say how wide a line is, so that it fills its place in the viewer's font too."""
+    words = text.text or ""
+    plain = all(ord(c) < 0x2300 and not unicodedata.combining(c) for c in words)
+    if plain and len(words) > 1:
+        length = len(words) * ADVANCE * float(text.get("font-size", "10"))
+        text.set("textLength", f"{length:.2f}")
+        text.set("lengthAdjust", "spacingAndGlyphs")
+
+
+def stylesheet(prefix: str, theme: ThemeName) -> str:
+    """The drawing's CSS: each rule starts with its id, so it touches nothing else on a page."""
+    first = DARK if theme == "dark" else LIGHT
+    me = f"#{prefix}"
+    rules = [
+        f"{me} text{{font-family:{FONT_FAMILY};white-space:pre}}",
+        f"{me} .head{{font-weight:700}}",
+        *colours(me, first),
+    ]
+    if theme == "auto":
+        dark = "".join(colours(me, DARK))
+        rules.append(f"@media (prefers-color-scheme:dark){{{dark}}}")
+    return "".join(rules)
+
+
+def colours(me: str, palette: Palette) -> list[str]:
+    """The rules of one palette."""
+    gradient = "#a33e00" if palette is LIGHT else "#ffb27a"
+    rules = [
+        f"{me} text{{fill:{palette.text}}}",
+        f"{me} .kind,{me} .shape,{me} .note{{fill:{palette.muted}}}",
+        f"{me} .grad{{fill:{gradient}}}",
+        f"{me} .edge path{{stroke:{palette.edge}}}",
+        f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
+        f"{me} .edge-label text{{paint-order:stroke;stroke:{palette.canvas};"
+        "stroke-width:3px;stroke-linejoin:round}",
+        f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.group};"
+        f"stroke-width:3px;stroke-linejoin:round;fill:{palette.muted}}}",
+        f"{me} .cluster path,{me} .cluster polygon{{fill:{palette.group};stroke:{palette.muted}}}",
+    ]
+    for kind, look in LOOKS.items():
+        stroke, fill = palette.stroke(look.hue), palette.fill(look.hue)
+        shapes = [f"{me} .{kind} {shape}" for shape in ("polygon", "path", "ellipse", "polyline")]
+        rules.append(f"{me} .swatch-{kind}{{fill:{stroke}}}")
+        rules.append(f"{','.join(shapes)}{{stroke:{stroke}}}")
+        filled = [f'{shape}:not([fill="none"])' for shape in shapes[:3]]
+        rules.append(f"{','.join(filled)}{{fill:{fill}}}")
+    return rules
