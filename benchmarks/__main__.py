@@ -101,9 +101,7 @@ def measure(bench: Bench, only: list[str]) -> Run:
         run.curves = [measure_curve(bench, curve) for curve in suite.CURVES]
     run.verdicts = targets.verdicts(run.results, run.imports)
     run.profiles = {
-        f"{v.text}, {v.measured} instead of {v.limit}": explain(bench, v)
-        for v in run.verdicts
-        if v.met is False
+        title: explain(bench, verdict) for title, verdict in targets.misses(run.verdicts).items()
     }
     return run
 

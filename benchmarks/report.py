@@ -40,7 +40,7 @@ def render(run: Run, plot: str | None = None) -> str:
     if run.verdicts:
         parts += ["## Targets", targets(run.verdicts)]
     for name, profile in run.profiles.items():
-        parts += [f"### Missed: {name}", f"```\n{profile}\n```"]
+        parts += [f"### What the profile shows of a missed target: {name}", f"```\n{profile}\n```"]
     for title, cases in (
         ("Training steps: forward, backward, SGD update", STEPS),
         ("Graphs of many operations, forward and backward", GRAPHS),

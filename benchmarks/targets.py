@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .cases import STEPS, Case
@@ -62,6 +62,12 @@ def verdicts(results: Mapping[str, Result], imports: Mapping[str, Row]) -> list[
     return rows
 
 
+def misses(rows: Iterable[Verdict]) -> dict[str, Verdict]:
+    """The missed targets by case and measure: one profile serves them all."""
+    missed = [row for row in rows if row.met is False]
+    return {f"{row.what} of {row.case.name if row.case else 'import'}": row for row in missed}
+
+
 def judge(target: Target, result: Result) -> Verdict:
     ratio = compare(result, target.what, target.peer)
     return Verdict(
@@ -108,4 +114,4 @@ def import_verdict(imports: Mapping[str, Row]) -> Verdict:
     extra = (imports["tinygrad_xent"].seconds - imports["NumPy"].seconds) * 1e3
     text = "import, above NumPy's own"
     limit = f"≤ {IMPORT_LIMIT_MS:g} ms"
-    return Verdict(text, f"{extra:.1f} ms", limit, extra <= IMPORT_LIMIT_MS, None, "import")
+    return Verdict(text, f"{extra:.1f} ms", limit, extra <= IMPORT_LIMIT_MS)
