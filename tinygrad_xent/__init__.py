@@ -9,8 +9,12 @@ array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 """
 
+from typing import TYPE_CHECKING
+
+from . import data, nn, optim
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
+from .losses import cross_entropy, nll_loss
 from .modes import is_grad_enabled, no_grad, scope
 from .ops import (
     abs,
@@ -49,9 +53,13 @@ from .ops import (
     transpose,
     where,
 )
+from .serialization import load, save
 from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
+
+if TYPE_CHECKING:
+    from . import check
 
 __version__ = "0.1.0"
 
@@ -67,9 +75,12 @@ __all__ = [
     "argmax",
     "astype",
     "broadcast_to",
+    "check",
     "checkpoint",
     "clip",
     "concatenate",
+    "cross_entropy",
+    "data",
     "div",
     "exp",
     "expand_dims",
@@ -80,6 +91,7 @@ __all__ = [
     "identity",
     "is_grad_enabled",
     "jacobian",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -92,10 +104,14 @@ __all__ = [
     "minimum",
     "mul",
     "neg",
+    "nll_loss",
+    "nn",
     "no_grad",
+    "optim",
     "pow",
     "relu",
     "reshape",
+    "save",
     "scope",
     "sigmoid",
     "softmax",
@@ -114,3 +130,12 @@ __all__ = [
     "vjp",
     "where",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`tx.check` is imported at its first use: a program that checks nothing does not wait for it."""
+    if name == "check":
+        from importlib import import_module
+
+        return import_module(".check", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,8 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -53,6 +55,11 @@ def view(x: Array) -> Array:
 
 def astype(x: Array, dtype: Any) -> Array:
     return np.asarray(x).astype(dtype)
+
+
+def looks_finite(x: Array) -> bool:
+    """Whether no element is nan or infinite; also False where the sum of squares overflows."""
+    return math.isfinite(np.vdot(x, x))  # 0.4 us where np.isfinite(x).all() takes 1.0
 
 
 def argmax(x: Array, axis: int | None = None) -> Array:
@@ -176,8 +183,9 @@ def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: i
 
 
 def _axis(axis: int, ndim: int) -> int:
+    axis = operator.index(axis)
     if not -ndim <= axis < ndim:
-        raise IndexError(f"axis {axis} is out of bounds for {ndim} dimensions")
+        raise np.exceptions.AxisError(axis, ndim)
     return axis % ndim
 
 

@@ -63,39 +63,49 @@ BROADCAST_FIX = (
     "from the right, each pair of axes must be equal or one of them 1; "
     "add an axis with expand_dims(x, axis) or reorder with reshape"
 )
+AXIS_FIX = "axes run from -ndim to ndim - 1"
+SPOKEN = {"join": "concatenate", "getitem": "index"}  # rows that the user calls by another name
 INDEX_FIX = "integer indices run from -n to n - 1; labels must be integers, use labels.astype(int)"
 
 
 def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -> Exception:
     """NumPy's error for a failed operation, told in terms of the user's program."""
-    shapes = [tuple(np.shape(x)) if not isinstance(x, str) else () for x in map(_raw, operands)]
-    listed = " and ".join(str(s) for s in shapes)
     if isinstance(error, (ShapeError, DtypeError, OutOfRangeError, GraphError)):
         return error  # already ours
+    op = SPOKEN.get(op, op)
     if bad := [x for x in map(_raw, operands) if _kind(x) in "OUSVMm"]:
         what = f"{op}: takes numbers, got {_kind_name(bad[0])}"
         return DtypeError(message(what, operands, "convert to a float array first"))
+    if isinstance(error, np.exceptions.AxisError):
+        return ShapeError(message(f"{op}: {error}", operands, AXIS_FIX))
     if isinstance(error, IndexError):
         fix = INDEX_FIX
-        if "integers" in str(error) or "intp" in str(error):
+        if "integer" in str(error):
             what = f"{op}: an index must be integers or booleans ({error})"
             return DtypeError(message(what, operands, fix))
         return OutOfRangeError(message(f"{op}: {error}", operands, fix))
     if isinstance(error, TypeError):
         return DtypeError(message(f"{op}: {error}", operands))
     if isinstance(error, ValueError):
-        return _explain_value_error(op, operands, listed, error)
+        return _explain_value_error(op, operands, settings, error)
     return type(error)(message(f"{op}: {error}", operands))
 
 
 def _explain_value_error(
-    op: str, operands: Sequence[Any], listed: str, error: ValueError
+    op: str, operands: Sequence[Any], settings: Any, error: ValueError
 ) -> Exception:
     text = str(error)
+    shapes = [tuple(np.shape(x)) for x in map(_raw, operands)]
+    if op == "broadcast_to":
+        shapes.append(settings[0])
+    listed = " and ".join(str(s) for s in shapes)
     if op == "matmul":
         what = f"matmul: shapes {listed} do not fit"
         fix = "the last axis of the first must equal the second-to-last of the second; transpose one (.mT)?"
         return ShapeError(message(what, operands, fix))
+    if "negative integer powers" in text:
+        what = "pow: an integer to a negative integer power is no integer"
+        return DtypeError(message(what, operands, "make one of them floats"))
     if "broadcast" in text:
         return ShapeError(
             message(f"{op}: shapes {listed} do not broadcast", operands, BROADCAST_FIX)

@@ -48,6 +48,9 @@ class Mode(NamedTuple):
 
 _START = Mode(recording=True, scope=None)
 MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
+AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
+"""Does `backward()` look for nan: False, True (at the loss), "gradients" (at both). `check.autopsy`
+sets it."""
 
 
 class _Block:

@@ -161,7 +161,7 @@ def sigmoid(x: Operand, /) -> Array:
     return xp.sigmoid(x)
 
 
-@op("max(x, 0)", ("g where y > 0", lambda g, y: where(y > 0, g, 0)))
+@op("max(x, 0)", ("g · (y > 0)", lambda g, y: g * (y > 0)))
 def relu(x: Operand, /) -> Array:
     """x where it is positive, else 0; the slope at 0 is 0."""
     return xp.relu(x)
@@ -202,7 +202,7 @@ def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
 
     A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
     """
-    return xp.clip(x, _raw(min), _raw(max))
+    return xp.clip(x, _constant(min), _constant(max))
 
 
 @op(
@@ -400,6 +400,16 @@ def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], 
 def _raw(x: Any) -> Any:
     """The raw array of a tensor, for what has no derivative (a sign, a mask)."""
     return x._data if isinstance(x, TensorBase) else x
+
+
+def _constant(limit: Any) -> Any:
+    """A limit's values. One that requires grad would lose it: limits are settings, not inputs."""
+    if isinstance(limit, TensorBase) and limit._source().requires_grad:
+        name = f" ({limit._source().name})" if limit._source().name else ""
+        raise TypeError(
+            f"a limit{name} requires grad; use maximum(x, low) and minimum(x, high), or .detach()"
+        )
+    return _raw(limit)
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:

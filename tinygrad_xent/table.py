@@ -28,7 +28,7 @@ Picker: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 class Plan:
     """For one operation and one choice of inputs that need a gradient: what to keep, what to run."""
 
-    __slots__ = ("input_names", "keep", "kept_inputs", "names", "op", "rules", "shapes_of")
+    __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes_of")
 
     def __init__(self, op: Op, live: int, count: int) -> None:
         self.op = op
@@ -38,7 +38,6 @@ class Plan:
         wanted = {name for _, rule in rules if rule for name in rule.wants}
         available = (*inputs, "y", *op.settings)
         self.names = tuple(n for n in available if n in wanted)  # arrays and settings to keep
-        self.kept_inputs = tuple(i for i, n in enumerate(inputs) if n in wanted)
         self.keep = _picker(tuple(available.index(n) for n in self.names))
         # A rule that wants `x_shape` keeps a tuple of numbers, never the array.
         shape_names = tuple(f"{n}_shape" for n in inputs)

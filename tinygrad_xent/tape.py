@@ -165,19 +165,20 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
             inputs.append(source)
         else:
             if type(x) not in _PLAIN:
-                x = as_operand(op, x)
+                x = as_operand(op, x, operands)
             raws.append(x)
             inputs.append(x)
         bit += bit
     try:
         y = op.forward(*raws, *settings)
+        kind = y.dtype.kind
     except Exception as error:
         raise errors.explain(op.name, operands, settings, error) from None
     if not tensors:
         return y
     tensor = _new(_tensor_class)
     tensor._data, tensor._node = y, None
-    if y.dtype.kind != "f":
+    if kind != "f":
         check_result(op, operands, y)
     elif live:
         recording, scope = _mode()
@@ -200,20 +201,18 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
 _PLAIN = frozenset({np.ndarray, float, int, bool})
 
 
-def as_operand(op: Op, x: Any) -> Array:
+def as_operand(op: Op, x: Any, operands: tuple[Any, ...]) -> Array:
     """An operand that is neither a tensor, an array nor a number: a list, say."""
     if isinstance(x, np.generic):
         return x
     try:
         array = np.asarray(x)
     except ValueError:
-        raise errors.ShapeError(
-            errors.message(f"{op.name}: a ragged list (rows of different lengths) is no array", [x])
-        ) from None
+        what = f"{op.name}: a ragged list (rows of different lengths) is no array"
+        raise errors.ShapeError(errors.message(what, operands, "pad the rows")) from None
     if array.dtype.kind not in "fiub":
-        raise errors.DtypeError(
-            errors.message(f"{op.name}: takes numbers, got {type(x).__name__}", [x])
-        )
+        what = f"{op.name}: takes numbers, got {type(x).__name__}"
+        raise errors.DtypeError(errors.message(what, operands))
     return array
 
 

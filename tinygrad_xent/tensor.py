@@ -66,7 +66,8 @@ class Tensor(TensorBase):
 
         Changing what a recorded operation kept makes its `backward()` raise. That is noticed for
         `t.data = ...`, `t.data += ...` and the optimisers; not for `t.data[0] = ...`, nor for a raw
-        NumPy array that you used in an operation and changed afterwards.
+        NumPy array that you used in an operation and changed afterwards: `check.check_unchanged(loss)`
+        finds those.
         """
         source = self._source()
         return source.data if type(source) is Leaf else self.numpy()

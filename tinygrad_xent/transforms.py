@@ -226,9 +226,11 @@ class _Segment:
                 raise errors.GraphError(errors.message(what, [y], fix))
             again = isinstance(g, TensorBase)
             node = y._source()
-            self.found = (g, gradients(node, g, sources, create_graph=again))
-        found = self.found[1].get(sources[i])
-        return np.zeros(sources[i].shape) if found is None else found
+            # The sources belong to the walk outside: what they kept must outlive this one.
+            found = gradients(node, g, sources, retain_graph=True, create_graph=again)
+            self.found = (g, found)
+        slope = self.found[1].get(sources[i])
+        return np.zeros(sources[i].shape) if slope is None else slope
 
 
 def _checkpointed(*sources_values: Any, segment: _Segment, sources: tuple[Source, ...]) -> Any:

@@ -8,13 +8,14 @@ walk goes on. Only the walk fixes shapes and dtypes: no rule repeats it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from . import backend, errors
-from .modes import recording, scope
+from .modes import AUTOPSY, recording, scope
 from .tape import Leaf, Node, TensorBase, wrap
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def check_usable(nodes: list[Node]) -> None:
     """Raise if a walk already spent these nodes, or if a leaf that one kept was overwritten."""
     if not nodes:
         return
-    oldest = nodes[-1].id
+    oldest, overwritten = nodes[-1].id, False
     for node in nodes:
         if node.kept is None:
             what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
@@ -104,22 +105,29 @@ def check_usable(nodes: list[Node]) -> None:
             raise errors.GraphError(errors.message(what, fix=fix))
         for source in node.inputs:
             if type(source) is Leaf and source.changed > oldest:
-                _check_overwritten(nodes)
+                overwritten = True
+    if overwritten:
+        _check_overwritten(nodes)
 
 
 def _check_overwritten(nodes: list[Node]) -> None:
+    """Compare memory, not inputs: a kept transpose or slice of a leaf changes with it."""
+    changed = [leaf for leaf in leaves_of(nodes) if leaf.changed > nodes[-1].id]
     for node in nodes:
-        for i in node.plan.kept_inputs:
-            leaf = node.inputs[i]
-            if type(leaf) is Leaf and leaf.changed > node.id:
-                name = leaf.name or f"input {i} of {node.op.name}"
-                raise errors.GraphError(
-                    errors.message(
+        for array in node.kept or ():
+            for leaf in changed:
+                if leaf.changed > node.id and _share_memory(array, leaf.data):
+                    name = leaf.name or f"a leaf of shape {leaf.shape}"
+                    what = (
                         f"backward: {name} was kept by {node.op.name} at {node.line} "
-                        f"and overwritten at {leaf.changed_at}",
-                        fix="call backward() before the update, or run the forward pass again",
+                        f"and overwritten at {leaf.changed_at}"
                     )
-                )
+                    fix = "call backward() before the update, or run the forward pass again"
+                    raise errors.GraphError(errors.message(what, fix=fix))
+
+
+def _share_memory(kept: Any, data: Any) -> bool:
+    return isinstance(kept, np.ndarray) and np.may_share_memory(kept, data)
 
 
 def _walk(
@@ -261,6 +269,22 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
             else:
                 leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
+    if (level := AUTOPSY.get()) and not _looks_finite(root, grads, level):
+        from .check import nonfinite  # only a run that is not finite pays for it
+
+        nonfinite.warn(root)
+
+
+def _looks_finite(root: Tensor, grads: dict[Source, Any], level: bool | str) -> bool:
+    """Whether a loss of one element is finite, and on request every gradient: the loss alone costs a
+    small step 1 %, the gradients 4 %.
+    """
+    loss = root._data
+    if loss.size == 1 and not isfinite(loss if loss.ndim == 0 else loss.item()):
+        return False
+    if level != "gradients":
+        return True
+    return all(backend.looks_finite(g._data if _is_tensor(g) else g) for g in grads.values())
 
 
 def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
@@ -276,15 +300,18 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
             raise errors.ShapeError(errors.message(what, [root], fix))
         seed = backend.one(root.shape, root.dtype)
         return wrap(seed, None) if as_tensor else seed
-    raw = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
+    try:
+        raw = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
+    except ValueError:
+        what = "backward: a ragged list (rows of different lengths) is no gradient"
+        raise errors.ShapeError(errors.message(what, [root], "pad the rows")) from None
     if raw.shape != root.shape:
         what = f"backward: the gradient has shape {raw.shape}, the output {root.shape}"
         raise errors.ShapeError(errors.message(what, [root], "pass one of the output's shape"))
     if raw.dtype.kind not in "fiub":
         what = f"backward: the gradient must be real numbers, got {raw.dtype}"
         raise errors.DtypeError(errors.message(what, [root]))
-    if raw.dtype != root.dtype:
-        raw, gradient = raw.astype(root.dtype), raw.astype(root.dtype)
     if not as_tensor:
-        return raw
-    return gradient if isinstance(gradient, TensorBase) else wrap(raw, None)
+        return raw.astype(root.dtype, copy=False)
+    given: Any = gradient if isinstance(gradient, TensorBase) else wrap(raw, None)
+    return given if raw.dtype == root.dtype else given.astype(root.dtype)

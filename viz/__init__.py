@@ -9,18 +9,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import tinygrad_xent as tx
 from tinygrad_xent import Tensor, Trace
 
 from .cards import SHOWABLE, Options
+from .changes import check_same_graph
 from .drawing import Drawing, DrawingWarning
+from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
 from .theme import ThemeName
 
-__all__ = ["Drawing", "DrawingWarning", "draw"]
+__all__ = [
+    "Drawing",
+    "DrawingWarning",
+    "EngineMissingError",
+    "LayoutError",
+    "LayoutTimeoutError",
+    "compare",
+    "draw",
+]
 
-DIRECTIONS = ("TB", "LR", "BT", "RL", "backward")
+Direction: TypeAlias = Literal["TB", "LR", "BT", "RL", "backward"]
+DIRECTIONS = get_args(Direction)
 
 
 def draw(
@@ -28,7 +39,7 @@ def draw(
     *,
     show: str | Iterable[str] = ("value", "grad", "formula", "shape"),
     fold: int | None = None,
-    direction: Literal["TB", "LR", "BT", "RL", "backward"] = "TB",
+    direction: Direction = "TB",
     theme: ThemeName = "auto",
     names: Mapping[str, Tensor] | None = None,
     precision: int = 4,
@@ -61,20 +72,13 @@ def draw(
     >>> draw(loss, direction="LR").dot.startswith("digraph")
     True
     """
-    wanted = frozenset([show] if isinstance(show, str) else show)
-    _check(wanted <= set(SHOWABLE), "show", show, f"names from {SHOWABLE}")
-    _check(direction in DIRECTIONS, "direction", direction, f"one of {DIRECTIONS}")
-    _check(theme in ("auto", "light", "dark"), "theme", theme, "auto, light or dark")
-    _check(fold is None or fold >= 0, "fold", fold, "None or at least 0")
-    _check(1 <= precision <= 17, "precision", precision, "between 1 and 17")
-    _check(max_nodes >= 1, "max_nodes", max_nodes, "at least 1")
-    _check(time_limit > 0, "time_limit", time_limit, "above 0 seconds")
     trace = output if isinstance(output, Trace) else tx.trace(output)
-    called = {trace[tensor].id: name for name, tensor in (names or {}).items()}
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
+    options = _options(trace, show, precision, names, computed)
+    _check(fold, direction, theme, max_nodes, time_limit)
     return Drawing(
         trace,
-        Options(wanted, precision, called, computed),
+        options,
         fold=fold,
         direction=direction,
         theme=theme,
@@ -83,6 +87,72 @@ def draw(
     )
 
 
-def _check(holds: bool, option: str, value: object, wanted: str) -> None:
+def compare(
+    before: Tensor | Trace,
+    after: Tensor | Trace,
+    *,
+    show: str | Iterable[str] = ("value", "grad", "formula", "shape"),
+    fold: int | None = None,
+    direction: Direction = "TB",
+    theme: ThemeName = "auto",
+    names: Mapping[str, Tensor] | None = None,
+    precision: int = 4,
+    max_nodes: int = 200,
+    time_limit: float = 10.0,
+) -> Drawing:
+    """A picture of what changed between two traces of one graph, and by how much.
+
+    Numbers go from one to the other; arrays show their change, its norm, and that of the array; the
+    border is as thick as the relative change is large. A trace keeps its values, so take one before
+    a training step and one after. Options as in `draw`; `names` are tensors of `after`.
+
+    Raises:
+        ValueError: the two are not traces of one graph, or an option has an impossible value.
+
+    >>> w = Tensor(1.0, requires_grad=True, name="w")
+    >>> before = tx.trace(w * w)
+    >>> w.data = 3.0
+    >>> "1 → 9" in compare(before, w * w).dot
+    True
+    """
+    first, second = (x if isinstance(x, Trace) else tx.trace(x) for x in (before, after))
+    check_same_graph(first, second)
+    options = _options(second, show, precision, names, computed=True)
+    _check(fold, direction, theme, max_nodes, time_limit)
+    return Drawing(
+        second,
+        options,
+        fold=fold,
+        direction=direction,
+        theme=theme,
+        max_nodes=max_nodes,
+        time_limit=time_limit,
+        before=first,
+    )
+
+
+def _options(
+    trace: Trace,
+    show: str | Iterable[str],
+    precision: int,
+    names: Mapping[str, Tensor] | None,
+    computed: bool,
+) -> Options:
+    wanted = frozenset([show] if isinstance(show, str) else show)
+    _require(wanted <= set(SHOWABLE), "show", show, f"names from {SHOWABLE}")
+    _require(1 <= precision <= 17, "precision", precision, "between 1 and 17")
+    called = {trace[tensor].id: name for name, tensor in (names or {}).items()}
+    return Options(wanted, precision, called, computed)
+
+
+def _check(fold: int | None, direction: str, theme: str, max_nodes: int, time_limit: float) -> None:
+    _require(direction in DIRECTIONS, "direction", direction, f"one of {DIRECTIONS}")
+    _require(theme in ("auto", "light", "dark"), "theme", theme, "auto, light or dark")
+    _require(fold is None or fold >= 0, "fold", fold, "None or at least 0")
+    _require(max_nodes >= 1, "max_nodes", max_nodes, "at least 1")
+    _require(time_limit > 0, "time_limit", time_limit, "above 0 seconds")
+
+
+def _require(holds: bool, option: str, value: object, wanted: str) -> None:
     if not holds:
-        raise ValueError(f"draw: {option} should be {wanted}, got {value!r}")
+        raise ValueError(f"viz: {option} should be {wanted}, got {value!r}")

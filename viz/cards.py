@@ -51,7 +51,10 @@ class Cards:
     # nodes
 
     def node(self, node: Node) -> list[Line]:
-        """The lines of a node."""
+        """The lines of a node, safe to print."""
+        return cleaned(self.write(node))
+
+    def write(self, node: Node) -> list[Line]:
         if node.kind == "reference":
             return self.reference(node)
         if node.is_box:
@@ -88,13 +91,16 @@ class Cards:
         count = len(node.entries)
         amount = f"{count:,} operation{'s' if count > 1 else ''}"
         lines: list[Line] = []
+        out = leaving(self.trace, node)
         if node.scope is not None:
             name = labels.clean(node.scope.name)
-            lines.append(("head", f"{name} ×{node.count}" if node.count > 1 else name))
+            if len(out) == 1 and self.name(out[0]):
+                name = f"{self.name(out[0])} = {name}"
+            lines.append(("head", f"{name} ×{node.count:,}" if node.count > 1 else name))
             if node.scope.formula and "formula" in self.options.show:
                 lines.append(("formula", labels.clean(node.scope.formula)))
         elif node.kind == "repeat":
-            lines.append(("head", f"repeated ×{node.count}"))
+            lines.append(("head", f"repeated ×{node.count:,}"))
         else:
             lines.append(("head", "part"))
         if node.output:
@@ -103,7 +109,6 @@ class Cards:
             amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
         lines.append(("kind", amount))
         lines += [("note", text) for text in self.contents(node)]
-        out = leaving(self.trace, node)
         if len(out) == 1:
             return lines + self.shape(out[0]) + self.numbers(out[0])
         words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
@@ -204,10 +209,24 @@ class Cards:
         parts = [c.value for c in entry.contributions if c.value is not None]
         if len(parts) < 2:
             return []
-        if entry.value.ndim == 0 and len(parts) <= 4:
+        if entry.value.ndim == 0 and len(parts) <= 6:
             terms = [labels.number(c, self.options.precision) for c in parts]
             return [("grad", "     = " + " + ".join(terms).replace("+ -", "- "))]
         return [("grad", f"     = sum of {len(parts):,} contributions")]
+
+    def border(self, node: Node, width: float) -> float:
+        """The width of a node's border, given the usual one of its kind."""
+        return width
+
+    def reading(self) -> list[str]:
+        """How to read what the legend's list of kinds does not say."""
+        heads = {node.id for node in self.graph.nodes if not node.is_box}
+        lines = []
+        if "formula" in self.options.show and any(edge.head in heads for edge in self.graph.edges):
+            lines.append("a ← f: argument a gets the gradient f, g being that of the result")
+        if self.graph.edges and self.options.computed:
+            lines.append("wide edge: a large gradient flows back; dashed: none")
+        return lines
 
     def group(self, scope: Scope) -> list[Line]:
         """The heading of an open scope."""
@@ -234,7 +253,7 @@ class Cards:
             elif parts:
                 norm = labels.number(self.magnitude(edge), self.options.precision)
                 lines.append(("grad", f"{len(parts):,} parts, norm {norm}"))
-        return lines
+        return cleaned(lines)
 
     def derivative(self, user: Entry, argument: int) -> list[Line]:
         name = user.arguments[argument] if len(user.inputs) > 1 else ""
@@ -262,6 +281,11 @@ class Cards:
         with np.errstate(all="ignore"):
             norms = [float(np.linalg.norm(np.asarray(c, np.float64).ravel())) for c in parts]
         return float(np.linalg.norm(norms))
+
+
+def cleaned(lines: list[Line]) -> list[Line]:
+    """The lines without control characters: formulas and operations may be a user's too."""
+    return [(role, labels.clean(text, len(text))) for role, text in lines]
 
 
 def wrap(head: str, words: list[str], separator: str, most: int, width: int = 36) -> list[str]:

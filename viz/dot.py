@@ -43,10 +43,7 @@ def legend(graph: Graph, cards: Cards) -> list[Line]:
     """The looks that occur, in words, how to read an edge, and the notes."""
     found = {look_of(node) for node in graph.nodes}
     lines: list[Line] = [("kind", f"■ {look.legend}") for k, look in LOOKS.items() if k in found]
-    if graph.edges and "formula" in cards.options.show:
-        lines.append(("kind", "a ← f: argument a gets the gradient f, g being that of the result"))
-    if graph.edges and cards.options.computed:
-        lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
+    lines += [("kind", text) for text in cards.reading()]
     return lines + [("note", note) for note in graph.notes]
 
 
@@ -132,7 +129,7 @@ def write_node(
         "label": label(cards.node(node)),
         "shape": look.shape,
         "style": look.style,
-        "penwidth": str(look.border),
+        "penwidth": f"{cards.border(node, look.border):.2f}",
         "fillcolor": palette.fill(look.hue),
         "color": palette.stroke(look.hue),
     }
@@ -149,7 +146,7 @@ def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
     """An edge's label with room on the side where Graphviz lets it touch the edge."""
     if lines and direction in ("LR", "RL"):
         return [*lines, ("note", " ")]
-    return [(role, f"  {text}") for role, text in lines]
+    return [(role, f"  {text} ") for role, text in lines]
 
 
 def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:

@@ -15,6 +15,7 @@ from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
 from .cards import Cards, Options
+from .changes import ChangeCards
 from .dot import RASTER_DPI, clear_of_edge, legend, look_of, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
@@ -57,8 +58,9 @@ class Drawing:
         theme: ThemeName = "auto",
         max_nodes: int = 200,
         time_limit: float = 10.0,
+        before: Trace | None = None,
     ) -> None:
-        self.trace, self.options = trace, options
+        self.trace, self.options, self.before = trace, options, before
         self.direction, self.theme, self.time_limit = direction, theme, time_limit
         self._views = list(views(trace, fold, max_nodes))
         self._files: dict[str, bytes] = {}
@@ -84,53 +86,62 @@ class Drawing:
 
     # what it is made of
 
+    def _cards(self) -> Cards:
+        if self.before is not None:
+            return ChangeCards(self.before, self.trace, self.graph, self.options)
+        return Cards(self.trace, self.graph, self.options)
+
     @property
     def dot(self) -> str:
         """The DOT text; needs no layout engine."""
         return self._dot("transparent", None)
 
     def _dot(self, background: str, dpi: str | None) -> str:
-        cards = Cards(self.trace, self.graph, self.options)
+        cards = self._cards()
         colours = palette(self.theme)
         return to_dot(self.graph, cards, colours, self.direction, background, dpi)
 
     @property
     def svg(self) -> str:
         """The picture as SVG: background transparent, light and dark unless a theme was chosen."""
-        return self._svg(self._prefix)
+        return self._svg()
 
-    def _svg(self, prefix: str) -> str:
-        raw = self.render("svg")
-        cards = Cards(self.trace, self.graph, self.options)
+    def _svg(self, showing: int | None = None) -> str:
+        """The SVG with ids of the drawing's own, or of one showing's."""
+        raw, cards = self.render("svg"), self._cards()
+        prefix = "tx-" + hashlib.sha256(self.dot.encode()).hexdigest()[:12]
+        if showing is not None:
+            prefix += f"-{showing}"
         title, description = self._words(cards)
         return finish(raw, self._parts(cards), self.theme, prefix, title, description)
 
-    @property
-    def _prefix(self) -> str:
-        return "tx-" + hashlib.sha256(self.dot.encode()).hexdigest()[:12]
-
     def render(self, format: layout.Format) -> bytes:
-        """The engine's bytes in one format, of a coarser view where the time is not enough."""
+        """The engine's bytes in one format, of a coarser view where the time is not enough.
+
+        Coarser views get a third of the time limit each, so there is an end to it.
+        """
+        limit = self.time_limit
         while format not in self._files:
-            raster = format != "svg"
-            background = palette(self.theme).canvas if raster else "transparent"
+            background = "transparent" if format == "svg" else palette(self.theme).canvas
             dot = self._dot(background, RASTER_DPI if format == "png" else None)
             try:
-                self._files[format] = layout.render(dot, format, self.time_limit)
+                self._files[format] = layout.render(dot, format, limit)
             except layout.LayoutTimeoutError:
                 self._coarsen()
+                limit = self.time_limit / 3
         return self._files[format]
 
     def _coarsen(self) -> None:
-        """Take the next view with fewer nodes, or give up."""
-        while self._views:
-            graph = build(self.trace, self._views.pop(0))
-            if len(graph.nodes) < len(self.graph.nodes):
-                self.graph = self._note(graph, f"the layout took over {self.time_limit:g} s")
-                self._files.clear()
-                return
+        """Take the first view with a quarter of the nodes, or the coarsest; or give up."""
+        count, coarsest = len(self.graph.nodes), self.graph
+        while self._views and len(coarsest.nodes) > count / 4:
+            coarsest = build(self.trace, self._views.pop(0))
+        if len(coarsest.nodes) < count:
+            self.graph = self._note(coarsest, f"the layout took over {self.time_limit:g} s")
+            self._files.clear()
+            return
         raise layout.LayoutTimeoutError(
-            f"the layout of {len(self.graph.nodes)} nodes took longer than {self.time_limit:g} s\n"
+            f"the layout of {count} nodes took longer than {self.time_limit:g} s\n"
             "  fix: draw with a smaller max_nodes or a larger time_limit; drawing.dot has the graph"
         )
 
@@ -160,7 +171,7 @@ class Drawing:
     def _repr_html_(self) -> str:
         """The picture for a page, with ids of its own; the DOT and the reason where there is none."""
         try:
-            svg = self._svg(f"{self._prefix}-{next(_shown)}")
+            svg = self._svg(next(_shown))
         except Exception as error:
             reason, dot = html.escape(str(error)), html.escape(self.dot)
             return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
@@ -170,7 +181,7 @@ class Drawing:
         """All that a notebook may choose from."""
         bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
         with contextlib.suppress(Exception):  # the HTML says why
-            bundle["image/svg+xml"] = self._svg(f"{self._prefix}-{next(_shown)}")
+            bundle["image/svg+xml"] = self._svg(next(_shown))
         kept = {k: v for k, v in bundle.items() if not include or k in include}
         return {k: v for k, v in kept.items() if not exclude or k not in exclude}
 

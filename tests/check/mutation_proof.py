@@ -1,0 +1,384 @@
+"""The proof that the checkers catch what they must, printed as a table:
+
+    python tests/check/mutation_proof.py             every seeded mutation and its verdicts
+    python tests/check/mutation_proof.py --healthy   false alarms over 1,000 random healthy graphs
+
+Each derivative rule of the table is falsified in every way that applies: the sign, a factor 2, a
+component of the gradient dropped, transposed, shifted along an axis, a wrong saved value, and the
+slips known from textbooks. A mutation counts as caught by `check_tape` if it blames this rule and no
+other, by `gradcheck` if that fails and names the operation. One that changes nothing at the values
+of its case is no mutation and is left out.
+"""
+
+import argparse
+import inspect
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+import tinygrad_xent as tx
+from tinygrad_xent import ops
+from tinygrad_xent.check import check_tape, gradcheck
+from tinygrad_xent.tape import TABLE, DerivativeRule
+
+# --- cases: each row of the table as a function of float inputs ------------------------------------
+
+
+def normal(*shape):
+    return lambda rng: rng.standard_normal(shape)
+
+
+def positive(*shape):
+    return lambda rng: rng.uniform(0.5, 2.0, shape)
+
+
+def distinct(*shape):
+    """No two closer than 0.1: far from the ties of max and min, and from the kink at 0."""
+    return lambda rng: (rng.permutation(int(np.prod(shape))) + 0.5 - np.prod(shape) / 2).reshape(
+        shape
+    )
+
+
+MASK = np.array([[True, False, True], [False, True, True], [False, False, True]])
+PLACES = np.array([[2, 0], [1, 1], [0, 2]])
+
+CASES = {
+    "neg": (ops.neg, normal(3, 3)),
+    "add": (ops.add, normal(3, 3), normal(3, 1)),
+    "sub": (ops.sub, normal(3, 3), normal(3)),
+    "mul": (ops.mul, normal(3, 3), normal(3, 3)),
+    "div": (ops.div, normal(3, 3), positive(3, 3)),
+    "pow": (ops.pow, positive(3, 3), normal(3, 3)),
+    "matmul": (ops.matmul, normal(3, 3), normal(3, 3)),
+    "exp": (ops.exp, normal(3, 3)),
+    "log": (ops.log, positive(3, 3)),
+    "log1p": (ops.log1p, positive(3, 3)),
+    "expm1": (ops.expm1, normal(3, 3)),
+    "sqrt": (ops.sqrt, positive(3, 3)),
+    "abs": (ops.abs, distinct(3, 3)),
+    "tanh": (ops.tanh, normal(3, 3)),
+    "sigmoid": (ops.sigmoid, normal(3, 3)),
+    "relu": (ops.relu, distinct(3, 3)),
+    "softplus": (ops.softplus, normal(3, 3)),
+    "maximum": (lambda a: ops.maximum(a[:3], a[3:]), distinct(6, 3)),
+    "minimum": (lambda a: ops.minimum(a[:3], a[3:]), distinct(6, 3)),
+    "clip": (lambda x: ops.clip(x, -2.2, 1.8), distinct(3, 3)),
+    "where": (lambda a, b: ops.where(MASK, a, b), normal(3, 3), normal(3, 3)),
+    "astype": (lambda x: ops.astype(x, np.float64), normal(3, 3)),
+    "identity": (ops.identity, normal(3, 3)),
+    "sum": (lambda x: ops.sum(x, axis=1), normal(3, 3)),
+    "max": (lambda x: ops.max(x, axis=1), distinct(3, 3)),
+    "min": (lambda x: ops.min(x, axis=0), distinct(3, 3)),
+    "logsumexp": (lambda x: ops.logsumexp(x, axis=1), normal(3, 3)),
+    "softmax": (lambda x: ops.softmax(x, axis=1), normal(3, 3)),
+    "log_softmax": (lambda x: ops.log_softmax(x, axis=1), normal(3, 3)),
+    "reshape": (lambda x: ops.reshape(x, (9,)), normal(3, 3)),
+    "transpose": (ops.transpose, normal(3, 3)),
+    "squeeze": (ops.squeeze, normal(3, 1, 3)),
+    "expand_dims": (lambda x: ops.expand_dims(x, 0), normal(3, 3)),
+    "broadcast_to": (lambda x: ops.broadcast_to(x, (4, 3, 3)), normal(3, 3)),
+    "join": (lambda a, b: ops.join(a, b, axis=1), normal(3, 3), normal(3, 3)),
+    "getitem": (lambda x: x[[0, 2, 2]], normal(3, 3)),
+    "scatter": (lambda g: ops.scatter(g, (4, 3), ([0, 2, 2],)), normal(3, 3)),
+    "take_along_axis": (lambda x: ops.take_along_axis(x, PLACES, axis=1), normal(3, 3)),
+    "scatter_along_axis": (
+        lambda g: ops.scatter_along_axis(g, PLACES, shape=(3, 3), axis=1),
+        normal(3, 2),
+    ),
+}
+
+
+# --- mutations: a wrong rule made of a right one ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mutation:
+    kind: str
+    function: object  # of the gradient and what the rule keeps, as the rule itself
+
+
+def mutations(op, i):
+    """Every way in which the rule of input i can be falsified."""
+    rule = op.rule_for(i).function
+
+    def after(change):
+        return lambda g, *kept: change(rule(g, *kept))
+
+    yield Mutation("sign", after(lambda c: -c))
+    yield Mutation("factor 2", after(lambda c: 2 * c))
+    yield Mutation("dropped term", lambda g, *kept: rule(without_last(g), *kept))
+    yield Mutation("transposed", after(lambda c: swapped(c)))
+    yield Mutation("wrong axis", after(lambda c: ops._raw(np.roll(ops._raw(c), 1, axis=-1))))
+    wants = op.rule_for(i).wants
+    if any(not name.endswith("shape") and name not in op.settings for name in wants):
+        yield Mutation("wrong saved value", lambda g, *kept: rule(g, *map(spoiled, kept)))
+    for kind, wrong in SLIPS.get((op.name, op.inputs[0 if op.variadic else i]), {}).items():
+        yield Mutation(kind, wrong)
+
+
+def without_last(g):
+    g = np.array(ops._raw(g))
+    g[..., -1:] = 0
+    return g
+
+
+def swapped(c):
+    c = ops._raw(c)
+    return np.swapaxes(c, -1, -2) if c.ndim > 1 else c[::-1]
+
+
+def spoiled(kept):
+    """Another value than was saved: a shifted array, a turned mask, indices in another order."""
+    kept = ops._raw(kept)
+    if not isinstance(kept, np.ndarray):
+        return kept
+    if kept.dtype == bool:
+        return ~kept
+    return np.roll(kept, 1, axis=0) if kept.dtype.kind in "iu" else kept * 1.1 + 0.7
+
+
+def total(x, axis):
+    return np.sum(x, axis=axis, keepdims=True)
+
+
+SLIPS = {
+    ("div", "b"): {
+        "slip: not squared": lambda g, b, y: -g * y,
+        "slip: sign": lambda g, b, y: g * y / b,
+    },
+    ("pow", "x"): {"slip: n·xⁿ": lambda g, x, n: g * n * x**n},
+    ("pow", "n"): {"slip: log x dropped": lambda g, x, n, y: g * y},
+    ("matmul", "a"): {"slip: b not transposed": lambda g, b, a_shape: g @ b},
+    ("matmul", "b"): {"slip: factors exchanged": lambda g, a, b_shape: g @ a.T},
+    ("exp", "x"): {"slip: slope dropped": lambda g, y: g},
+    ("log", "x"): {"slip: slope dropped": lambda g, x: g},
+    ("log1p", "x"): {"slip: 1/x": lambda g, x: g / x},
+    ("expm1", "x"): {"slip: y for y + 1": lambda g, y: g * y},
+    ("sqrt", "x"): {"slip: 1/y": lambda g, y: g / y},
+    ("tanh", "x"): {"slip: 1 - y": lambda g, y: g * (1 - y)},
+    ("sigmoid", "x"): {"slip: y for y(1 - y)": lambda g, y: g * y},
+    ("relu", "x"): {"slip: slope dropped": lambda g, y: g},
+    ("softplus", "x"): {"slip: σ(-x)": lambda g, x: g * ops.sigmoid(-x)},
+    ("max", "x"): {"slip: all share": lambda g, x, y, axis, keepdims: np.expand_dims(g, axis)},
+    ("logsumexp", "x"): {
+        "slip: softmax dropped": lambda g, x, y, axis, keepdims: np.expand_dims(g, axis) + 0 * x
+    },
+    ("softmax", "x"): {
+        "slip: diagonal only": lambda g, y, axis: g * y * (1 - y),
+        "slip: wrong axis": lambda g, y, axis: y * (g - total(g * y, 1 - axis)),
+    },
+    ("log_softmax", "x"): {
+        "slip: sum dropped": lambda g, y, axis: g - np.exp(y) * g,
+        "slip: y not exponentiated": lambda g, y, axis: g - y * total(g, axis),
+    },
+}
+
+
+@contextmanager
+def mutated(op, i, function):
+    """The table with one rule replaced."""
+    right = op.rules
+    place = 0 if op.variadic else i
+    wrong = DerivativeRule(right[place].formula, same_signature(function, right[place].function))
+    op.rules = (*right[:place], wrong, *right[place + 1 :])
+    op.plans.clear()
+    try:
+        yield
+    finally:
+        op.rules = right
+        op.plans.clear()
+
+
+def same_signature(function, like):
+    """The wrapper asks for what the rule asks for: the tape reads a rule's parameters' names."""
+
+    def rule(*args, **kwargs):
+        named = inspect.signature(like).bind(*args, **kwargs)
+        return function(*named.arguments.values())
+
+    rule.__signature__ = inspect.signature(like)
+    return rule
+
+
+# --- the proof --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    rule: str
+    mutation: str
+    tape: bool  # check_tape blames this rule and no other
+    whole: bool  # gradcheck fails and names the operation
+    diagnosis: str
+
+
+def prove(function, inputs, rows=None):
+    """The verdicts on every mutation of every rule that the function's tape uses."""
+    output = record(function, inputs)
+    used = {(node.op.name, i): node.op for node in nodes_of(output) for i, _ in node.plan.rules}
+    for (name, i), op in sorted(used.items()):
+        if rows is not None and name not in rows:
+            continue
+        if op.variadic and i:
+            continue  # one rule serves all of its inputs
+        argument = op.inputs[0] if op.variadic else op.inputs[i]
+        right = gradient_or_none(function, inputs)
+        for mutation in mutations(op, i):
+            with mutated(op, i, mutation.function):
+                if same(gradient_or_none(function, inputs), right):
+                    continue  # it changes nothing here
+                tape = check_tape(record(function, inputs))
+                whole = raised_or(gradcheck, function, *inputs)
+            blamed = {(r.op, r.argument.rstrip("0123456789") if op.variadic else r.argument)
+                      for r in tape.guilty}
+            yield Verdict(
+                f"{name}({argument})",
+                mutation.kind,
+                blamed == {(name, argument)},
+                not whole and (whole is None or {r.op for r in whole.guilty} == {name}),
+                named(tape),
+            )
+
+
+def named(tape):
+    diagnoses = [r.diagnosis for r in tape.guilty if r.diagnosis]
+    return ", ".join(diagnoses[0].mistakes) if diagnoses else "–"
+
+
+def raised_or(check, *args):
+    """The check's report, None where the wrong rule raised: a shape that does not fit."""
+    try:
+        return check(*args)
+    except (ValueError, IndexError):
+        return None
+
+
+def record(function, inputs):
+    return function(*(tx.Tensor(x, requires_grad=True) for x in inputs))
+
+
+def nodes_of(output):
+    from tinygrad_xent.walk import collect
+
+    return collect(output._source())
+
+
+def gradient_or_none(function, inputs):
+    """The gradients by the rules as they stand; None where one raises."""
+    try:
+        leaves = [tx.Tensor(x, requires_grad=True) for x in inputs]
+        y = function(*leaves)
+        y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+        return [leaf.grad.numpy() for leaf in leaves]
+    except (ValueError, IndexError):
+        return None
+
+
+def same(a, b):
+    if a is None or b is None:
+        return False
+    return all(np.allclose(x, y, rtol=1e-9, atol=1e-12) for x, y in zip(a, b, strict=True))
+
+
+def table_verdicts(seed=0):
+    rng = np.random.default_rng(seed)
+    for name in TABLE:
+        function, *makers = CASES[name]
+        yield from prove(function, [make(rng) for make in makers], rows={name})
+
+
+# --- random healthy graphs ---------------------------------------------------------------------------
+
+
+def healthy(rng, dtype):
+    """A random graph of 5 to 15 steps on values of ordinary size; its scalar output."""
+    rows, columns = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+
+    def leaf(*shape):
+        return tx.Tensor(rng.standard_normal(shape), requires_grad=True, dtype=dtype)
+
+    steps = {
+        "tanh": tx.tanh,
+        "sigmoid": tx.sigmoid,
+        "softplus": tx.softplus,
+        "relu": tx.relu,
+        "abs": tx.abs,
+        "exp": lambda x: tx.exp(tx.tanh(x)),
+        "log": lambda x: tx.log(tx.softplus(x) + 0.1),
+        "sqrt": lambda x: tx.sqrt(x * x + 1),
+        "log1p": lambda x: tx.log1p(tx.exp(tx.tanh(x))),
+        "expm1": lambda x: tx.expm1(tx.tanh(x)),
+        "pow": lambda x: tx.tanh(x) ** int(rng.integers(0, 4)),
+        "neg": tx.neg,
+        "add": lambda x: x + leaf(x.shape[-1]),
+        "sub": lambda x: leaf(x.shape[0], 1) - x,
+        "mul": lambda x: x * leaf(*x.shape),
+        "div": lambda x: x / (tx.abs(leaf(*x.shape)) + 0.5),
+        "matmul": lambda x: x @ leaf(x.shape[-1], int(rng.integers(1, 5))),
+        "maximum": lambda x: tx.maximum(x, leaf(*x.shape)),
+        "minimum": lambda x: tx.minimum(x, leaf(x.shape[-1])),
+        "clip": lambda x: tx.clip(x, -0.9, 1.1),
+        "where": lambda x: tx.where(rng.random(x.shape) < 0.5, x, leaf(*x.shape)),
+        "sum": lambda x: x - tx.sum(x, axis=1, keepdims=True),
+        "mean": lambda x: x * tx.mean(x, axis=0),
+        "max": lambda x: x - tx.max(x, axis=1, keepdims=True),
+        "logsumexp": lambda x: x - tx.logsumexp(x, axis=1, keepdims=True),
+        "softmax": lambda x: tx.softmax(x, axis=int(rng.integers(2))),
+        "log_softmax": lambda x: tx.log_softmax(x),
+        "transpose": lambda x: x.T,
+        "reshape": lambda x: tx.reshape(x, (x.shape[1], x.shape[0])),
+        "getitem": lambda x: x[rng.integers(0, x.shape[0], 3)],
+        "join": lambda x: tx.concatenate([x, tx.tanh(x)], axis=1)[:, ::2],
+        "reuse": lambda x: x + x * x,
+        "checkpoint": tx.checkpoint(lambda x: tx.tanh(x) * x),
+    }
+    names = list(steps)
+    x = leaf(rows, columns)
+    for _ in range(int(rng.integers(5, 16))):
+        x = steps[names[int(rng.integers(len(names)))]](x)
+        if np.abs(x.numpy()).max() > 30:
+            x = tx.tanh(x)
+    return tx.mean(x)
+
+
+def false_alarms(count, seed=0):
+    """How many of `count` healthy graphs are blamed, by dtype, with the first report of each."""
+    found = {}
+    for dtype in (np.float64, np.float32):
+        rng = np.random.default_rng(seed)
+        reports = [check_tape(healthy(rng, dtype)) for _ in range(count)]
+        found[np.dtype(dtype).name] = [r for r in reports if not r]
+    return found
+
+
+def print_table(verdicts):
+    print(f"{'rule':<26}{'mutation':<28}{'check_tape':<12}{'gradcheck':<12}diagnosis")
+    for v in verdicts:
+        words = ["caught" if caught else "MISSED" for caught in (v.tape, v.whole)]
+        print(f"{v.rule:<26}{v.mutation:<28}{words[0]:<12}{words[1]:<12}{v.diagnosis}")
+    missed = [v for v in verdicts if not (v.tape and v.whole)]
+    counts = Counter(v.rule for v in verdicts)
+    print(f"\n{len(verdicts)} mutations of {len(counts)} rules, at least {min(counts.values())} each;")
+    print(f"{len(missed)} not caught by both checks and laid to the right rule")
+    return not missed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--healthy", type=int, nargs="?", const=1000, help="how many graphs")
+    arguments = parser.parse_args()
+    if not arguments.healthy:
+        return print_table(list(table_verdicts()))
+    found = false_alarms(arguments.healthy)
+    for dtype, reports in found.items():
+        print(f"{dtype}: {len(reports)} false alarms over {arguments.healthy} random healthy graphs")
+        for report in reports[:5]:
+            print(report)
+    return not any(found.values())
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)

@@ -1,0 +1,514 @@
+"""The NaN and Inf autopsy: forty ways of losing finiteness, each with its operation and its line."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+from tinygrad_xent.check import NonFiniteWarning, autopsy, explain_nonfinite
+
+WAYS = {}
+
+
+def way(op, phase, says):
+    """Register a way: the operation, the phase, a part of the cause; the guilty line ends in HERE."""
+
+    def register(function):
+        assert function.__name__ not in WAYS
+        WAYS[function.__name__] = (function, op, phase, says)
+        return function
+
+    return register
+
+
+def leaf(data, dtype=None, name=None):
+    return tx.Tensor(data, requires_grad=True, dtype=dtype, name=name)
+
+
+# --- forward -------------------------------------------------------------------------------------
+
+
+@way("log", "forward", "log of 0")
+def log_of_zero():
+    p = leaf([0.5, 0.0])
+    q = tx.log(p)  # HERE
+    return -q.sum()
+
+
+@way("log", "forward", "negative")
+def log_of_a_negative_number():
+    x = leaf([3.0, -1.0])
+    y = tx.log(x)  # HERE
+    return y.sum()
+
+
+@way("log", "forward", "softmax underflowed")
+def log_of_an_underflowed_softmax():
+    p = tx.softmax(leaf([[0.0, 800.0]]))
+    return -tx.log(p)[0, 0]  # HERE
+
+
+@way("log", "forward", "softmax underflowed")
+def zero_times_log_zero():
+    p = tx.softmax(leaf([[0.0, 800.0]]))
+    return -(np.array([[0.0, 1.0]]) * tx.log(p)).sum()  # HERE
+
+
+@way("log", "forward", "softmax underflowed")
+def log_of_a_softmax_by_hand():
+    e = tx.exp(leaf([[-800.0, 0.0]]))
+    p = e / e.sum(axis=1, keepdims=True)
+    picked = (p * np.array([[1.0, 0.0]])).sum(axis=1)
+    return -tx.log(picked).sum()  # HERE
+
+
+@way("log", "forward", "sigmoid is saturated")
+def log_of_one_minus_sigmoid():
+    p = tx.sigmoid(leaf([40.0, 1.0]))
+    return -tx.log(1 - p).sum()  # HERE
+
+
+@way("log", "forward", "sigmoid is saturated")
+def log_of_a_saturated_sigmoid():
+    p = tx.sigmoid(leaf([-800.0, 1.0]))
+    return -tx.log(p).sum()  # HERE
+
+
+@way("log1p", "forward", "log1p of -1")
+def log1p_of_minus_one():
+    return tx.log1p(leaf([-1.0, 0.0])).sum()  # HERE
+
+
+@way("log1p", "forward", "below -1")
+def log1p_below_minus_one():
+    return tx.log1p(leaf([-2.0, 0.0])).sum()  # HERE
+
+
+@way("exp", "forward", "overflow in exp")
+def exp_overflows():
+    return tx.exp(leaf([1.0, 710.0])).sum()  # HERE
+
+
+@way("exp", "forward", "88.7")
+def exp_overflows_in_float32():
+    return tx.exp(leaf([1.0, 89.0], np.float32)).sum()  # HERE
+
+
+@way("expm1", "forward", "overflow in exp")
+def expm1_overflows():
+    return tx.expm1(leaf(1000.0))  # HERE
+
+
+@way("exp", "forward", "overflow in exp")
+def softmax_by_hand_overflows():
+    e = tx.exp(leaf([[1000.0, 0.0]]))  # HERE
+    return (e / e.sum(axis=1, keepdims=True))[0, 0]
+
+
+@way("exp", "forward", "overflow in exp")
+def softplus_by_hand_overflows():
+    e = tx.exp(leaf([1000.0, 0.0]))  # HERE
+    return tx.log(1 + e).sum()
+
+
+@way("div", "forward", "every exp of the row underflowed")
+def largest_logit_of_the_whole_batch():
+    z = leaf([[0.0, 1.0], [900.0, 901.0]])
+    e = tx.exp(z - z.max())
+    p = e / e.sum(axis=1, keepdims=True)  # HERE
+    return p.sum()
+
+
+@way("div", "forward", "division by 0")
+def division_by_zero():
+    return (leaf([1.0, 2.0]) / leaf([1.0, 0.0])).sum()  # HERE
+
+
+@way("div", "forward", "0 / 0")
+def zero_by_zero():
+    x = leaf([0.0, 2.0])
+    return (x / x).sum()  # HERE
+
+
+@way("div", "forward", "0 / 0")
+def mean_over_an_empty_mask():
+    losses = leaf([1.0, 2.0])
+    mask = np.zeros(2)
+    return (losses * mask).sum() / mask.sum()  # HERE
+
+
+@way("div", "forward", "the mean of no elements")
+def mean_of_nothing():
+    losses = leaf([1.0, 2.0])
+    return losses[np.array([False, False])].mean()  # HERE
+
+
+@way("div", "forward", "ddof")
+def variance_of_one_element():
+    return leaf([3.0]).var(ddof=1)  # HERE
+
+
+@way("div", "forward", "very small")
+def quotient_overflows():
+    return (leaf([1e200]) / leaf([1e-200])).sum()  # HERE
+
+
+@way("sqrt", "forward", "negative")
+def root_of_a_rounded_variance():
+    x = leaf([1e8 + 1, 1e8 + 1, 1e8 + 2], np.float32)
+    spread = (x * x).mean() - x.mean() * x.mean() - 1.0
+    return tx.sqrt(spread)  # HERE
+
+
+@way("pow", "forward", "0 to a negative power")
+def zero_to_a_negative_power():
+    return (leaf([0.0, 2.0]) ** -1.0).sum()  # HERE
+
+
+@way("pow", "forward", "fractional")
+def negative_to_a_fractional_power():
+    return (leaf([-8.0, 8.0]) ** (1 / 3)).sum()  # HERE
+
+
+@way("pow", "forward", "overflow")
+def power_overflows():
+    return (leaf([1e10]) ** 40).sum()  # HERE
+
+
+@way("mul", "forward", "overflow")
+def product_overflows():
+    likelihoods = leaf([1e200, 1e200])
+    return likelihoods[0] * likelihoods[1]  # HERE
+
+
+@way("add", "forward", "overflow")
+def sum_of_two_overflows():
+    x = leaf([1.5e308])
+    return (x + x).sum()  # HERE
+
+
+@way("sub", "forward", "overflow")
+def difference_overflows():
+    x = leaf([1.5e308])
+    return (-x - x).sum()  # HERE
+
+
+@way("sum", "forward", "overflow")
+def sum_overflows_in_float32():
+    return leaf([3e38, 3e38], np.float32).sum()  # HERE
+
+
+@way("matmul", "forward", "learning rate")
+def matmul_of_an_exploded_parameter():
+    w = leaf(np.full((3, 2), 1e30), np.float32, name="w")
+    return (np.full((4, 3), 1e10, np.float32) @ w).sum()  # HERE
+
+
+@way("astype", "forward", "conversion")
+def conversion_overflows():
+    return leaf([1e5, 1.0]).astype(np.float16).sum()  # HERE
+
+
+@way("softmax", "forward", "masked")
+def softmax_of_a_masked_row():
+    z = leaf([[1.0, 2.0], [3.0, 4.0]])
+    mask = np.array([[True, False], [False, False]])
+    return tx.softmax(tx.where(mask, z, -np.inf)).sum()  # HERE
+
+
+@way("log_softmax", "forward", "masked")
+def log_softmax_of_a_masked_row():
+    z = leaf([[1.0, 2.0]])
+    hidden = z + np.array([[-np.inf, -np.inf]])
+    return tx.log_softmax(hidden)[0, 0]  # HERE
+
+
+@way("mul", "forward", "0 · inf")
+def mask_by_product():
+    z = leaf([1.0, 2.0]) + np.array([0.0, -np.inf])
+    return (z * np.array([1.0, 0.0])).sum()  # HERE
+
+
+@way("sub", "forward", "inf - inf")
+def difference_of_infinities():
+    z = leaf([1.0, 2.0]) + np.array([0.0, -np.inf])
+    return (z - z.min()).sum()  # HERE
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+@way("leaf", "data", "parameter itself")
+def exploded_parameter():
+    return (leaf([np.inf, 1.0], name="w") * 2).sum()
+
+
+@way("leaf", "data", "parameter itself")
+def parameter_is_nan():
+    return (leaf([np.nan, 1.0], name="w") * 2).sum()
+
+
+@way("leaf", "data", "missing values")
+def data_with_nan():
+    x = tx.Tensor([[1.0, np.nan]], name="x")
+    return (x @ leaf([[1.0], [2.0]])).sum()
+
+
+@way("constant", "data", "infinity")
+def raw_data_with_infinity():
+    return (np.array([1.0, np.inf]) * leaf([1.0, 2.0])).sum()
+
+
+@way("constant", "data", "infinity")
+def label_of_a_masked_class():
+    z = leaf([[1.0, 2.0]]) + np.array([[0.0, -np.inf]])
+    return -tx.log_softmax(z)[0, 1]
+
+
+# --- backward ------------------------------------------------------------------------------------
+
+
+@way("sqrt", "backward", "square root at 0")
+def root_at_zero():
+    return tx.sqrt(leaf([0.0, 4.0])).sum()  # HERE
+
+
+@way("sqrt", "backward", "a norm")
+def norm_of_zero():
+    x = leaf([0.0, 0.0])
+    return tx.sqrt((x * x).sum())  # HERE
+
+
+@way("pow", "backward", "at 0 is infinite")
+def fractional_power_at_zero():
+    return (leaf([0.0, 4.0]) ** 0.5).sum()  # HERE
+
+
+@way("pow", "backward", "log of the base")
+def exponent_of_a_negative_base():
+    return (leaf([-2.0]) ** leaf([2.0])).sum()  # HERE
+
+
+@way("log", "backward", "first branch of where")
+def log_in_the_branch_not_taken():
+    x = leaf([0.0, 2.0])
+    y = tx.log(x)  # HERE
+    return tx.where(x.numpy() > 0, y, 0.0).sum()
+
+
+@way("sqrt", "backward", "second branch of where")
+def root_in_the_branch_not_taken():
+    x = leaf([0.0, 2.0])
+    y = 3 * tx.sqrt(x)  # HERE
+    return tx.where(x.numpy() == 0, 0.0, y).sum()
+
+
+@way("exp", "backward", "first branch of where")
+def exp_in_the_branch_not_taken():
+    x = leaf([1.0, 1000.0])
+    y = tx.exp(x)  # HERE
+    return tx.where(x.numpy() < 10, y, x).sum()
+
+
+@way("div", "backward", "first branch of where")
+def quotient_in_the_branch_not_taken():
+    a, b = leaf([1.0, 1.0]), leaf([0.0, 2.0])
+    y = a / b  # HERE
+    return tx.where(b.numpy() != 0, y, 0.0).sum()
+
+
+@way("log", "backward", "clip at")
+def clipped_log():
+    y = tx.log(leaf([0.0, 0.5]))  # HERE
+    return -tx.clip(y, min=-100.0).sum()
+
+
+@way("log", "backward", "maximum at")
+def log_under_maximum():
+    y = tx.log(leaf([0.0, 0.5]))  # HERE
+    return -tx.maximum(y, -100.0).sum()
+
+
+@way("log", "backward", "almost 0")
+def slope_of_log_overflows():
+    return tx.log(leaf([1e-310])).sum()  # HERE
+
+
+@way("div", "backward", "almost 0")
+def slope_of_a_quotient_overflows():
+    return (leaf([1.0]) / leaf([1e-200])).sum()  # HERE
+
+
+@way("mul", "backward", "overflow in the derivative")
+def derivative_overflows():
+    x = leaf([1e-200])
+    y = x * 1e200  # HERE
+    return (y * 1e200 * 1e-30).sum()
+
+
+@way("leaf", "backward", "adding up 2")
+def sum_of_gradients_overflows():
+    x = leaf([1e-30], np.float32, name="x")
+    return (x * np.float32(3e38) + x * np.float32(3e38)).sum()
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_names_the_operation_and_the_line(name):
+    function, op, phase, says = WAYS[name]
+    loss = function()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the replay keeps NumPy's warnings to itself
+        report = explain_nonfinite(loss)
+    assert (report.op, report.phase) == (op, phase)
+    assert says in report.cause + report.cure
+    if report.line is not None:
+        assert report.line.text.endswith("# HERE")
+    assert not np.isfinite(report.value)
+    assert 1 <= report.count <= report.size
+    assert report.cause in str(report)
+    assert report.cure in str(report)
+
+
+def test_there_are_enough_ways():
+    assert len(WAYS) >= 30
+    assert len({(op, phase, says) for _, op, phase, says in WAYS.values()}) >= 30
+
+
+def healthy_losses():
+    rng = np.random.default_rng(0)
+    w, b = leaf(rng.normal(size=(4, 3)), name="w"), leaf(np.zeros(3))
+    x, y = rng.normal(size=(5, 4)), rng.integers(3, size=(5, 1))
+
+    def logits():
+        return x @ w + b
+
+    yield -tx.take_along_axis(tx.log_softmax(logits()), y, axis=1).mean()
+    mask = np.array([True, True, False])
+    yield tx.softmax(tx.where(mask, logits(), -np.inf))[:, 0].sum()
+    yield tx.logsumexp(logits() + np.where(mask, 0.0, -np.inf), axis=1).sum()
+    z = logits()
+    yield tx.where(z.numpy() > 0, tx.log(tx.where(z.numpy() > 0, z, 1.0)), 0.0).sum()
+    yield tx.relu(logits()).max()
+
+
+def test_is_silent_where_all_is_finite():
+    for loss in healthy_losses():
+        assert explain_nonfinite(loss) is None
+        loss.backward()  # warnings are errors here
+
+
+def test_the_element_its_operands_and_the_spread():
+    z = leaf([[0.0, 800.0], [1.0, 1.0]], name="z")
+    p = tx.softmax(z)
+    p.name = "p"
+    with np.errstate(all="ignore"):
+        loss = -(np.array([[0.0, 1.0], [1.0, 0.0]]) * tx.log(p)).sum()
+    report = explain_nonfinite(loss)
+    assert (report.index, report.value, report.count, report.size) == ((0, 0), -np.inf, 1, 4)
+    (x,) = report.operands
+    assert (x.argument, x.label, x.index, x.value.item()) == ("x", "p", (0, 0), 0.0)
+    assert report.spread.op == "mul"
+    assert "x[0, 0] = 0   (p)" in str(report)
+
+
+def test_operands_of_a_product_are_a_row_and_a_column():
+    w = leaf([[1e200, 1.0], [1.0, 1e200]], name="w")
+    x = np.array([[1.0, 1.0], [1.0, 1e200]])
+    with np.errstate(all="ignore"):
+        report = explain_nonfinite((x @ w).sum())
+    a, b = report.operands
+    assert report.index == (1, 1)
+    assert (a.value.tolist(), b.value.tolist()) == ([1.0, 1e200], [1.0, 1e200])
+
+
+def test_takes_a_trace_a_spent_graph_and_a_tensor_without_gradient():
+    x = leaf([0.0])
+    with np.errstate(all="ignore"):
+        loss = tx.log(x).sum()
+        with autopsy(False):
+            loss.backward()
+        assert explain_nonfinite(loss).op == "log"
+        assert explain_nonfinite(tx.trace(loss)).op == "log"
+    assert explain_nonfinite(tx.Tensor(np.nan)).phase == "data"
+    with pytest.raises(TypeError, match="Tensor or a Trace"):
+        explain_nonfinite(np.nan)
+
+
+def test_nan_given_to_backward_is_the_callers():
+    x = leaf([1.0, 2.0], name="x")
+    trace = tx.trace(x * 2, gradient=[1.0, np.nan])
+    report = explain_nonfinite(trace)
+    assert "given to backward()" in report.cause
+
+
+# --- the switch and the warning ------------------------------------------------------------------
+
+
+def diverged():
+    with np.errstate(all="ignore"):
+        return tx.log(leaf([0.0], name="p")).sum()
+
+
+def test_backward_warns_at_the_users_line_and_delivers_the_gradients():
+    x = leaf([0.0, 4.0])
+    loss = tx.sqrt(x).sum()
+    warns = pytest.warns(NonFiniteWarning, match="square root")
+    with np.errstate(all="ignore"), autopsy("gradients"), warns as caught:
+        loss.backward()
+    assert caught[0].filename == __file__
+    assert x.grad.numpy().tolist() == [np.inf, 0.25]
+
+
+def test_backward_warns_of_a_loss_that_is_not_finite():
+    with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning, match="log of 0"):
+        diverged().backward()
+    with np.errstate(all="ignore"), pytest.warns(NonFiniteWarning, match="log of 0"):
+        diverged().reshape(1, 1).backward()
+
+
+def test_the_switch_is_a_block_and_a_setting():
+    with np.errstate(all="ignore"):
+        with autopsy(False):
+            diverged().backward()
+            with autopsy(True), pytest.warns(NonFiniteWarning):
+                diverged().backward()
+            diverged().backward()
+        setting = autopsy(False)
+        diverged().backward()
+        setting.__exit__(None, None, None)
+        with pytest.warns(NonFiniteWarning):
+            diverged().backward()
+
+
+def test_a_large_finite_gradient_is_no_alarm():
+    x = leaf([1.0])
+    with autopsy("gradients"):
+        (x * 1e200).sum().backward()  # its square overflows, it does not
+    assert x.grad.item() == 1e200
+
+
+def test_an_overwritten_leaf_is_told_not_raised():
+    w, b = leaf([0.0]), leaf([1.0])
+    with np.errstate(all="ignore"):
+        loss = (tx.log(w) + b).sum()
+        b.data = [2.0]  # backward does not need it, a replay would
+        with pytest.warns(NonFiniteWarning, match="can't be explained"):
+            loss.backward()
+    assert b.grad.item() == 1.0
+
+
+def test_gradients_of_gradients_are_looked_at_too():
+    x = leaf([0.0])
+    warns = pytest.warns(NonFiniteWarning, match="square root")
+    with np.errstate(all="ignore"), autopsy("gradients"), warns:
+        tx.sqrt(x).sum().backward(create_graph=True)
+
+
+def test_gradients_are_looked_at_on_request_only():
+    x = leaf([0.0])
+    with np.errstate(all="ignore"):
+        tx.sqrt(x).sum().backward()
+    with pytest.raises(ValueError, match="gradients"):
+        autopsy("everything")

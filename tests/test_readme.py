@@ -1,0 +1,71 @@
+"""The README tells the truth: its code runs, its excerpts are printed, its links lead somewhere."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlparse
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def run(text):
+    """Run the examples of a text: how many, and how many failed."""
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+    runner.run(parser.get_doctest(code, {}, "README.md", "README.md", 0))
+    return runner.summarize(verbose=False)
+
+
+def test_code_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(README)
+    assert result.attempted >= 10
+    assert result.failed == 0
+    assert (tmp_path / "loss.svg").read_text(encoding="utf-8").count("<svg") == 1
+
+
+def test_a_wrong_number_is_noticed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert "0.693147" in README
+    assert run(README.replace("0.693147", "0.693148")).failed == 1
+    assert "0.693147" in capsys.readouterr().out
+
+
+def test_links_lead_somewhere():
+    targets = [t for t in re.findall(r"\]\(([^)#]+)\)", README) if not urlparse(t).scheme]
+    assert len(targets) > 5
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_commands_are_in_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = set(re.findall(r"\bmake ([a-z]+)", README))
+    assert {"demo", "test"} <= commands
+    assert [name for name in commands if f"\n{name}:" not in makefile] == []
+
+
+def test_excerpts_are_what_the_lesson_prints(run_lesson):
+    (excerpt,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
+    printed = run_lesson("node_classification").text.splitlines()
+    assert [line for line in excerpt.splitlines() if line not in printed] == []
+
+
+def figures(svg):
+    """The numbers with a decimal point in the texts of a picture."""
+    texts = "\n".join(ElementTree.parse(svg).getroot().itertext())
+    return sorted(re.findall(r"-?\d+\.\d+", texts))
+
+
+def test_picture_is_what_its_command_draws(tmp_path):
+    (command,) = re.findall(r"^python (-m viz .*)$", README, flags=re.MULTILINE)
+    *arguments, picture = shlex.split(command)
+    assert f"({picture})" in README
+    again = tmp_path / "again.svg"
+    subprocess.run([sys.executable, *arguments, str(again)], cwd=ROOT, check=True, timeout=60)
+    assert len(figures(again)) > 50
+    assert figures(ROOT / picture) == figures(again)

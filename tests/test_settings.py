@@ -1,0 +1,17 @@
+"""Settings of an operation that are arrays: an index by a mask or by integers."""
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+
+
+def test_an_array_is_a_setting_like_any_other():
+    x = tx.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (x[np.array([True, False, True])].sum() + x[np.array([2, 2])].sum()).backward()
+    assert x.grad.numpy().tolist() == [1.0, 0.0, 3.0]
+
+
+def test_a_missing_setting_is_named():
+    with pytest.raises(TypeError, match="shape"):
+        tx.reshape(tx.Tensor([1.0]))

@@ -1,0 +1,199 @@
+"""Questions about a trace that several checks ask: where a value comes from, what an element reads.
+
+Everything here reads a `Trace`, plain data; nothing touches the tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array
+from ..table import TABLE
+from ..tape import TensorBase
+from ..tracing import Entry, Trace
+from .unchanged import check_unchanged
+
+Index = tuple[Any, ...]
+
+# fmt: off
+ELEMENTWISE = frozenset({
+    "neg", "add", "sub", "mul", "div", "pow", "exp", "log", "log1p", "expm1", "sqrt", "abs", "tanh",
+    "sigmoid", "relu", "softplus", "maximum", "minimum", "clip", "where", "astype", "identity",
+    "broadcast_to",
+})
+ROWWISE = frozenset({"sum", "max", "min", "logsumexp", "softmax", "log_softmax"})
+MOVES = frozenset({  # the same numbers, elsewhere
+    "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "getitem", "take_along_axis",
+    "identity", "astype", "join",
+})
+# fmt: on
+
+
+def traced(output: Any) -> Trace:
+    """The trace of a tensor, or a trace as it is; NumPy's floating-point warnings stay inside.
+
+    Raises:
+        GraphError: the replay does not give the values that were recorded.
+    """
+    if isinstance(output, Trace):
+        return output
+    if not isinstance(output, TensorBase):
+        raise TypeError(f"takes a Tensor or a Trace, got {type(output).__name__}")
+    return check_unchanged(output)  # type: ignore[arg-type]  # the one class of tensors
+
+
+def label(entry: Entry) -> str:
+    """What to call a value: the user's name, the number itself, or how it was made."""
+    if entry.name is not None:
+        return entry.name
+    if entry.kind == "operation":
+        return f"{entry.op} at {entry.line}"
+    if entry.value.size == 1:
+        return f"{entry.value.item():.6g}"
+    return f"{'an' if entry.kind == 'input' else 'a'} {entry.kind} of shape {entry.shape}"
+
+
+def inputs(trace: Trace, entry: Entry) -> list[Entry]:
+    """The entries that an operation reads, in argument order."""
+    return [trace[i] for i in entry.inputs]
+
+
+def upstream(
+    trace: Trace, entry: Entry, passes: Callable[[Entry], bool] | None = None
+) -> Iterator[Entry]:
+    """The entry, then what it was computed from, nearest first; only through what `passes`."""
+    seen, queue = {entry.id}, [entry]
+    while queue:
+        here = queue.pop(0)
+        yield here
+        if here is entry or passes is None or passes(here):
+            for source in inputs(trace, here):
+                if source.id not in seen:
+                    seen.add(source.id)
+                    queue.append(source)
+
+
+def origin(
+    trace: Trace, entry: Entry, wanted: Callable[[Entry], bool], through: Collection[str] = MOVES
+) -> Entry | None:
+    """The nearest wanted entry that the entry's value comes from, itself included, or None.
+
+    Only operations named in `through` may lie between; arithmetic among them only with a constant.
+    """
+
+    def passes(e: Entry) -> bool:
+        if e.op not in through:
+            return False
+        return e.op in MOVES or sum(s.requires_grad for s in inputs(trace, e)) < 2
+
+    queue, seen = [entry], {entry.id}
+    while queue:
+        here = queue.pop(0)
+        if wanted(here):
+            return here
+        if passes(here):
+            queue += [s for s in inputs(trace, here) if s.id not in seen]
+            seen.update(here.inputs)
+    return None
+
+
+def is_softmax(trace: Trace, entry: Entry) -> bool:
+    """Whether an entry is a softmax: the operation, or `exp(x) / sum(exp(x))` written by hand."""
+    if entry.op == "softmax":
+        return True
+    if entry.op != "div":
+        return False
+    top, bottom = inputs(trace, entry)
+    total = origin(trace, bottom, lambda e: e.op == "sum", MOVES | {"add"})
+    return top.op == "exp" and total is not None and total.inputs == (top.id,)
+
+
+def source_index(trace: Trace, entry: Entry, argument: int, index: Index) -> Index:
+    """The part of an input that one element of an operation's output was computed from."""
+    shapes = [e.shape for e in inputs(trace, entry)]
+    shape = shapes[argument]
+    if entry.op in ELEMENTWISE:
+        return _broadcast_index(index, shape)
+    if entry.op in ROWWISE:
+        return _line_index(entry, shape, index)
+    if entry.op == "matmul":
+        return _matmul_index(argument, shapes, index)
+    return (...,)
+
+
+def _broadcast_index(index: Index, shape: tuple[int, ...]) -> Index:
+    """The element that broadcasting puts at `index`."""
+    tail = index[len(index) - len(shape) :]
+    return tuple(0 if n == 1 else i for i, n in zip(tail, shape, strict=True))
+
+
+def _line_index(entry: Entry, shape: tuple[int, ...], index: Index) -> Index:
+    """The line along the axis of a reduction or a softmax."""
+    axis = entry.settings.get("axis")
+    if axis is None:
+        return (...,)
+    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    if len(index) == len(shape):  # a softmax, or keepdims
+        return tuple(slice(None) if k in axes else i for k, i in enumerate(index))
+    rest = iter(index)
+    return tuple(slice(None) if k in axes else next(rest) for k in range(len(shape)))
+
+
+def _matmul_index(argument: int, shapes: list[tuple[int, ...]], index: Index) -> Index:
+    """The row of the first or the column of the second matrix; a vector is the whole of either."""
+    a, b = shapes
+    if len(shapes[argument]) == 1:
+        return (slice(None),)
+    if argument == 0:
+        row = index if len(b) == 1 else index[:-1]
+        return (*_broadcast_index(row[:-1], a[:-2]), row[-1], slice(None))
+    stack = index[:-1] if len(a) == 1 else index[:-2]
+    return (*_broadcast_index(stack, b[:-2]), slice(None), index[-1])
+
+
+def rule_of(trace: Trace, entry: Entry, argument: int) -> Callable[[Any], Any]:
+    """The derivative of an operation for one input, as the table has it, with what it kept: takes a
+    gradient of the output, raw or a tensor; its result is not yet fitted to the input's shape.
+    """
+    plan = TABLE[entry.op].plan(1 << argument, len(entry.inputs))
+    ((_, rule, pick),) = plan.rules
+    values = [e.value for e in inputs(trace, entry)]
+    kept = plan.values(values, entry.value, tuple(entry.settings.values()))
+    chosen = kept if pick is None else pick(kept)
+    return lambda g: rule(g, *chosen)
+
+
+def first_bad(value: Array) -> Index | None:
+    """The place of the first NaN, or else of the first infinity; None where all is finite."""
+    value = np.asarray(value)
+    if value.dtype.kind != "f" or np.isfinite(value).all():
+        return None
+    bad = np.isnan(value) if np.isnan(value).any() else np.isinf(value)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), value.shape))
+
+
+def has_nan(value: Array | None) -> bool:
+    return value is not None and bool(np.isnan(value).any())
+
+
+def is_finite(value: Array | None) -> bool:
+    return value is None or bool(np.isfinite(value).all())
+
+
+def at(index: Index) -> str:
+    """An index as it is written: `[0, :]`; nothing for a scalar or the whole."""
+    parts = [":" if isinstance(i, slice) else str(i) for i in index if i is not ...]
+    return f"[{', '.join(['...'] * (... in index and bool(parts)) + parts)}]" if parts else ""
+
+
+def number(value: Any) -> str:
+    """A number, or a short array, for people."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"{array.item():.6g}"
+    return np.array2string(array, precision=4, threshold=6, edgeitems=2, separator=", ").replace(
+        "\n", ""
+    )

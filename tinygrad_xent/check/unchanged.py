@@ -1,0 +1,114 @@
+"""Overwritten behind the tape's back: what `backward()` can't notice, a replay can.
+
+`t.data = ...` and `t.data += ...` are noticed, and results are read-only. An element of a leaf
+(`t.data[0] = 1.0`) or a raw NumPy array that an operation read can still be changed in silence: the
+gradients are then those of a computation that never ran. The replay gives other values than were
+recorded, and that shows where.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import errors
+from ..backend import Array
+from ..tape import Leaf, Node
+from ..tracing import Trace, trace
+from ..walk import collect
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def check_unchanged(output: Tensor) -> Trace:
+    """Raise if something that the output was computed from has been changed since.
+
+    Args:
+        output: a tensor, usually the loss, best before `backward()`, which frees what was kept:
+            after it only the output itself can be compared.
+
+    Returns:
+        The trace, for further use.
+
+    Raises:
+        GraphError: naming the first operation that computes something else now, its line, and what
+            it read. The checks that replay a loss raise it too.
+
+    >>> import tinygrad_xent as tx
+    >>> x = np.array([1.0, 2.0])
+    >>> w = tx.Tensor([3.0, 4.0], requires_grad=True, name="w")
+    >>> loss = (x * w).sum()
+    >>> x[0] = 100.0
+    >>> try:
+    ...     tx.check.check_unchanged(loss)
+    ... except tx.GraphError as error:
+    ...     print(str(error)[-56:])
+    fix: change it after backward(), or a copy: array.copy()
+    """
+    with np.errstate(all="ignore"):
+        replay = trace(output)
+    root = output._source()
+    if not isinstance(root, Node):
+        return replay
+    nodes = collect(root)[::-1]
+    recorded = _recorded(nodes)
+    recorded[root] = output._data
+    entries = [entry for entry in replay if entry.kind == "operation"]
+    for node, entry in zip(nodes, entries, strict=True):
+        if node in recorded and not (same := _same(recorded[node], entry.value)).all():
+            place = np.unravel_index(int(np.argmin(same)), same.shape)
+            raise errors.GraphError(_message(node, recorded, entry.value, place))
+    return replay
+
+
+def _recorded(nodes: list[Node]) -> dict[Node, Array]:
+    """The outputs that the rules kept, by node: as they were when they were computed."""
+    found: dict[Node, Array] = {}
+    for node in nodes:
+        if node.kept is None:
+            continue
+        kept = dict(zip(node.plan.names, node.kept, strict=True))
+        sources = {node.plan.input_names[i]: node.inputs[i] for i in node.plan.kept_inputs}
+        sources["y"] = node
+        for name, source in sources.items():
+            if name in kept and isinstance(source, Node):
+                found[source] = kept[name]
+    return found
+
+
+def _same(a: Array, b: Array) -> Array:
+    """Where two computations of one value agree: to rounding, which threads may change."""
+    eps = float(np.finfo(np.asarray(a).dtype).eps)
+    return np.asarray(np.isclose(a, b, rtol=1e3 * eps, atol=1e3 * eps, equal_nan=True))
+
+
+def _message(
+    node: Node, recorded: dict[Node, Array], now: Array, place: tuple[np.intp, ...]
+) -> str:
+    then = np.asarray(recorded[node])
+    where = f"element {[int(i) for i in place]} of " if then.shape else ""
+    suspects = ", ".join(_suspects(node, recorded))
+    what = (
+        f"{where}{node.op.name} at {node.line} gives {np.asarray(now)[place]} now, and gave "
+        f"{then[place]} when it was recorded: changed since was one of {suspects}"
+    )
+    fix = "change it after backward(), or a copy: array.copy()"
+    return errors.message(what, fix=fix)
+
+
+def _suspects(node: Node, recorded: dict[Node, Array]) -> list[str]:
+    """The arrays that the node was computed from, up to what is known to be as it was."""
+    found: dict[str, None] = {}
+    stack = [node]
+    while stack:
+        here = stack.pop()
+        for i, source in enumerate(here.inputs):
+            if isinstance(source, Node):
+                if source not in recorded:
+                    stack.append(source)
+            elif isinstance(source, (Leaf, np.ndarray)):
+                name = getattr(source, "name", None) or f"an array of shape {source.shape}"
+                found[f"{name} (input {i} of {here.op.name} at {here.line})"] = None
+    return list(found)

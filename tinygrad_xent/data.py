@@ -1,0 +1,70 @@
+"""Batches of rows. For a split into training and test rows use scikit-learn's `train_test_split`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors
+from .arguments import Seed, check_sizes, generator
+
+Array = npt.NDArray[Any]
+
+
+class Batches:
+    """What `batches` gives: iterate over it once an epoch."""
+
+    def __init__(
+        self, X: Array, y: Array, batch_size: int, shuffle: bool, rng: np.random.Generator
+    ) -> None:
+        self.X, self.y, self.batch_size = X, y, batch_size
+        self.shuffle, self.rng = shuffle, rng
+
+    def __len__(self) -> int:
+        return -(-len(self.X) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        order = self.rng.permutation(len(self.X)) if self.shuffle else None
+        for start in range(0, len(self.X), self.batch_size):
+            stop = start + self.batch_size
+            rows: Any = slice(start, stop) if order is None else order[start:stop]
+            yield self.X[rows], self.y[rows]
+
+
+def batches(
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    batch_size: int = 32,
+    shuffle: bool = True,
+    rng: Seed = None,
+) -> Batches:
+    """Pairs of up to `batch_size` rows of X and of y; the last pair has what is left.
+
+    Each iteration is one epoch. With `shuffle` it draws its whole order from `rng` at its start;
+    without, the batches are views of X and y. To go on in the middle of an epoch, save
+    `rng.bit_generator.state` from before the epoch and the number n of batches done; set that state
+    and skip them: `itertools.islice(batches(...), n, None)`.
+
+    Args:
+        X: `(N, ...)`. y: `(N, ...)`.
+        rng: a `numpy.random.Generator`, or a seed for one.
+
+    Raises:
+        ShapeError: X and y differ in length, or have no rows.
+        ValueError, DtypeError: a bad `batch_size`, a bad `rng`.
+
+    >>> epoch = batches([[1.0], [2.0], [3.0]], [0, 1, 0], batch_size=2, shuffle=False)
+    >>> len(epoch), [y.tolist() for _, y in epoch]
+    (2, [[0, 1], [0]])
+    """
+    check_sizes("batches", [batch_size])
+    X, y = np.asarray(X), np.asarray(y)
+    if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
+        what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equally many rows"
+        raise errors.ShapeError(
+            errors.message(what, fix="one row of X and of y a sample, at least one")
+        )
+    return Batches(X, y, int(batch_size), shuffle, generator("batches", rng))

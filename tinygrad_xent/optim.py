@@ -1,0 +1,423 @@
+"""Optimisers: they change parameters in place by the gradients that `backward()` left in `.grad`.
+
+The update rules and the names of their settings are PyTorch's. A step allocates no array: what an
+update needs is made with the optimiser, and every result is written in place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors
+from .arguments import check_number
+from .module import Module
+from .schedules import CosineAnnealingLR, Schedule, StepLR
+from .tape import Leaf, Node
+from .tensor import Tensor
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "CosineAnnealingLR",
+    "Optimizer",
+    "Schedule",
+    "StepLR",
+    "clip_grad_norm",
+]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+# `out` by position: the keyword costs a small array a tenth of the call.
+_add: Any = np.add
+_subtract: Any = np.subtract
+_multiply: Any = np.multiply
+_divide: Any = np.divide
+_sqrt: Any = np.sqrt
+
+
+class Optimizer:
+    """What optimisers share. A subclass names its settings and buffers and defines `update`.
+
+    Args:
+        params: leaf tensors that require grad, each once: `model.parameters()`.
+        settings: the numbers of the update rule, by name; they become attributes.
+        buffers: names of the arrays that `update` carries from step to step; each parameter has one
+            of its shape.
+
+    Attributes:
+        lr: the learning rate; may be set between steps, as the schedules do.
+        params: the tensors it updates.
+    """
+
+    lr: float
+
+    def __init__(
+        self, params: Iterable[Tensor], settings: dict[str, Any], buffers: Sequence[str] = ()
+    ) -> None:
+        who = type(self).__name__
+        check_number(who, "lr", settings["lr"], 0)
+        self._settings, self._names = tuple(settings), tuple(buffers)
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self.params = check_parameters(who, params)
+        self._leaves: list[Any] = [tensor._source() for tensor in self.params]
+        self._counts = [0] * len(self.params)  # of updates: a parameter without gradient skips one
+        self._buffers = [tuple(np.zeros(p.shape, p.dtype) for _ in buffers) for p in self.params]
+        self._scratch = _scratch(self.params)
+
+    def update(
+        self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
+    ) -> None:
+        """Change one parameter in place.
+
+        Args:
+            w: the parameter's values.
+            g: its gradient, not to be changed.
+            t: the number of this update, from 1.
+            buffers: the arrays named at construction, zero before the first update.
+            scratch: two arrays for intermediate results.
+        """
+        raise NotImplementedError(errors.message(f"{type(self).__name__} defines no update"))
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient.
+
+        Raises:
+            GraphError: none has one.
+        """
+        counts, found = self._counts, False
+        for i, leaf in enumerate(self._leaves):
+            if leaf.grad is not None:
+                counts[i] = t = counts[i] + 1
+                self.update(leaf.data, leaf.grad._data, t, self._buffers[i], self._scratch[i])
+                leaf.touch()
+                found = True
+        if not found:
+            what = f"{type(self).__name__}.step: no parameter has a gradient"
+            raise errors.GraphError(errors.message(what, self.params[:4], "call loss.backward()"))
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's gradient: `.grad` is None again."""
+        for leaf in self._leaves:
+            leaf.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all that a later `load_state_dict` needs to go on bit for bit.
+
+        It holds numbers, strings, lists and arrays only, so `tx.save` takes it.
+        """
+        return {
+            "kind": type(self).__name__,
+            "settings": {name: getattr(self, name) for name in self._settings},
+            "counts": list(self._counts),
+            "buffers": {
+                name: [np.array(arrays[k]) for arrays in self._buffers]
+                for k, name in enumerate(self._names)
+            },
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved state: settings, counts and buffers. All of it or, on an error, nothing.
+
+        Raises:
+            ShapeError: it is another optimiser's, or does not fit the parameters.
+            DtypeError: it is no state of an optimiser.
+        """
+        who = f"{type(self).__name__}.load_state_dict"
+        try:
+            form = (str(state["kind"]), *state["settings"], *state["buffers"])
+            settings, counts = dict(state["settings"]), list(map(int, state["counts"]))
+            columns = [[np.asarray(a) for a in column] for column in state["buffers"].values()]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"{who}: not the state of an optimiser ({type(error).__name__}: {error})"
+            fix = "pass what optimizer.state_dict() gave"
+            raise errors.DtypeError(errors.message(what, fix=fix)) from None
+        own = (type(self).__name__, *self._settings, *self._names)
+        if form != own:
+            what = f"{who}: the state holds {', '.join(form)}; this optimiser has {', '.join(own)}"
+            fix = "make the optimiser with the settings of the saved one"
+            raise errors.ShapeError(errors.message(what, fix=fix))
+        shapes = [leaf.shape for leaf in self._leaves]
+        for saved in ([a.shape for a in column] for column in columns):
+            if saved != shapes:
+                what = f"{who}: arrays of shapes {saved} for parameters of shapes {shapes}"
+                fix = "build the model with the saved sizes; the order of parameters counts too"
+                raise errors.ShapeError(errors.message(what, fix=fix))
+        if len(counts) != len(shapes):
+            what = (
+                f"{who}: the state is of {len(counts)} parameters, the optimiser has {len(shapes)}"
+            )
+            raise errors.ShapeError(errors.message(what))
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self._counts = counts
+        for k, column in enumerate(columns):
+            for arrays, saved_array in zip(self._buffers, column, strict=True):
+                arrays[k][...] = saved_array
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)}" for name in self._settings)
+        return f"{type(self).__name__}({len(self.params)} parameters, {settings})"
+
+
+def _scratch(params: Sequence[Tensor]) -> list[tuple[Array, Array]]:
+    """For each parameter two arrays of its shape. All are cut from the same two: one update is over
+    before the next begins.
+    """
+    largest = {p.dtype: max(q.size for q in params if q.dtype == p.dtype) for p in params}
+    room = {dtype: (np.empty(n, dtype), np.empty(n, dtype)) for dtype, n in largest.items()}
+    return [
+        (room[p.dtype][0][: p.size].reshape(p.shape), room[p.dtype][1][: p.size].reshape(p.shape))
+        for p in params
+    ]
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: w -= lr · v, with v the gradient or its running sum.
+
+    Args:
+        params: the tensors to change.
+        lr: the learning rate.
+        momentum: μ of v = μ · v + (1 - dampening) · g; the first v is g.
+        weight_decay: λ: g is the gradient plus λ · w.
+        dampening: see momentum.
+        nesterov: step by g + μ · v instead of v.
+
+    Raises:
+        ValueError: a setting out of range; nesterov without momentum or with dampening.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data
+    array([0.8, 1.6])
+    """
+
+    momentum: float
+    weight_decay: float
+    dampening: float
+    nesterov: bool
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        check_number("SGD", "momentum", momentum, 0)
+        check_number("SGD", "weight_decay", weight_decay, 0)
+        check_number("SGD", "dampening", dampening, 0, 1)
+        if nesterov and (momentum == 0 or dampening != 0):
+            what = f"SGD: nesterov with momentum={momentum} and dampening={dampening}"
+            raise ValueError(errors.message(what, fix="it needs momentum > 0 and dampening 0"))
+        settings = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "dampening": dampening,
+            "nesterov": nesterov,
+        }
+        super().__init__(params, settings, ("velocity",) if momentum else ())
+
+    def update(
+        self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
+    ) -> None:
+        step, spare = scratch
+        if self.weight_decay:
+            _multiply(w, self.weight_decay, spare)
+            g = _add(spare, g, spare)
+        if buffers:
+            (v,) = buffers
+            if t == 1:
+                v[...] = g
+            else:
+                _multiply(g, 1 - self.dampening, step)
+                _multiply(v, self.momentum, v)
+                _add(v, step, v)
+            if self.nesterov:
+                _multiply(v, self.momentum, step)
+                g = _add(step, g, step)
+            else:
+                g = v
+        _multiply(g, self.lr, step)
+        _subtract(w, step, w)
+
+
+class Adam(Optimizer):
+    """Steps by the gradient's running mean over the root of its running mean square.
+
+        m = β₁ · m + (1 - β₁) · g        v = β₂ · v + (1 - β₂) · g²
+        w -= lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+
+    Kingma, Ba: Adam: A Method for Stochastic Optimization (2015), algorithm 1.
+
+    Args:
+        params: the tensors to change.
+        lr: the learning rate.
+        betas: β₁ and β₂.
+        eps: ε.
+        weight_decay: λ: g is the gradient plus λ · w.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        who = type(self).__name__
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise errors.DtypeError(errors.message(f"{who}: betas must be two numbers", [betas]))
+        for i, beta in enumerate(betas):
+            check_number(who, f"betas[{i}]", beta, 0, 1, open=True)
+        check_number(who, "eps", eps, 0)
+        check_number(who, "weight_decay", weight_decay, 0)
+        settings = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings, ("mean", "square"))
+
+    def update(
+        self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
+    ) -> None:
+        s, spare = scratch
+        if self.weight_decay:
+            _multiply(w, self.weight_decay, spare)
+            g = _add(spare, g, spare)
+        self._adapt(w, g, t, buffers, s)
+
+    def _adapt(self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], s: Array) -> None:
+        (mean, square), (beta1, beta2) = buffers, self.betas
+        _multiply(mean, beta1, mean)
+        _multiply(g, 1 - beta1, s)
+        _add(mean, s, mean)
+        _multiply(square, beta2, square)
+        _multiply(g, g, s)
+        _multiply(s, 1 - beta2, s)
+        _add(square, s, square)
+        _sqrt(square, s)
+        _divide(s, math.sqrt(1 - beta2**t), s)
+        _add(s, self.eps, s)
+        _divide(mean, s, s)
+        _multiply(s, self.lr / (1 - beta1**t), s)
+        _subtract(w, s, w)
+
+
+class AdamW(Adam):
+    """Adam with the weight decay apart from the gradient's means: first w -= lr · λ · w.
+
+    Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019), algorithm 2.
+
+    Args:
+        params, lr, betas, eps: as for `Adam`.
+        weight_decay: λ.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def update(
+        self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
+    ) -> None:
+        if self.weight_decay:
+            _multiply(w, 1 - self.lr * self.weight_decay, w)
+        self._adapt(w, g, t, buffers, scratch[0])
+
+
+def clip_grad_norm(
+    params: Iterable[Tensor], max_norm: float, *, error_if_nonfinite: bool = False
+) -> float:
+    """Scale the gradients of all parameters together so that their Euclidean norm is at most
+    `max_norm`, in place, between `backward()` and `step()`.
+
+    As in PyTorch they are multiplied by max_norm / (norm + 1e-6) where that is below 1.
+
+    Returns:
+        The norm before; 0 if no parameter has a gradient.
+
+    Raises:
+        ValueError: the norm is inf or nan, and `error_if_nonfinite`.
+
+    >>> w = Tensor([0.0, 0.0], requires_grad=True)
+    >>> (w * np.array([3.0, 4.0])).sum().backward()
+    >>> clip_grad_norm([w], max_norm=1.0)
+    5.0
+    >>> w.grad.numpy().round(5)
+    array([0.6, 0.8])
+    """
+    check_number("clip_grad_norm", "max_norm", max_norm, 0)
+    params = check_parameters("clip_grad_norm", params)
+    grads = (tensor.grad._data for tensor in params if tensor.grad is not None)
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads))
+    if error_if_nonfinite and not math.isfinite(norm):
+        bad = [p for p in params if p.grad is not None and not np.isfinite(p.grad._data).all()]
+        what = f"clip_grad_norm: the norm of the gradients is {norm}"
+        raise ValueError(
+            errors.message(what, bad, "lower the learning rate; look for log 0 or 0/0")
+        )
+    scale = max_norm / (norm + 1e-6)
+    if not scale >= 1:  # a nan norm makes the gradients nan, as in PyTorch
+        for tensor in params:
+            if tensor.grad is not None:
+                tensor.grad = _scaled(tensor.grad, scale)
+    return norm
+
+
+def _scaled(grad: Tensor, scale: float) -> Tensor:
+    """The gradient times a number: in place, unless a tape may have kept it (`create_graph`)."""
+    if type(grad._node) is Node:
+        return Tensor(grad._data * scale)
+    _multiply(grad._data, scale, grad._data)
+    return grad
+
+
+def check_parameters(who: str, params: Any) -> tuple[Tensor, ...]:
+    """The parameters as a tuple, or an error that says why they can't be optimised."""
+    fix = "pass a list of tensors: model.parameters()"
+    if isinstance(params, (Tensor, Module)) or not isinstance(params, Iterable):
+        what = f"{who}: takes a list of parameters, not one {type(params).__name__}"
+        raise errors.DtypeError(errors.message(what, fix=fix))
+    found = tuple(params)
+    if not found:
+        raise ValueError(errors.message(f"{who}: there are no parameters", fix=fix))
+    for tensor in found:
+        if not isinstance(tensor, Tensor):
+            what = f"{who}: a parameter must be a Tensor"
+            raise errors.DtypeError(errors.message(what, [tensor], fix))
+        if not (tensor.requires_grad and type(tensor._node) is Leaf):
+            what = f"{who}: a parameter must be a leaf that requires grad"
+            leaf = "make it with Tensor(data, requires_grad=True)"
+            raise errors.GraphError(errors.message(what, [tensor], leaf))
+    if len({id(tensor) for tensor in found}) < len(found):
+        what = f"{who}: a parameter appears twice and would be updated twice"
+        twice = [t for i, t in enumerate(found) if any(t is other for other in found[:i])]
+        raise ValueError(errors.message(what, twice, "pass each tensor once"))
+    return found

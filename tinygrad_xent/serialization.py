@@ -1,0 +1,172 @@
+"""Save and load state: weights, optimisers, schedules, generators, and what else a run must remember.
+
+    tx.save("run.safetensors", {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rng": rng.bit_generator.state,
+        "epoch": 3,
+    })
+    state = tx.load("run.safetensors")
+    model.load_state_dict(state["model"])
+    rng.bit_generator.state = state["rng"]
+
+The file is a safetensors file, so others read its arrays too; the nesting around the arrays stands as
+JSON in its metadata. Nothing is ever unpickled: loading runs no code of the file. A SHA-256 over
+arrays and JSON tells damage and careless edits; being no signature, it does not stop a forger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors
+from .tensor import Tensor
+
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+
+FORMAT = "tinygrad_xent"  # the metadata's key for the version
+VERSION = "1"
+
+
+def save(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+    """Write a state to a file, whole or not at all.
+
+    The bytes go to a temporary file in the same directory, are forced to the disk, and take the name
+    in one move: a crash at any moment leaves the old file or the new one. (A killed process may leave
+    its temporary file, `.NAME.*.tmp`.)
+
+    Args:
+        path: the file; an existing one is replaced.
+        state: a mapping with string keys of arrays, tensors, numbers, strings, booleans, None, and
+            mappings, lists and tuples of them.
+
+    Raises:
+        DtypeError: something else in `state`; the message says where. Nothing is written.
+        ImportError: the extra `io` is not installed.
+    """
+    safetensors = _safetensors()
+    if not isinstance(state, Mapping):
+        what = "save: the state must be a mapping"
+        raise errors.DtypeError(errors.message(what, [state], "pass model.state_dict()"))
+    arrays: Arrays = {}
+    text = json.dumps(_encode(state, "", arrays))
+    metadata = {FORMAT: VERSION, "state": text, "sha256": _checksum(text, arrays)}
+    _replace(Path(os.path.realpath(path)), safetensors.numpy.save(arrays, metadata))
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a state that `save` wrote: the same nesting, tensors as arrays.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, damaged, or not one of `save`'s.
+        ImportError: the extra `io` is not installed.
+    """
+    safetensors = _safetensors()
+    Path(path).open("rb").close()  # the system's own error if it can't be read
+    try:
+        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # whatever a damaged header makes of the reader
+        what = f"load: {path} is damaged or no safetensors file ({error})"
+        raise ValueError(errors.message(what, fix="load another copy")) from None
+    if metadata.get(FORMAT) != VERSION or not {"state", "sha256"} <= metadata.keys():
+        what = f"load: {path} was not written by tinygrad_xent.save (version {VERSION})"
+        fix = "safetensors.numpy.load_file(path) gives its arrays for load_state_dict"
+        raise ValueError(errors.message(what, fix=fix))
+    if _checksum(metadata["state"], arrays) != metadata["sha256"]:
+        what = f"load: {path} was changed after it was saved: its checksum does not match"
+        raise ValueError(errors.message(what, fix="load another copy"))
+    state: dict[str, Any] = _decode(json.loads(metadata["state"]), arrays)
+    return state
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise ImportError(
+            'save and load need the package safetensors: pip install "tinygrad_xent[io]"'
+        ) from None
+    return safetensors
+
+
+def _encode(value: Any, path: str, arrays: Arrays) -> Any:
+    """The value as JSON in which each container says what it is; arrays go to `arrays` by name."""
+    if isinstance(value, (np.ndarray, Tensor)):
+        name = path or "array"
+        while name in arrays or name == "__metadata__":  # {"a.b": x, "a": {"b": y}}
+            name += "'"
+        arrays[name] = _plain_array(value, path)
+        return {"array": name}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    here = f"{path}." if path else ""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _encode(part, here + key, arrays) for key, part in value.items()}}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_encode(part, f"{here}{i}", arrays) for i, part in enumerate(value)]}
+    what = f"save: can't save {path or 'the state'}"
+    fix = "save x.state_dict() of a model or optimiser, rng.bit_generator.state of a generator"
+    raise errors.DtypeError(errors.message(what, [value], fix))
+
+
+def _plain_array(value: Any, path: str) -> npt.NDArray[Any]:
+    array = np.asarray(value._data if isinstance(value, Tensor) else value)
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        what = f"save: {path} has dtype {array.dtype}"
+        raise errors.DtypeError(errors.message(what, fix="convert it to floats or integers"))
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _decode(value: Any, arrays: Arrays) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, parts),) = value.items()
+    if kind == "array":
+        return arrays[parts]
+    if kind == "dict":
+        return {key: _decode(part, arrays) for key, part in parts.items()}
+    decoded = [_decode(part, arrays) for part in parts]
+    return decoded if kind == "list" else tuple(decoded)
+
+
+def _checksum(text: str, arrays: Arrays) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put the content in the file's place in one move."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if os.name == "posix":  # the move itself is on the disk once the directory is
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

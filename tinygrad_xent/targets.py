@@ -1,0 +1,188 @@
+"""What a classification loss is given, checked: scores, class labels or probabilities, weights.
+
+The checks cost one pass over the labels. Everything here works on raw arrays and records nothing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from . import backend as xp
+from . import errors
+from .backend import Array
+from .modes import user_line
+from .tape import TensorBase
+
+REDUCTIONS = ("mean", "sum", "none")
+_shown: dict[Any, Any] = {}  # what `warnings` already showed, so that a training loop shows it once
+
+
+def warn(what: str, operands: tuple[Any, ...], fix: str) -> None:
+    """A RuntimeWarning at the user's line."""
+    line = user_line()
+    text = errors.message(what, operands, fix)
+    warnings.warn_explicit(text, RuntimeWarning, line.file, line.number, registry=_shown)
+
+
+def floats(name: str, x: Any) -> Any:
+    """A tensor, or a raw array, of a floating dtype."""
+    if not isinstance(x, TensorBase):
+        x = _array(name, x)
+    if x.dtype.kind != "f":
+        what = f"{name}: takes floats, got {x.dtype}"
+        raise errors.DtypeError(errors.message(what, [x], "x.astype(np.float64)"))
+    return x
+
+
+def raw(name: str, x: Any) -> Array:
+    """The values of a tensor or of anything NumPy makes an array of."""
+    return np.asarray(x._data) if isinstance(x, TensorBase) else _array(name, x)
+
+
+def _array(name: str, x: Any) -> Array:
+    try:
+        return np.asarray(x)
+    except ValueError:
+        what = f"{name}: a ragged list (rows of different lengths) is no array"
+        raise errors.ShapeError(errors.message(what, [x])) from None
+
+
+def check_reduction(name: str, reduction: str) -> None:
+    if reduction not in REDUCTIONS:
+        what = f'{name}: reduction is "mean", "sum" or "none", got {reduction!r}'
+        raise ValueError(errors.message(what))
+
+
+def check_same_shape(name: str, x: Any, target: Any) -> None:
+    """Raise unless the shapes are equal: broadcasting (N,) against (N, 1) would make N x N losses."""
+    if x.shape != target.shape:
+        what = f"{name}: input of shape {x.shape} but target of shape {target.shape}"
+        fix = "reshape one to the shape of the other; nothing is broadcast"
+        raise errors.ShapeError(errors.message(what, [x, target], fix))
+
+
+def class_axis(name: str, scores: Any, axis: int) -> int:
+    """The axis of the classes, counted from 0: the only one of a single sample (C,)."""
+    shape = scores.shape
+    ndim = len(shape)
+    if ndim == 1 and axis == 1:
+        axis = 0
+    if not -ndim <= axis < ndim:
+        what = f"{name}: there is no class axis {axis} in the shape {shape}"
+        raise errors.ShapeError(errors.message(what, [scores], "scores are (C,), (N, C, ...)"))
+    axis %= ndim
+    if shape[axis] == 0:
+        what = f"{name}: no classes, axis {axis} of the shape {shape} has length 0"
+        raise errors.ShapeError(errors.message(what, [scores]))
+    return axis
+
+
+def labels(
+    name: str, scores: Any, target: Any, axis: int, ignore_index: int
+) -> tuple[Array, Array | None]:
+    """The labels, with a class axis of length 1, and where they count: None if everywhere.
+
+    An ignored label becomes 0: it must name some class, its loss is dropped.
+    """
+    places = raw(name, target)
+    shape = scores.shape
+    if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
+        raise _not_labels(name, scores, places, axis)
+    places = places.reshape(*shape[:axis], 1, *shape[axis + 1 :])
+    if places.dtype != np.int64:
+        places = places.astype(np.int64)
+    # As unsigned numbers negative labels are huge: one maximum finds every label out of range.
+    highest = xp.max(places.view(np.uint64)) if places.size else 0
+    if highest < shape[axis] and not 0 <= ignore_index <= highest:
+        return places, None
+    counted = places != ignore_index
+    wrong = counted & ((places < 0) | (places >= shape[axis]))
+    if wrong.any():
+        raise _label_out_of_range(name, scores, places.squeeze(axis), wrong.squeeze(axis), axis)
+    return np.where(counted, places, 0), None if counted.all() else counted
+
+
+def _not_labels(name: str, scores: Any, target: Array, axis: int) -> Exception:
+    shape = scores.shape
+    expected = shape[:axis] + shape[axis + 1 :]
+    if target.dtype.kind not in "iu":
+        what = f"{name}: labels must be integers, got {target.dtype}"
+        fix = f"labels.astype(int), of shape {expected}"
+        return errors.DtypeError(errors.message(what, [scores, target], fix))
+    what = f"{name}: scores of shape {shape} need labels of shape {expected}, got {target.shape}"
+    fix = "one label for each sample: labels.reshape(...) or squeeze the extra axis"
+    if target.shape == shape:
+        fix = "one-hot targets are probabilities: pass floats, target.astype(float)"
+    return errors.ShapeError(errors.message(what, [scores, target], fix))
+
+
+def _label_out_of_range(
+    name: str, scores: Any, places: Array, wrong: Array, axis: int
+) -> errors.OutOfRangeError:
+    first = tuple(int(i) for i in np.argwhere(wrong)[0])
+    where = "" if not first else f" of sample {first[0] if len(first) == 1 else first}"
+    classes = scores.shape[axis]
+    what = f"{name}: label {places[first]}{where} is out of range for {classes} classes"
+    fix = f"labels run from 0 to {classes - 1}; mark samples to leave out with ignore_index"
+    return errors.OutOfRangeError(errors.message(what, [scores], fix))
+
+
+def probabilities(name: str, scores: Any, target: Any, axis: int) -> Any:
+    """Class probabilities in the scores' dtype; a tensor that requires grad stays one.
+
+    Raises if one is negative, warns if those of a sample do not sum to 1.
+    """
+    values = raw(name, target)
+    if values.shape != scores.shape:
+        what = f"{name}: probabilities of shape {values.shape} for scores of shape {scores.shape}"
+        fix = "one probability for each score"
+        if len(values.shape) < len(scores.shape):
+            what = f"{name}: labels must be integers, got {values.dtype}"
+            fix = "labels.astype(int); probabilities have the shape of the scores"
+            raise errors.DtypeError(errors.message(what, [scores, target], fix))
+        raise errors.ShapeError(errors.message(what, [scores, target], fix))
+    if values.size:
+        _check_distribution(name, scores, values, axis)
+    if isinstance(target, TensorBase) and getattr(target._node, "requires_grad", False):
+        return target
+    return values.astype(scores.dtype, copy=False)
+
+
+def _check_distribution(name: str, scores: Any, values: Array, axis: int) -> None:
+    if xp.min(values) < 0:
+        first = tuple(int(i) for i in np.argwhere(values < 0)[0])
+        what = f"{name}: the target at {first} is {values[first]}, a probability is not negative"
+        raise ValueError(errors.message(what, [scores, values], "softmax(scores) makes them so"))
+    sums = np.asarray(xp.sum(values, axis))
+    tolerance = max(1e-4, float(np.finfo(values.dtype).eps) ** 0.5)
+    right = np.abs(sums - 1) <= tolerance
+    if not right.all():
+        first = tuple(int(i) for i in np.argwhere(~right)[0])
+        row = "the target" if not first else f"row {first[0] if len(first) == 1 else first}"
+        what = (
+            f"{name}: {row} of the probabilities sums to {sums[first]:.6g}, not 1. Its gradient is "
+            f"(sum(Y) · softmax - Y) / N, not (softmax - Y) / N: it counts {sums[first]:.6g} times"
+        )
+        fix = "divide each row by its sum; for several classes a sample use "
+        warn(what, (scores, values), fix + "binary_cross_entropy_with_logits")
+
+
+def class_weights(name: str, scores: Any, weight: Any, axis: int) -> Array:
+    """One weight a class, in the scores' dtype, shaped to multiply the scores."""
+    values = raw(name, weight)
+    classes = scores.shape[axis]
+    if values.shape != (classes,):
+        what = f"{name}: the weights have shape {values.shape}, {classes} classes need ({classes},)"
+        raise errors.ShapeError(errors.message(what, [scores, weight]))
+    if values.dtype.kind not in "fiu":
+        what = f"{name}: the weights must be numbers, got {values.dtype}"
+        raise errors.DtypeError(errors.message(what, [scores, weight]))
+    if isinstance(weight, TensorBase) and getattr(weight._node, "requires_grad", False):
+        what = f"{name}: no gradient reaches the class weights, these require one"
+        raise errors.GraphError(errors.message(what, [weight], "pass weight.detach()"))
+    shape = [1] * len(scores.shape)
+    shape[axis] = classes
+    return values.astype(scores.dtype, copy=False).reshape(shape)

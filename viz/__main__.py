@@ -1,0 +1,67 @@
+"""`python -m viz script.py --output loss -o loss.svg`: draws a tensor that a script leaves behind."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinygrad_xent import Tensor, Trace
+
+from . import DIRECTIONS, draw
+from .cards import SHOWABLE
+from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command line: those of `viz.draw`."""
+    made = argparse.ArgumentParser(prog="python -m viz", description=__doc__)
+    made.add_argument("script", type=Path, help="a Python script, run as the main program")
+    made.add_argument("--output", default="loss", help="the tensor's name in the script (loss)")
+    made.add_argument("-o", "--out", type=Path, help="file.svg, .png, .pdf or .dot (NAME.svg)")
+    made.add_argument("--show", nargs="+", choices=SHOWABLE, help="what stands in the picture")
+    made.add_argument("--fold", type=int, help="fold scopes deeper than this")
+    made.add_argument("--direction", choices=DIRECTIONS)
+    made.add_argument("--theme", choices=("auto", "light", "dark"))
+    made.add_argument("--precision", type=int, help="significant digits")
+    made.add_argument("--max-nodes", type=int, help="past so many nodes, fold and collapse")
+    made.add_argument("--time-limit", type=float, help="seconds a layout may take")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the script, draw the tensor, say where the picture is. Returns the exit status."""
+    options = vars(parser().parse_args(arguments))
+    script, name, out = options.pop("script"), options.pop("output"), options.pop("out")
+    if not script.is_file():
+        return _fail(f"there is no file {script}")
+    tensor = run(script).get(name)
+    if not isinstance(tensor, (Tensor, Trace)):
+        return _fail(f"{script.name} leaves no tensor named {name!r}; name one with --output")
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        print(draw(tensor, **given).save(out or Path(f"{name}.svg")))
+    except (ValueError, OSError, EngineMissingError, LayoutError, LayoutTimeoutError) as error:
+        return _fail(str(error))
+    return 0
+
+
+def run(script: Path) -> dict[str, object]:
+    """The names that a script leaves, run as `python script.py` would."""
+    argv, path = sys.argv, sys.path
+    sys.argv, sys.path = [str(script)], [str(script.resolve().parent), *path]
+    try:
+        return runpy.run_path(str(script), run_name="__main__")
+    finally:
+        sys.argv, sys.path = argv, path
+
+
+def _fail(why: str) -> int:
+    print(f"python -m viz: {why}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
