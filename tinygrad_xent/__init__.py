@@ -12,9 +12,16 @@ array([[0.2689, 0.7311],
 from typing import TYPE_CHECKING
 
 from . import data, nn, optim
+from .chunked import linear_cross_entropy
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .functions import argmax, concatenate, mean, stack, var
-from .losses import cross_entropy, nll_loss
+from .losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
+    nll_loss,
+    softmax_focal_loss,
+)
 from .modes import is_grad_enabled, no_grad, scope
 from .ops import (
     abs,
@@ -74,6 +81,7 @@ __all__ = [
     "add",
     "argmax",
     "astype",
+    "binary_cross_entropy_with_logits",
     "broadcast_to",
     "check",
     "checkpoint",
@@ -91,6 +99,7 @@ __all__ = [
     "identity",
     "is_grad_enabled",
     "jacobian",
+    "linear_cross_entropy",
     "load",
     "log",
     "log1p",
@@ -102,6 +111,7 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mse_loss",
     "mul",
     "neg",
     "nll_loss",
@@ -115,6 +125,7 @@ __all__ = [
     "scope",
     "sigmoid",
     "softmax",
+    "softmax_focal_loss",
     "softplus",
     "sqrt",
     "squeeze",

@@ -17,6 +17,7 @@ gradient s · softmax(z) - Y: it counts s times, and does not vanish at softmax(
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -81,9 +82,7 @@ def cross_entropy(
         target = targets.raw("cross_entropy", target)
     axis = targets.class_axis("cross_entropy", logits, axis)
     targets.check_reduction("cross_entropy", reduction)
-    if not 0 <= label_smoothing <= 1:
-        what = f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}"
-        raise ValueError(errors.message(what))
+    check_smoothing("cross_entropy", label_smoothing)
     with scope("cross_entropy", "-Σ Y · log softmax(z) / N"):
         log_p = ops.log_softmax(logits, axis)
         if target.dtype.kind == "f":  # type: ignore[union-attr]  # it has a dtype by now
@@ -124,6 +123,128 @@ def nll_loss(
         return _from_labels("nll_loss", log_p, target, weight, ignore_index, 0, reduction, axis)
 
 
+def softmax_focal_loss(
+    logits: Operand,
+    target: Operand,
+    *,
+    gamma: float = 2.0,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    axis: int = 1,
+) -> Tensor:
+    """Cross-entropy in which easy samples count less: -(1 - p)^gamma · log p of the target class.
+
+    Lin et al., "Focal loss for dense object detection" (2017), equation 5, over a softmax; with
+    gamma = 0 it is `cross_entropy`.
+
+    Args:
+        logits: floats of shape (N, C), (C,) or (N, C, d1, ...).
+        target: class labels, integers of that shape without the class axis.
+        gamma: how much less, at least 0.
+        weight, ignore_index, reduction, axis: as for `cross_entropy`. `weight` is the paper's alpha.
+
+    Raises:
+        OutOfRangeError, DtypeError, ShapeError, ValueError: as `cross_entropy`.
+
+    >>> z = Tensor(np.log([[0.9, 0.1], [0.5, 0.5]]))
+    >>> softmax_focal_loss(z, [0, 0], reduction="none").numpy().round(4)
+    array([0.0011, 0.1733])
+    """
+    name = "softmax_focal_loss"
+    logits = targets.floats(name, logits)
+    axis = targets.class_axis(name, logits, axis)
+    targets.check_reduction(name, reduction)
+    if not gamma >= 0:
+        raise ValueError(errors.message(f"{name}: gamma must be at least 0, got {gamma}"))
+
+    def focus(log_p: Tensor) -> Tensor:
+        # 1 - p exactly, and never 0: there the power's slope is infinite for gamma < 1, and its
+        # product with log p = 0 would be NaN instead of 0.
+        tiny = float(np.finfo(log_p.dtype).tiny)
+        wrong_p = ops.maximum(ops.neg(ops.expm1(log_p)), tiny)
+        return ops.mul(ops.pow(wrong_p, gamma), log_p)
+
+    with scope(name, "-Σ (1 - p[y])^γ · log p[y] / N"):
+        log_p = ops.log_softmax(logits, axis)
+        return _from_labels(name, log_p, target, weight, ignore_index, 0, reduction, axis, focus)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Operand,
+    target: Operand,
+    *,
+    weight: Operand | None = None,
+    pos_weight: Operand | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """-y · log σ(z) - (1 - y) · log(1 - σ(z)) for each logit: several classes a sample, or none.
+
+    Args:
+        logits: floats of any shape, say (N, K) for K independent classes.
+        target: of the same shape, 0 or 1 or a probability.
+        weight: a factor for each loss, of a shape that broadcasts to the logits'.
+        pos_weight: a factor for the first term, likewise: above 1 for rare positives.
+        reduction: "mean" divides by the number of logits, N · K, whatever the weights; "sum";
+            "none". For the mean over N of the sums over K take `"sum"` and divide by N.
+
+    The gradient of one loss is σ(z) - y.
+
+    Raises:
+        ShapeError: target and logits differ in shape; weights do not broadcast.
+        DtypeError: integer logits.
+        ValueError: a target outside [0, 1]; an unknown reduction.
+
+    Warns:
+        RuntimeWarning: a mean over nothing.
+
+    >>> z = Tensor([[1e4, -1e4, 0.0]], requires_grad=True)
+    >>> binary_cross_entropy_with_logits(z, [[1, 0, 1]], reduction="sum").item()
+    0.6931471805599453
+    """
+    name = "binary_cross_entropy_with_logits"
+    logits = targets.floats(name, logits)
+    targets.check_reduction(name, reduction)
+    y = targets.fractions(name, logits, target)
+    if weight is not None:
+        weight = targets.factors(name, logits, weight)
+    with scope(name, "Σ (1 - y) · z + softplus(-z)"):
+        positive = ops.softplus(ops.neg(logits))  # -log σ(z)
+        if pos_weight is not None:
+            share = 1 + (targets.factors(name, logits, pos_weight) - 1) * y
+            positive = ops.mul(positive, share)
+        each = ops.add(ops.mul(logits, 1 - y), positive)
+        if weight is not None:
+            each = ops.mul(each, weight)
+        return _elementwise(name, each, reduction)
+
+
+def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "mean") -> Tensor:
+    """The squared error, (prediction - target)².
+
+    Args:
+        prediction: floats of any shape.
+        target: numbers of the same shape.
+        reduction: "mean" over all elements, "sum", or "none".
+
+    Raises:
+        ShapeError: the shapes differ: (N,) against (N, 1) would broadcast to N x N errors.
+        DtypeError: an integer prediction.
+
+    Warns:
+        RuntimeWarning: a mean over nothing.
+
+    >>> mse_loss(Tensor([1.0, 2.0]), [1.0, 4.0]).item()
+    2.0
+    """
+    prediction = targets.floats("mse_loss", prediction)
+    targets.check_reduction("mse_loss", reduction)
+    y = targets.values_like("mse_loss", prediction, target)
+    with scope("mse_loss", "Σ (x - y)² / n"):
+        error = ops.sub(prediction, y)
+        return _elementwise("mse_loss", ops.mul(error, error), reduction)
+
+
 def _from_labels(
     name: str,
     log_p: Any,
@@ -133,30 +254,34 @@ def _from_labels(
     smoothing: float,
     reduction: str,
     axis: int,
+    focus: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """The loss of labels: (1 - ε) · w[y] · -log p[y] + ε/C · Σ w · -log p, reduced."""
+    """The loss of labels: (1 - ε) · w[y] · -log p[y] + ε/C · Σ w · -log p, reduced.
+
+    `focus` is what each log p[y] becomes first.
+    """
     places, counted = targets.labels(name, log_p, target, axis, ignore_index)
     scores = ops.take_along_axis(log_p, places, axis)
-    count: Any = places.size
-    factor: Any = 1.0
+    if focus is not None:
+        scores = focus(scores)
+    if weight is None and counted is None and not smoothing:
+        return _reduced(name, scores, places.size, reduction, axis)
+    factor: Any = np.ones(places.shape, log_p.dtype)
+    every = log_p
     if weight is not None:
         weight = targets.class_weights(name, log_p, weight, axis)
         factor = xp.take_along_axis(weight, places, axis)
-    if smoothing:
-        every = log_p if weight is None else ops.mul(log_p, weight)
-        share = smoothing / log_p.shape[axis]
-        scores = ops.add(
-            ops.mul(scores, factor * (1 - smoothing)),
-            ops.mul(ops.sum(every, axis, keepdims=True), share),
-        )
-    elif weight is not None:
+        every = ops.mul(log_p, weight) if smoothing else every
         scores = ops.mul(scores, factor)
+    if smoothing:
+        spread = ops.mul(ops.sum(every, axis, keepdims=True), smoothing / log_p.shape[axis])
+        scores = ops.add(ops.mul(scores, 1 - smoothing), spread)
     if counted is not None:
         scores = ops.where(counted, scores, 0)
         factor = np.where(counted, factor, 0)
-    if weight is not None or counted is not None:
-        count = factor.sum(dtype=np.float64) if np.any(factor) else 0
-    return _reduced(name, scores, count, reduction, axis)
+    # In float64: a float16 count of samples would be inexact above 2048.
+    total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
+    return _reduced(name, scores, total, reduction, axis)
 
 
 def _from_probabilities(
@@ -172,7 +297,7 @@ def _from_probabilities(
     name = "cross_entropy"
     if ignore_index >= 0:
         what = f"{name}: ignore_index={ignore_index} is for labels, the target is probabilities"
-        fix = "leave samples out by a row of zeros in the weights of reduction='none'"
+        fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
         raise errors.DtypeError(errors.message(what, [target], fix))
     y = targets.probabilities(name, log_p, target, axis)
     if smoothing:
@@ -190,11 +315,27 @@ def _reduced(name: str, scores: Any, count: Any, reduction: str, axis: int) -> T
     total = ops.sum(scores)
     if reduction == "sum":
         return ops.neg(total)
-    return ops.div(total, -(count or _mean_over_nothing(name, scores)))
+    return ops.div(total, -(count or mean_over_nothing(name, scores)))
 
 
-def _mean_over_nothing(name: str, x: Any) -> int:
+def _elementwise(name: str, each: Any, reduction: str) -> Tensor:
+    """The losses, one an element: their mean, their sum, or themselves."""
+    if reduction == "none":
+        return each  # type: ignore[no-any-return]
+    total = ops.sum(each)
+    if reduction == "sum":
+        return total
+    return ops.div(total, math.prod(each.shape) or mean_over_nothing(name, each))
+
+
+def mean_over_nothing(name: str, x: Any) -> int:
     """Warn and divide by 1: the sum is 0, and so are its gradients."""
     what = f"{name}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
     targets.warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
     return 1
+
+
+def check_smoothing(name: str, smoothing: float) -> None:
+    if not 0 <= smoothing <= 1:
+        what = f"{name}: label_smoothing must be in [0, 1], got {smoothing}"
+        raise ValueError(errors.message(what))

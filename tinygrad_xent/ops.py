@@ -301,7 +301,7 @@ def softmax(x: Operand, /, axis: Axis = -1) -> Array:
 
 @op(
     "x - log Σ eˣ",
-    ("g - eʸ · Σ g", lambda g, y, axis: g - exp(y) * sum(g, axis, keepdims=True)),
+    ("g - eʸ · Σ g", lambda g, y, axis: _less_its_share(g, y, axis)),
 )
 def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
     """log of softmax(x), without the overflow and the log 0 of writing it so."""
@@ -431,6 +431,14 @@ def _softmax_share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     y = _unreduce(y, axis, keepdims)
     # A row of only -inf has y = -inf and, as in PyTorch, gradient 0.
     return _unreduce(g, axis, keepdims) * exp(x - where(_raw(y) == -xp.inf, 0, y))
+
+
+def _less_its_share(g: Any, y: Any, axis: Axis) -> Any:
+    """g - eʸ · Σ g; arrays are changed in place: temporaries as large as the logits cost most."""
+    share = exp(y)
+    share *= -sum(g, axis, keepdims=True)
+    share += g
+    return share
 
 
 def _power_slope(x: Any, n: Any) -> Any:

@@ -56,12 +56,60 @@ def check_reduction(name: str, reduction: str) -> None:
         raise ValueError(errors.message(what))
 
 
-def check_same_shape(name: str, x: Any, target: Any) -> None:
-    """Raise unless the shapes are equal: broadcasting (N,) against (N, 1) would make N x N losses."""
-    if x.shape != target.shape:
-        what = f"{name}: input of shape {x.shape} but target of shape {target.shape}"
+def values_like(name: str, x: Any, target: Any) -> Any:
+    """A target of exactly x's shape, in x's dtype; a tensor that requires grad stays one.
+
+    Broadcasting (N,) against (N, 1) would make N x N losses of N.
+    """
+    values = raw(name, target)
+    if values.shape != x.shape:
+        what = f"{name}: input of shape {x.shape} but target of shape {values.shape}"
         fix = "reshape one to the shape of the other; nothing is broadcast"
         raise errors.ShapeError(errors.message(what, [x, target], fix))
+    if values.dtype.kind not in "fiub":
+        what = f"{name}: the target must be numbers, got {values.dtype}"
+        raise errors.DtypeError(errors.message(what, [x, target]))
+    return target if _requires_grad(target) else values.astype(x.dtype, copy=False)
+
+
+def fractions(name: str, x: Any, target: Any) -> Any:
+    """As `values_like`, each in [0, 1]."""
+    y = values_like(name, x, target)
+    values = raw(name, y)
+    if values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
+        first = tuple(int(i) for i in np.argwhere(~((values >= 0) & (values <= 1)))[0])
+        what = f"{name}: the target at {first} is {values[first]}, not in [0, 1]"
+        raise ValueError(errors.message(what, [x, target], "labels of -1 and 1: (y + 1) / 2"))
+    return y
+
+
+def factors(name: str, x: Any, weight: Any) -> Array:
+    """Weights in x's dtype, of a shape that broadcasts to x's."""
+    values = _constant(name, x, weight)
+    try:
+        fits = np.broadcast_shapes(values.shape, x.shape) == x.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        what = f"{name}: weights of shape {values.shape} do not broadcast to {x.shape}"
+        raise errors.ShapeError(errors.message(what, [x, weight], errors.BROADCAST_FIX))
+    return values
+
+
+def _constant(name: str, x: Any, weight: Any) -> Array:
+    """Numbers that no gradient reaches, in x's dtype."""
+    values = raw(name, weight)
+    if values.dtype.kind not in "fiu":
+        what = f"{name}: the weights must be numbers, got {values.dtype}"
+        raise errors.DtypeError(errors.message(what, [x, weight]))
+    if _requires_grad(weight):
+        what = f"{name}: no gradient reaches the weights, these require one"
+        raise errors.GraphError(errors.message(what, [weight], "pass weight.detach()"))
+    return values.astype(x.dtype, copy=False)
+
+
+def _requires_grad(x: Any) -> bool:
+    return isinstance(x, TensorBase) and x._node is not None and x._node.requires_grad
 
 
 def class_axis(name: str, scores: Any, axis: int) -> int:
@@ -146,9 +194,7 @@ def probabilities(name: str, scores: Any, target: Any, axis: int) -> Any:
         raise errors.ShapeError(errors.message(what, [scores, target], fix))
     if values.size:
         _check_distribution(name, scores, values, axis)
-    if isinstance(target, TensorBase) and getattr(target._node, "requires_grad", False):
-        return target
-    return values.astype(scores.dtype, copy=False)
+    return target if _requires_grad(target) else values.astype(scores.dtype, copy=False)
 
 
 def _check_distribution(name: str, scores: Any, values: Array, axis: int) -> None:
@@ -172,17 +218,11 @@ def _check_distribution(name: str, scores: Any, values: Array, axis: int) -> Non
 
 def class_weights(name: str, scores: Any, weight: Any, axis: int) -> Array:
     """One weight a class, in the scores' dtype, shaped to multiply the scores."""
-    values = raw(name, weight)
+    values = _constant(name, scores, weight)
     classes = scores.shape[axis]
     if values.shape != (classes,):
         what = f"{name}: the weights have shape {values.shape}, {classes} classes need ({classes},)"
         raise errors.ShapeError(errors.message(what, [scores, weight]))
-    if values.dtype.kind not in "fiu":
-        what = f"{name}: the weights must be numbers, got {values.dtype}"
-        raise errors.DtypeError(errors.message(what, [scores, weight]))
-    if isinstance(weight, TensorBase) and getattr(weight._node, "requires_grad", False):
-        what = f"{name}: no gradient reaches the class weights, these require one"
-        raise errors.GraphError(errors.message(what, [weight], "pass weight.detach()"))
     shape = [1] * len(scores.shape)
     shape[axis] = classes
-    return values.astype(scores.dtype, copy=False).reshape(shape)
+    return values.reshape(shape)
