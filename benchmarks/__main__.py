@@ -30,6 +30,9 @@ def main() -> int:
     wanted = [name for name in PEERS if any(part in name for part in options.peers)]
     peers = [REFERENCE, OURS, *(p for p in wanted if p not in (REFERENCE, OURS))]
     with Bench(options.threads, options.rounds, SECONDS, peers) as bench:
+        if lost := [name for name in (REFERENCE, OURS) if name in bench.missing]:
+            print(*(f"{name}: {bench.missing[name]}" for name in lost), sep="\n", file=sys.stderr)
+            return 1
         if options.quick:
             return quick(bench, options.only)
         run = measure(bench, options.only)
@@ -64,8 +67,6 @@ def quick(bench: Bench, only: list[str]) -> int:
     wrong = checked = 0
     for line in machine.missing(bench.missing):
         print(f"missing: {line}")
-    if OURS in bench.missing:
-        return 1
     for case in suite.QUICK:
         if not chosen(case.name, only):
             continue

@@ -26,9 +26,9 @@ def step(settings: Settings) -> Job:
         for W, b in hidden:
             h = tx.relu(h @ W + b)
         if settings["linear_loss"]:
-            loss = linear_cross_entropy(h, W_out, b_out, labels)
+            loss = tx.linear_cross_entropy(h, W_out, b_out, labels)
         else:
-            loss = cross_entropy(h @ W_out + b_out, labels)
+            loss = tx.cross_entropy(h @ W_out + b_out, labels)
         loss.backward()
         for p in parameters:
             p.data -= rate * p.grad.numpy()
@@ -41,7 +41,7 @@ def step(settings: Settings) -> Job:
 def linear_loss(settings: Settings) -> Job:
     x, labels, [(W, b)], _ = training(settings)
     leaves = [parameter(a) for a in (x, W, b)]
-    return backward_job(lambda: linear_cross_entropy(*leaves, labels), leaves)
+    return backward_job(lambda: tx.linear_cross_entropy(*leaves, labels), leaves)
 
 
 def chain(settings: Settings) -> Job:
@@ -128,16 +128,3 @@ def one_matrix(results: list[Any], rows: int) -> list[Any]:
 
 def parameter(data: Any) -> tx.Tensor:
     return tx.Tensor(data, requires_grad=True)
-
-
-def cross_entropy(z: Any, labels: Any) -> Any:
-    if hasattr(tx, "cross_entropy"):
-        return tx.cross_entropy(z, labels)
-    picked = tx.take_along_axis(z, labels[:, np.newaxis], axis=1)
-    return tx.mean(tx.logsumexp(z, axis=1, keepdims=True) - picked)
-
-
-def linear_cross_entropy(h: Any, W: Any, b: Any, labels: Any) -> Any:
-    if hasattr(tx, "linear_cross_entropy"):
-        return tx.linear_cross_entropy(h, W, b, labels)
-    return cross_entropy(h @ W + b, labels)
