@@ -1,11 +1,13 @@
 # Two commands do everything on a fresh machine with Python 3.11+:
 #   make demo    the environment, the worked example, pictures into out/
 #   make test    the tests
+# The others need more: `make parity` PyTorch, `make bench` the peers, `make browser` a Chromium.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: demo test lint types parity examples bench clean
+.PHONY: demo test lint types parity browser notebook packaging proofs examples bench bench-quick clean
+
 demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
 
@@ -19,11 +21,21 @@ lint: $(VENV)/.lint
 types: $(VENV)/.lint $(VENV)/.test
 	$(BIN)/mypy
 
-parity: $(VENV)/.test $(VENV)/.parity
-	$(BIN)/python -m pytest tests/parity
+parity browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
+	$(BIN)/python -m pytest tests/$@
+
+proofs: $(VENV)/.test
+	$(BIN)/python tests/check/mutation_proof.py
+	$(BIN)/python tests/check/diagnosis_proof.py
 
 examples: $(VENV)/.examples
 	set -e; for lesson in examples/plot_*.py; do echo "== $$lesson"; $(BIN)/python $$lesson; done
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf $(VENV) out build dist

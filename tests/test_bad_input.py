@@ -391,6 +391,16 @@ def test_overwriting_what_was_not_kept_is_fine(change):
     np.testing.assert_array_equal(w.grad.numpy(), np.full((2, 2), 3.0))
 
 
+@pytest.mark.parametrize("change", [assign, subtract])
+def test_overwriting_before_it_is_kept_is_fine(change):
+    x, w = leaf((2, 2), "x"), leaf((2, 2), "W")
+    older = x * w.detach().numpy().copy() + w  # reads W, keeps nothing of it
+    change(w)
+    (older * w).sum().backward()
+    expected = older.numpy() + w.numpy()
+    np.testing.assert_array_equal(w.grad.numpy(), expected)
+
+
 def test_an_update_after_backward_is_fine():
     w = leaf()
     for _ in range(3):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import errors, losses, ops, targets
+from .arguments import check_number, check_sizes
 from .backend import Array
 from .modes import MODE
 from .table import DerivativeRule, Op
@@ -76,9 +77,9 @@ def linear_cross_entropy(
     bias = 0.0 if bias is None else targets.floats(name, bias)
     _check_shapes(x, weight, bias)
     targets.check_reduction(name, reduction)
-    losses.check_smoothing(name, label_smoothing)
-    if chunk_rows is not None and chunk_rows < 1:
-        raise ValueError(errors.message(f"{name}: chunk_rows must be at least 1, got {chunk_rows}"))
+    check_number(name, "label_smoothing", label_smoothing, 0, 1)
+    if chunk_rows is not None:
+        check_sizes(name, [chunk_rows])
     options = {
         "weight": class_weight,
         "ignore_index": ignore_index,
@@ -141,14 +142,15 @@ class _Blocks:
 
     def _weigh(self, logits: Array) -> None:
         """Set what each row counts: a_i, b_i, w and what the mean divides by."""
-        name, weight = "linear_cross_entropy", self.options["weight"]
+        name = "linear_cross_entropy"
         smoothing = self.dtype.type(self.options["label_smoothing"])
         count, classes = logits.shape
         counts = np.ones(count, self.dtype)
         self.class_weight: Any = None
         self.class_total: Any = self.dtype.type(classes)
+        weight = targets.class_weights(name, logits, self.options["weight"], 1)
         if weight is not None:
-            self.class_weight = targets.class_weights(name, logits, weight, 1)[0]
+            self.class_weight = weight[0]
             self.class_total = self.class_weight.sum()
             counts = self.class_weight[self.places]
         self.share = np.full(count, smoothing / classes) if smoothing else None

@@ -54,14 +54,18 @@ def batches(
 
     Raises:
         ShapeError: X and y differ in length, or have no rows.
-        ValueError, DtypeError: a bad `batch_size`, a bad `rng`.
+        ValueError: a `batch_size` below 1.
+        DtypeError: a `batch_size` that is no integer, or an `rng` that is none.
 
     >>> epoch = batches([[1.0], [2.0], [3.0]], [0, 1, 0], batch_size=2, shuffle=False)
     >>> len(epoch), [y.tolist() for _, y in epoch]
     (2, [[0, 1], [0]])
     """
     check_sizes("batches", [batch_size])
-    X, y = np.asarray(X), np.asarray(y)
+    try:
+        X, y = np.asarray(X), np.asarray(y)
+    except ValueError as error:
+        raise errors.ShapeError(errors.message(f"batches: {error}", fix="pad the rows")) from None
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
         what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equally many rows"
         raise errors.ShapeError(

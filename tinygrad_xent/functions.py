@@ -48,13 +48,16 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) ->
         return ops.div(ops.sum(squares, axis, keepdims), _count(x, axis) - ddof)
 
 
-def concatenate(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
-    """The arrays joined along an existing axis.
+def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
+    """The arrays joined along an existing axis; flattened first if it is None.
 
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).numpy()
     array([1., 2., 3.])
     """
-    return ops.join(*_several("concatenate", arrays), axis=axis)
+    arrays = _several("concatenate", arrays)
+    if axis is None:
+        arrays, axis = [ops.reshape(x, -1) for x in arrays], 0
+    return ops.join(*arrays, axis=axis)
 
 
 def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:

@@ -7,6 +7,7 @@ no tensor needs a gradient; where one does it would cut the tape silently, so it
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,30 +53,87 @@ REDUCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
+def _reduction(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """np.sum and np.mean; one in another dtype or into an array is none of ours."""
+
+    def call(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+    ) -> Any:
+        return ours(a, axis, bool(keepdims)) if dtype is out is None else NotImplemented
+
+    return call
+
+
+def _extremum(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """np.max and np.min."""
+
+    def call(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+        return ours(a, axis, bool(keepdims)) if out is None else NotImplemented
+
+    return call
+
+
+def _var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: int = 0,
+    keepdims: Any = False,
+) -> Any:
+    return functions.var(a, axis, bool(keepdims), ddof) if dtype is out is None else NotImplemented
+
+
+def _clip(
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+) -> Any:
+    low, high = a_min if min is None else min, a_max if max is None else max
+    return ops.clip(a, low, high) if out is None else NotImplemented
+
+
+def _dot(a: Any, b: Any) -> Any:
+    """np.dot is a product for scalars, and for two stacks something that matmul is not."""
+    if 0 in (np.ndim(a), np.ndim(b)):
+        return ops.mul(a, b)
+    return ops.matmul(a, b) if np.ndim(a) == 1 or np.ndim(b) <= 2 else NotImplemented
+
+
+# Each takes NumPy's arguments, by place and by name, as far as we have them. A call that does not
+# fit, or is answered by NotImplemented, runs on the raw values or is refused.
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: ops.sum,
-    np.mean: functions.mean,
-    np.var: lambda x, axis=None, ddof=0, keepdims=False: functions.var(x, axis, keepdims, ddof),
-    np.max: ops.max,
-    np.min: ops.min,
-    np.reshape: lambda x, shape: ops.reshape(x, shape),
-    np.transpose: ops.transpose,
-    np.squeeze: ops.squeeze,
-    np.expand_dims: ops.expand_dims,
-    np.broadcast_to: ops.broadcast_to,
+    np.sum: _reduction(ops.sum),
+    np.mean: _reduction(functions.mean),
+    np.var: _var,
+    np.max: _extremum(ops.max),
+    np.min: _extremum(ops.min),
+    np.amax: _extremum(ops.max),
+    np.amin: _extremum(ops.min),
+    np.reshape: lambda a, shape: ops.reshape(a, shape),
+    np.transpose: lambda a, axes=None: ops.transpose(a, axes),
+    np.squeeze: lambda a, axis=None: ops.squeeze(a, axis),
+    np.expand_dims: lambda a, axis: ops.expand_dims(a, axis),
+    np.broadcast_to: lambda array, shape: ops.broadcast_to(array, shape),
     np.concatenate: functions.concatenate,
     np.stack: functions.stack,
-    np.take_along_axis: ops.take_along_axis,
-    np.where: ops.where,
-    np.clip: lambda x, a_min=None, a_max=None, min=None, max=None: ops.clip(
-        x, a_min if min is None else min, a_max if max is None else max
-    ),
-    np.dot: ops.matmul,
-    np.argmax: functions.argmax,
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
+    np.take_along_axis: lambda arr, indices, axis=-1: ops.take_along_axis(arr, indices, axis),
+    np.where: lambda condition, x, y: ops.where(condition, x, y),
+    np.clip: _clip,
+    np.dot: _dot,
+    np.argmax: lambda a, axis=None: functions.argmax(a, axis),
 }
+_SIGNATURES = {function: signature(ours) for function, ours in FUNCTIONS.items()}
+
+# They read shapes, or answer with booleans and places: no gradient, so nothing is cut.
+ON_VALUES = frozenset(
+    {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like}
+    | {np.isclose, np.allclose, np.array_equal, np.argmin, np.argsort}
+)
 
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -84,7 +142,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: A
         return wrap(ufunc(*_raw(inputs)), None)
     if method == "__call__" and ufunc in UFUNCS and not kwargs:
         return UFUNCS[ufunc](*inputs)
-    if method == "reduce" and ufunc in REDUCTIONS and "out" not in kwargs:
+    if method == "reduce" and ufunc in REDUCTIONS and kwargs.keys() <= {"axis", "keepdims"}:
         # ufunc.reduce defaults to axis 0, the functions of the table to all axes
         return REDUCTIONS[ufunc](
             inputs[0], kwargs.get("axis", 0), bool(kwargs.get("keepdims", False))
@@ -96,17 +154,30 @@ def array_function(
     self: Tensor, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """What NumPy calls for `np.sum(tensor, axis=0)`."""
-    if function in FUNCTIONS and "out" not in kwargs:
-        return FUNCTIONS[function](*args, **kwargs)
+    if function in FUNCTIONS and _fits(function, args, kwargs):
+        result = FUNCTIONS[function](*args, **kwargs)
+        if result is not NotImplemented:
+            return result
+    if function in ON_VALUES:
+        return function(*_raw(args), **_raw(kwargs))
     return _on_values(f"np.{function.__name__}", function, args, kwargs)
+
+
+def _fits(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether our function has the arguments of this call."""
+    try:
+        _SIGNATURES[function].bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
 
 
 def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run a NumPy function on plain values, unless that would lose a gradient."""
     if _needs_grad((args, kwargs)):
-        what = f"{name}: not an operation of the table, so its gradient would be lost"
+        what = f"{name}: called so it is no operation of the table, its gradient would be lost"
         fix = "use a tinygrad_xent function, or call .detach() if no gradient is wanted"
-        raise errors.DtypeError(errors.message(what, _tensors(args), fix))
+        raise errors.DtypeError(errors.message(what, _tensors((args, kwargs)), fix))
     return function(*_raw(args), **_raw(kwargs))
 
 

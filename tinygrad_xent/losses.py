@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from . import backend as xp
-from . import errors, ops, targets
+from . import ops, targets
+from .arguments import check_number
+from .backend import Array
 from .modes import scope
 
 if TYPE_CHECKING:
@@ -77,21 +79,22 @@ def cross_entropy(
     array([[-0.1473,  0.1297,  0.0176],
            [ 0.1667,  0.1667, -0.3333]])
     """
-    logits = targets.floats("cross_entropy", logits)
-    if not hasattr(target, "dtype"):
-        target = targets.raw("cross_entropy", target)
-    axis = targets.class_axis("cross_entropy", logits, axis)
-    targets.check_reduction("cross_entropy", reduction)
-    check_smoothing("cross_entropy", label_smoothing)
-    with scope("cross_entropy", "-Σ Y · log softmax(z) / N"):
+    name, formula = "cross_entropy", "-Σ Y · log softmax(z) / N"
+    logits = targets.floats(name, logits)
+    axis = targets.class_axis(name, logits, axis)
+    targets.check_reduction(name, reduction)
+    if label_smoothing != 0:
+        check_number(name, "label_smoothing", label_smoothing, 0, 1)
+    weight = targets.class_weights(name, logits, weight, axis)
+    if targets.are_probabilities(target):
+        y = targets.probabilities(name, logits, target, axis, ignore_index)
+        with scope(name, formula):
+            log_p = ops.log_softmax(logits, axis)
+            return _from_probabilities(log_p, y, weight, label_smoothing, reduction, axis)
+    labels = targets.labels(name, logits, target, axis, ignore_index)
+    with scope(name, formula):
         log_p = ops.log_softmax(logits, axis)
-        if target.dtype.kind == "f":  # type: ignore[union-attr]  # it has a dtype by now
-            return _from_probabilities(
-                log_p, target, weight, ignore_index, label_smoothing, reduction, axis
-            )
-        return _from_labels(
-            "cross_entropy", log_p, target, weight, ignore_index, label_smoothing, reduction, axis
-        )
+        return _from_labels(name, log_p, labels, weight, label_smoothing, reduction, axis)
 
 
 def nll_loss(
@@ -119,8 +122,10 @@ def nll_loss(
     log_p = targets.floats("nll_loss", log_probabilities)
     axis = targets.class_axis("nll_loss", log_p, axis)
     targets.check_reduction("nll_loss", reduction)
+    weight = targets.class_weights("nll_loss", log_p, weight, axis)
+    labels = targets.labels("nll_loss", log_p, target, axis, ignore_index)
     with scope("nll_loss", "-Σ log p[y] / N"):
-        return _from_labels("nll_loss", log_p, target, weight, ignore_index, 0, reduction, axis)
+        return _from_labels("nll_loss", log_p, labels, weight, 0, reduction, axis)
 
 
 def softmax_focal_loss(
@@ -155,8 +160,9 @@ def softmax_focal_loss(
     logits = targets.floats(name, logits)
     axis = targets.class_axis(name, logits, axis)
     targets.check_reduction(name, reduction)
-    if not gamma >= 0:
-        raise ValueError(errors.message(f"{name}: gamma must be at least 0, got {gamma}"))
+    check_number(name, "gamma", gamma, 0)
+    weight = targets.class_weights(name, logits, weight, axis)
+    labels = targets.labels(name, logits, target, axis, ignore_index)
 
     def focus(log_p: Tensor) -> Tensor:
         # 1 - p exactly, and never 0: there the power's slope is infinite for gamma < 1, and its
@@ -167,7 +173,7 @@ def softmax_focal_loss(
 
     with scope(name, "-Σ (1 - p[y])^γ · log p[y] / N"):
         log_p = ops.log_softmax(logits, axis)
-        return _from_labels(name, log_p, target, weight, ignore_index, 0, reduction, axis, focus)
+        return _from_labels(name, log_p, labels, weight, 0, reduction, axis, focus)
 
 
 def binary_cross_entropy_with_logits(
@@ -248,9 +254,8 @@ def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "me
 def _from_labels(
     name: str,
     log_p: Any,
-    target: Any,
-    weight: Any,
-    ignore_index: int,
+    labels: tuple[Array, Array | None],
+    weight: Array | None,
     smoothing: float,
     reduction: str,
     axis: int,
@@ -260,52 +265,38 @@ def _from_labels(
 
     `focus` is what each log p[y] becomes first.
     """
-    places, counted = targets.labels(name, log_p, target, axis, ignore_index)
+    places, counted = labels
     scores = ops.take_along_axis(log_p, places, axis)
     if focus is not None:
         scores = focus(scores)
-    if weight is None and counted is None and not smoothing:
+    if weight is None and counted is None and smoothing == 0:
         return _reduced(name, scores, places.size, reduction, axis)
     factor: Any = np.ones(places.shape, log_p.dtype)
-    every = log_p
     if weight is not None:
-        weight = targets.class_weights(name, log_p, weight, axis)
         factor = xp.take_along_axis(weight, places, axis)
-        every = ops.mul(log_p, weight) if smoothing else every
         scores = ops.mul(scores, factor)
     if smoothing:
+        every = log_p if weight is None else ops.mul(log_p, weight)
         spread = ops.mul(ops.sum(every, axis, keepdims=True), smoothing / log_p.shape[axis])
         scores = ops.add(ops.mul(scores, 1 - smoothing), spread)
     if counted is not None:
         scores = ops.where(counted, scores, 0)
         factor = np.where(counted, factor, 0)
-    # In float64: a float16 count of samples would be inexact above 2048.
+    # In float64: float16 can't count above 2048.
     total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
     return _reduced(name, scores, total, reduction, axis)
 
 
 def _from_probabilities(
-    log_p: Any,
-    target: Any,
-    weight: Any,
-    ignore_index: int,
-    smoothing: float,
-    reduction: str,
-    axis: int,
+    log_p: Any, y: Any, weight: Array | None, smoothing: float, reduction: str, axis: int
 ) -> Tensor:
     """The loss of probabilities: -Σ w · ((1 - ε) · Y + ε/C) · log p, reduced."""
-    name = "cross_entropy"
-    if ignore_index >= 0:
-        what = f"{name}: ignore_index={ignore_index} is for labels, the target is probabilities"
-        fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
-        raise errors.DtypeError(errors.message(what, [target], fix))
-    y = targets.probabilities(name, log_p, target, axis)
     if smoothing:
         y = y * (1 - smoothing) + smoothing / log_p.shape[axis]
     if weight is not None:
-        y = y * targets.class_weights(name, log_p, weight, axis)
+        y = y * weight
     scores = ops.sum(ops.mul(y, log_p), axis, keepdims=True)
-    return _reduced(name, scores, math.prod(scores.shape), reduction, axis)
+    return _reduced("cross_entropy", scores, math.prod(scores.shape), reduction, axis)
 
 
 def _reduced(name: str, scores: Any, count: Any, reduction: str, axis: int) -> Tensor:
@@ -333,9 +324,3 @@ def mean_over_nothing(name: str, x: Any) -> int:
     what = f"{name}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
     targets.warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
     return 1
-
-
-def check_smoothing(name: str, smoothing: float) -> None:
-    if not 0 <= smoothing <= 1:
-        what = f"{name}: label_smoothing must be in [0, 1], got {smoothing}"
-        raise ValueError(errors.message(what))

@@ -89,7 +89,7 @@ class Module:
         for path, part in _walk(self, self._path):
             if isinstance(part, Module):
                 object.__setattr__(part, "_path", path)
-                object.__setattr__(part, "_label", f"{type(part).__name__} {path}")
+                object.__setattr__(part, "_label", f"{type(part).__name__} {path}".strip())
             else:
                 part.name = path
 

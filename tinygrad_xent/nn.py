@@ -223,7 +223,7 @@ class Sequential(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self.layers)
 
-    def __getitem__(self, i: int) -> Module:
+    def __getitem__(self, i: int) -> Any:  # a Module: Any, so that model[0].weight type-checks
         return self.layers[i]
 
 
@@ -269,6 +269,7 @@ class MLP(Sequential):
         if activation not in self.ACTIVATIONS:
             what = f"MLP: unknown activation {activation!r}"
             raise ValueError(errors.message(what, fix=f"one of {', '.join(self.ACTIVATIONS)}"))
+        check_number("MLP", "dropout", dropout, 0, 1)
         rng = generator("MLP", rng)
         init = init or ("he" if activation == "relu" else "glorot")
         layers: list[Module] = []

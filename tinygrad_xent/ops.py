@@ -161,7 +161,7 @@ def sigmoid(x: Operand, /) -> Array:
     return xp.sigmoid(x)
 
 
-@op("max(x, 0)", ("g · (y > 0)", lambda g, y: g * (y > 0)))
+@op("max(x, 0)", ("g where y > 0", lambda g, y: _masked(g, y > 0)))
 def relu(x: Operand, /) -> Array:
     """x where it is positive, else 0; the slope at 0 is 0."""
     return xp.relu(x)
@@ -195,7 +195,7 @@ def minimum(a: Operand, b: Operand, /) -> Array:
 
 @op(
     "min(max(x, lo), hi)",
-    ("g inside", lambda g, x, min, max: where(_inside(x, min, max), g, 0)),
+    ("g inside", lambda g, x, min, max: _masked(g, _inside(x, min, max))),
 )
 def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
     """x limited to [min, max]; None is no limit. The gradient is 0 outside, 1 on the limits.
@@ -336,7 +336,7 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
 
 
 @op("broadcast x", ("Σ g", lambda g: g))
-def broadcast_to(x: Operand, /, shape: tuple[int, ...]) -> Array:
+def broadcast_to(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
     """Repeated along new or length-1 axes; the gradient is summed over the repeats."""
     return xp.broadcast_to(x, shape)
 
@@ -400,6 +400,12 @@ def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], 
 def _raw(x: Any) -> Any:
     """The raw array of a tensor, for what has no derivative (a sign, a mask)."""
     return x._data if isinstance(x, TensorBase) else x
+
+
+def _masked(g: Any, chosen: Any) -> Any:
+    """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
+    chosen, recorded = _raw(chosen), isinstance(g, TensorBase)
+    return where(chosen, g, 0) if recorded else xp.masked(g, chosen)
 
 
 def _constant(limit: Any) -> Any:

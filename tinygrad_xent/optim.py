@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import errors
-from .arguments import check_number
-from .module import Module
+from .arguments import check_number, check_parameters
 from .schedules import CosineAnnealingLR, Schedule, StepLR
-from .tape import Leaf, Node
+from .tape import Node
 from .tensor import Tensor
 
 __all__ = [
@@ -242,9 +241,8 @@ class SGD(Optimizer):
             if t == 1:
                 v[...] = g
             else:
-                _multiply(g, 1 - self.dampening, step)
                 _multiply(v, self.momentum, v)
-                _add(v, step, v)
+                _add(v, _multiply(g, 1 - self.dampening, step) if self.dampening else g, v)
             if self.nesterov:
                 _multiply(v, self.momentum, step)
                 g = _add(step, g, step)
@@ -313,11 +311,12 @@ class Adam(Optimizer):
         _multiply(g, g, s)
         _multiply(s, 1 - beta2, s)
         _add(square, s, square)
+        # The corrections of both means as factors of lr and ε: one pass over the arrays less.
+        root = math.sqrt(1 - beta2**t)
         _sqrt(square, s)
-        _divide(s, math.sqrt(1 - beta2**t), s)
-        _add(s, self.eps, s)
+        _add(s, self.eps * root, s)
         _divide(mean, s, s)
-        _multiply(s, self.lr / (1 - beta1**t), s)
+        _multiply(s, self.lr * root / (1 - beta1**t), s)
         _subtract(w, s, w)
 
 
@@ -358,7 +357,8 @@ def clip_grad_norm(
     """Scale the gradients of all parameters together so that their Euclidean norm is at most
     `max_norm`, in place, between `backward()` and `step()`.
 
-    As in PyTorch they are multiplied by max_norm / (norm + 1e-6) where that is below 1.
+    As in PyTorch they are multiplied by max_norm / (norm + 1e-6) where that is below 1. With
+    `max_norm=math.inf` nothing is changed.
 
     Returns:
         The norm before; 0 if no parameter has a gradient.
@@ -373,7 +373,8 @@ def clip_grad_norm(
     >>> w.grad.numpy().round(5)
     array([0.6, 0.8])
     """
-    check_number("clip_grad_norm", "max_norm", max_norm, 0)
+    if max_norm != math.inf:
+        check_number("clip_grad_norm", "max_norm", max_norm, 0)
     params = check_parameters("clip_grad_norm", params)
     grads = (tensor.grad._data for tensor in params if tensor.grad is not None)
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads))
@@ -384,7 +385,7 @@ def clip_grad_norm(
             errors.message(what, bad, "lower the learning rate; look for log 0 or 0/0")
         )
     scale = max_norm / (norm + 1e-6)
-    if not scale >= 1:  # a nan norm makes the gradients nan, as in PyTorch
+    if max_norm != math.inf and not scale >= 1:  # a nan norm makes nan gradients, as in PyTorch
         for tensor in params:
             if tensor.grad is not None:
                 tensor.grad = _scaled(tensor.grad, scale)
@@ -397,27 +398,3 @@ def _scaled(grad: Tensor, scale: float) -> Tensor:
         return Tensor(grad._data * scale)
     _multiply(grad._data, scale, grad._data)
     return grad
-
-
-def check_parameters(who: str, params: Any) -> tuple[Tensor, ...]:
-    """The parameters as a tuple, or an error that says why they can't be optimised."""
-    fix = "pass a list of tensors: model.parameters()"
-    if isinstance(params, (Tensor, Module)) or not isinstance(params, Iterable):
-        what = f"{who}: takes a list of parameters, not one {type(params).__name__}"
-        raise errors.DtypeError(errors.message(what, fix=fix))
-    found = tuple(params)
-    if not found:
-        raise ValueError(errors.message(f"{who}: there are no parameters", fix=fix))
-    for tensor in found:
-        if not isinstance(tensor, Tensor):
-            what = f"{who}: a parameter must be a Tensor"
-            raise errors.DtypeError(errors.message(what, [tensor], fix))
-        if not (tensor.requires_grad and type(tensor._node) is Leaf):
-            what = f"{who}: a parameter must be a leaf that requires grad"
-            leaf = "make it with Tensor(data, requires_grad=True)"
-            raise errors.GraphError(errors.message(what, [tensor], leaf))
-    if len({id(tensor) for tensor in found}) < len(found):
-        what = f"{who}: a parameter appears twice and would be updated twice"
-        twice = [t for i, t in enumerate(found) if any(t is other for other in found[:i])]
-        raise ValueError(errors.message(what, twice, "pass each tensor once"))
-    return found

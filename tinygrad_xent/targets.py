@@ -178,11 +178,22 @@ def _label_out_of_range(
     return errors.OutOfRangeError(errors.message(what, [scores], fix))
 
 
-def probabilities(name: str, scores: Any, target: Any, axis: int) -> Any:
+def are_probabilities(target: Any) -> bool:
+    """Whether a target of `cross_entropy` is floats; labels are integers."""
+    if not hasattr(target, "dtype"):
+        target = raw("cross_entropy", target)
+    return bool(target.dtype.kind == "f")
+
+
+def probabilities(name: str, scores: Any, target: Any, axis: int, ignore_index: int) -> Any:
     """Class probabilities in the scores' dtype; a tensor that requires grad stays one.
 
     Raises if one is negative, warns if those of a sample do not sum to 1.
     """
+    if ignore_index >= 0:
+        what = f"{name}: ignore_index={ignore_index} is for labels, the target is probabilities"
+        fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
+        raise errors.DtypeError(errors.message(what, [target], fix))
     values = raw(name, target)
     if values.shape != scores.shape:
         what = f"{name}: probabilities of shape {values.shape} for scores of shape {scores.shape}"
@@ -216,8 +227,10 @@ def _check_distribution(name: str, scores: Any, values: Array, axis: int) -> Non
         warn(what, (scores, values), fix + "binary_cross_entropy_with_logits")
 
 
-def class_weights(name: str, scores: Any, weight: Any, axis: int) -> Array:
-    """One weight a class, in the scores' dtype, shaped to multiply the scores."""
+def class_weights(name: str, scores: Any, weight: Any, axis: int) -> Array | None:
+    """One weight a class, in the scores' dtype, shaped to multiply the scores; None if None."""
+    if weight is None:
+        return None
     values = _constant(name, scores, weight)
     classes = scores.shape[axis]
     if values.shape != (classes,):

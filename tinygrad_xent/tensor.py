@@ -55,7 +55,7 @@ class Tensor(TensorBase):
         if requires_grad:
             check_differentiable(array)
         self._data = array
-        self._node = Leaf(array, requires_grad, name)
+        self._node = Leaf(array, bool(requires_grad), name)
 
     # --- values ----------------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ class Tensor(TensorBase):
         if grad.shape != leaf.shape:
             what = f"grad: a gradient of shape {grad.shape} for a tensor of shape {leaf.shape}"
             raise errors.ShapeError(errors.message(what, [self]))
-        leaf.grad = grad
+        leaf.grad = grad if grad.dtype == leaf.dtype else grad.astype(leaf.dtype)
 
     @property
     def requires_grad(self) -> bool:
@@ -327,7 +327,9 @@ class Tensor(TensorBase):
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes permuted, reversed if none is named: `t.transpose(1, 0)` or with a tuple."""
-        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+        return ops.transpose(
+            self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        )
 
     # --- Python and NumPy ------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import tinygrad_xent as tx
 from tinygrad_xent import Tensor, Trace
@@ -19,6 +19,9 @@ from .changes import check_same_graph
 from .drawing import Drawing, DrawingWarning
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
 from .theme import ThemeName
+
+if TYPE_CHECKING:
+    from tinygrad_xent.check import Finding
 
 __all__ = [
     "Drawing",
@@ -42,6 +45,7 @@ def draw(
     direction: Direction = "TB",
     theme: ThemeName = "auto",
     names: Mapping[str, Tensor] | None = None,
+    findings: Iterable[Finding] = (),
     precision: int = 4,
     max_nodes: int = 200,
     time_limit: float = 10.0,
@@ -58,6 +62,7 @@ def draw(
             flow from the loss down instead.
         theme: "light", "dark", or "auto": as the viewer's system prefers.
         names: tensors by the name they have in the picture, where that is not their own.
+        findings: of `tx.check.lint(output)`: each is a badge on the operation that shows it.
         precision: significant digits.
         max_nodes: past so many nodes, scopes fold and repeats collapse until they are fewer.
         time_limit: seconds that a layout may take before the picture gets coarser.
@@ -74,7 +79,7 @@ def draw(
     """
     trace = output if isinstance(output, Trace) else tx.trace(output)
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
-    options = _options(trace, show, precision, names, computed)
+    options = _options(trace, show, precision, names, computed, findings)
     _check(fold, direction, theme, max_nodes, time_limit)
     return Drawing(
         trace,
@@ -137,12 +142,17 @@ def _options(
     precision: int,
     names: Mapping[str, Tensor] | None,
     computed: bool,
+    findings: Iterable[Finding] = (),
 ) -> Options:
     wanted = frozenset([show] if isinstance(show, str) else show)
     _require(wanted <= set(SHOWABLE), "show", show, f"names from {SHOWABLE}")
     _require(1 <= precision <= 17, "precision", precision, "between 1 and 17")
     called = {trace[tensor].id: name for name, tensor in (names or {}).items()}
-    return Options(wanted, precision, called, computed)
+    badges: dict[int, tuple[str, ...]] = {}
+    for finding in findings:
+        if finding.entry is not None:
+            badges[finding.entry] = (*badges.get(finding.entry, ()), finding.rule)
+    return Options(wanted, precision, called, computed, badges)
 
 
 def _check(fold: int | None, direction: str, theme: str, max_nodes: int, time_limit: float) -> None:

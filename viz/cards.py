@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_xent.tracing import Entry, Scope, Trace
 
 from . import labels
-from .graph import Edge, Graph, Node, leaving
+from .graph import Edge, Graph, Node
 
 SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
 
@@ -29,12 +29,14 @@ class Options:
         precision: significant digits.
         names: the caller's names by entry.
         computed: whether gradients exist: before `backward()` they do not.
+        badges: what lint found, by entry.
     """
 
     show: frozenset[str]
     precision: int
     names: Mapping[int, str]
     computed: bool
+    badges: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Cards:
@@ -42,7 +44,12 @@ class Cards:
 
     def __init__(self, trace: Trace, graph: Graph, options: Options) -> None:
         self.trace, self.graph, self.options = trace, graph, options
-        self.uses = Counter(source for entry in trace for source in entry.inputs)
+        self.users: dict[int, list[int]] = {entry.id: [] for entry in trace}
+        for entry in trace:
+            for source in entry.inputs:
+                self.users[source].append(entry.id)
+        self.written: dict[str, list[Line]] = {}
+        self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
 
     def name(self, entry: Entry) -> str:
         """The user's name of a value, "" if it has none."""
@@ -52,7 +59,16 @@ class Cards:
 
     def node(self, node: Node) -> list[Line]:
         """The lines of a node, safe to print."""
-        return cleaned(self.write(node))
+        if node.id not in self.written:
+            self.written[node.id] = cleaned(self.write(node) + self.badges(node))
+        return self.written[node.id]
+
+    def badges(self, node: Node) -> list[Line]:
+        """What lint found in a node, and so in a folded one too; a reference only points to it."""
+        if node.kind == "reference":
+            return []
+        found = [text for i in node.entries for text in self.options.badges.get(i, ())]
+        return [("note", f"! {text}") for text in dict.fromkeys(found)]
 
     def write(self, node: Node) -> list[Line]:
         if node.kind == "reference":
@@ -78,12 +94,16 @@ class Cards:
 
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
         name = self.name(entry)
-        number = entry.value.ndim == 0 and not name and entry.kind == "constant"
-        if number:
+        if entry.value.ndim == 0 and not name and entry.kind == "constant":
             lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
             return [*lines, ("kind", "constant")]
         kind = f"{entry.kind}, output" if output else entry.kind
-        lines = [("head", f"{name}: {kind}" if name else kind)]
+        head = f"{name}: {kind}" if name else kind
+        lines = [("head", head)]
+        if entry.id in self.referenced:
+            mark = name or self.anonymous(entry)
+            lines = [("head", head if name else mark)]
+            lines.append(("note", f"used {len(self.users[entry.id]):,} times, at each ↑ {mark}"))
         return lines + self.shape(entry) + self.numbers(entry)
 
     def box(self, node: Node) -> list[Line]:
@@ -91,7 +111,7 @@ class Cards:
         count = len(node.entries)
         amount = f"{count:,} operation{'s' if count > 1 else ''}"
         lines: list[Line] = []
-        out = leaving(self.trace, node)
+        out = self.leaving(node)
         if node.scope is not None:
             name = labels.clean(node.scope.name)
             if len(out) == 1 and self.name(out[0]):
@@ -117,6 +137,15 @@ class Cards:
         if len(words) > 4:
             lines.append(("note", f"and {len(words) - 4:,} kinds of value more"))
         return lines
+
+    def leaving(self, node: Node) -> list[Entry]:
+        """The values of a box that are used outside it, or are the output."""
+        inside = set(node.entries)
+        return [
+            self.trace[i]
+            for i in node.entries
+            if i == self.trace.output or any(user not in inside for user in self.users[i])
+        ]
 
     def order(self, node: Node) -> str:
         """Whether the things that a repeat stands for feed one another."""

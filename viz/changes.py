@@ -11,7 +11,7 @@ from tinygrad_xent.tracing import Entry, Trace
 
 from . import labels
 from .cards import Cards, Line, Options, Role
-from .graph import Graph, Node, leaving
+from .graph import Graph, Node
 
 
 def check_same_graph(before: Trace, after: Trace) -> None:
@@ -70,9 +70,7 @@ class ChangeCards(Cards):
         return [(role, line) for line in [*lines, f"         norm {norms}"]]
 
     def border(self, node: Node, width: float) -> float:
-        entries = (
-            leaving(self.trace, node) if node.is_box else [self.trace[i] for i in node.entries]
-        )
+        entries = self.leaving(node) if node.is_box else [self.trace[i] for i in node.entries]
         pairs = [(self.before[entry.id].value, entry.value) for entry in entries]
         return max((relative_width(old, new) for old, new in pairs), default=1.0)
 

@@ -11,10 +11,13 @@ import math
 import graphviz
 
 from .cards import Cards, Line
-from .graph import Graph, Node
+from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
-RASTER_DPI = "144"
+
+def raster_dpi(graph: Graph) -> str:
+    """The resolution of a PNG: sharp on any screen, but a large graph must not take minutes."""
+    return "144" if len(graph.nodes) <= 50 else "96"
 
 
 def escape(text: str) -> str:
@@ -152,6 +155,7 @@ def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
 def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:
     """The edges in argument order, as wide as what they carry back is large."""
     nodes = {node.id: node for node in graph.nodes}
+    counts = ported(graph)
     sizes = [cards.magnitude(edge) for edge in graph.edges]
     largest = max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
     for i, (edge, size) in enumerate(zip(graph.edges, sizes, strict=True)):
@@ -163,8 +167,50 @@ def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: st
         if not live:
             attributes["style"] = "dashed"
         attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
+        if edge.head in counts:
+            end = "tailport" if direction == "backward" else "headport"
+            attributes[end] = port(edge, counts[edge.head], direction)
         ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
         dot.edge(*ends, **attributes)
+
+
+PORTS = {  # where first, middle and last argument meet their operation, by direction
+    "TB": ("nw", "n", "ne"),
+    "BT": ("sw", "s", "se"),
+    "LR": ("nw", "w", "sw"),
+    "RL": ("ne", "e", "se"),
+    "backward": ("sw", "s", "se"),
+}
+
+
+def port(edge: Edge, count: int, direction: str) -> str:
+    """Where the edge of one of `count` arguments meets its operation."""
+    first, middle, last = PORTS[direction]
+    argument = edge.uses[0].argument
+    return first if argument == 0 else last if argument == count - 1 else middle
+
+
+def ported(graph: Graph) -> dict[str, int]:
+    """The operations whose arguments need ports to be seen in order, with their count.
+
+    dot keeps the order that `ordering` asks for, but not of edges that cross a cluster's border.
+    Where one argument stands inside and one outside, ports would make the edges cross: there the
+    arguments' names on the edges have to do.
+    """
+    nodes = {node.id: node for node in graph.nodes}
+    tails: dict[str, list[Node]] = {}
+    for edge in graph.edges:
+        tails.setdefault(edge.head, []).append(nodes[edge.tail])
+
+    def is_outside(tail: Node, head: Node) -> bool:
+        return head.groups[-1] not in tail.groups
+
+    return {
+        name: len(found)
+        for name, found in tails.items()
+        if len(found) > 1 and nodes[name].kind == "operation" and nodes[name].groups
+        if all(is_outside(tail, nodes[name]) for tail in found)
+    }
 
 
 def width(size: float | None, largest: float) -> float:

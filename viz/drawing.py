@@ -16,7 +16,7 @@ from tinygrad_xent.tracing import Trace
 from . import labels, layout
 from .cards import Cards, Options
 from .changes import ChangeCards
-from .dot import RASTER_DPI, clear_of_edge, legend, look_of, to_dot
+from .dot import clear_of_edge, legend, look_of, raster_dpi, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
 from .theme import ThemeName, palette
@@ -64,11 +64,15 @@ class Drawing:
         self.direction, self.theme, self.time_limit = direction, theme, time_limit
         self._views = list(views(trace, fold, max_nodes))
         self._files: dict[str, bytes] = {}
+        self._text: Cards | None = None
         self.graph = self._first(max_nodes)
 
     def _first(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
-        full = None
+        full = 0
+        if self._views[0].fold is None and len(self.trace) > max_nodes:
+            full = len(self.trace)  # each has a node of its own: no need to build that
+            self._views.pop(0)
         while True:
             graph = build(self.trace, self._views.pop(0))
             full = full or len(graph.nodes)
@@ -87,9 +91,13 @@ class Drawing:
     # what it is made of
 
     def _cards(self) -> Cards:
-        if self.before is not None:
-            return ChangeCards(self.before, self.trace, self.graph, self.options)
-        return Cards(self.trace, self.graph, self.options)
+        """The texts of the present graph, written once."""
+        if self._text is None or self._text.graph is not self.graph:
+            if self.before is None:
+                self._text = Cards(self.trace, self.graph, self.options)
+            else:
+                self._text = ChangeCards(self.before, self.trace, self.graph, self.options)
+        return self._text
 
     @property
     def dot(self) -> str:
@@ -123,7 +131,7 @@ class Drawing:
         limit = self.time_limit
         while format not in self._files:
             background = "transparent" if format == "svg" else palette(self.theme).canvas
-            dot = self._dot(background, RASTER_DPI if format == "png" else None)
+            dot = self._dot(background, raster_dpi(self.graph) if format == "png" else None)
             try:
                 self._files[format] = layout.render(dot, format, limit)
             except layout.LayoutTimeoutError:

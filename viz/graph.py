@@ -11,13 +11,14 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tinygrad_xent.tracing import Entry, Scope, Trace
+from tinygrad_xent.tracing import Scope, Trace
 
 from .labels import settings_text
 from .repeats import Run, runs
 
 MAX_USES = 5  # a leaf with more uses than this gets a reference node at each
 MIN_REPEATS = 3  # fewer equal neighbours than this stay as they are
+MAX_PARTS = 16  # stretches into which an irregular graph is cut: as many as one likes to read
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
 Kind: TypeAlias = Literal[
@@ -148,7 +149,7 @@ def views(trace: Trace, fold: int | None, max_nodes: int) -> Iterator[View]:
     for level in range(deepest - 1, -1, -1):
         yield View(level, "groups", bundle=True)
     yield View(0, "all", bundle=True)
-    for parts in sorted({max(1, max_nodes // 2), 10, 1}, reverse=True):
+    for parts in sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1}, reverse=True):
         yield View(0, "all", bundle=True, parts=parts)
 
 
@@ -357,10 +358,3 @@ def entries_of(item: Item | Runs) -> Iterator[int]:
     else:
         for inner in item.items:
             yield from entries_of(inner)
-
-
-def leaving(trace: Trace, node: Node) -> list[Entry]:
-    """The values of a box that are used outside it, or are the output."""
-    inside = set(node.entries)
-    used = {i for e in trace if e.id not in inside for i in e.inputs if i in inside}
-    return [trace[i] for i in node.entries if i in used or i == trace.output]

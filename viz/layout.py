@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from typing import Literal, TypeAlias
@@ -72,18 +73,30 @@ def render(dot: str, format: Format, time_limit: float) -> bytes:
 def _run(
     command: list[str], data: bytes, time_limit: float, environment: dict[str, str]
 ) -> tuple[int, bytes, str]:
-    """Exit status, output and the last words of a command, which is killed past the limit."""
+    """Exit status, output and the last words of a command, which is ended past the limit."""
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(
-            command,
-            input=data,
-            capture_output=True,
-            timeout=time_limit,
-            env=environment,
-            check=False,
+        child = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
         )
-    except subprocess.TimeoutExpired:
-        raise LayoutTimeoutError(f"the layout took longer than {time_limit:g} s") from None
     except OSError as error:
         return _MISSING, b"", str(error)
-    return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()[-500:]
+    try:
+        out, words = child.communicate(data, timeout=time_limit)
+    except subprocess.TimeoutExpired:
+        raise LayoutTimeoutError(f"the layout took longer than {time_limit:g} s") from None
+    finally:
+        _end(child)
+    return child.returncode, out, words.decode(errors="replace").strip()[-500:]
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child and what it started: a `dot` may be a script whose own child holds our pipes."""
+    if child.poll() is None:
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)  # it leads a session, so a group, of its own
+        child.kill()
+        child.wait()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 LONGEST_PHRASE = 64
 
@@ -64,18 +66,23 @@ def runs(
 
 
 def _runs_of(numbers: list[int], length: int, least: int) -> list[tuple[int, int]]:
-    """Start and count of each run of phrases of this length, from left to right."""
-    found, i, end = [], 0, len(numbers)
-    equal = 0  # how far the sequence has equalled itself shifted by `length`
-    while i + length < end:
-        equal = equal + 1 if numbers[i] == numbers[i + length] else 0
-        i += 1
-        over = i + length >= end or numbers[i] != numbers[i + length]
-        if over and equal >= length * (least - 1):
-            start = i - equal
-            found.append((start, equal // length + 1))
-            i = start + (equal // length + 1) * length
-            equal = 0
+    """Start and count of each run of phrases of this length, from left to right.
+
+    A run is a stretch over which the sequence equals itself shifted by one phrase.
+    """
+    array = np.array(numbers)
+    equal = np.zeros(len(array) - length + 2, np.int8)
+    equal[1:-1] = array[length:] == array[:-length]
+    steps = np.diff(equal)
+    starts, stops = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    long = stops - starts >= length * (least - 1)
+    found, free = [], 0
+    for start, stop in zip(starts[long].tolist(), stops[long].tolist(), strict=True):
+        start = max(start, free)  # what the run before has taken is not free
+        count = (stop - start) // length + 1
+        if count >= least:
+            found.append((start, count))
+            free = start + count * length
     return found
 
 

@@ -172,11 +172,10 @@ def stylesheet(prefix: str, theme: ThemeName) -> str:
 
 def colours(me: str, palette: Palette) -> list[str]:
     """The rules of one palette."""
-    gradient = "#a33e00" if palette is LIGHT else "#ffb27a"
     rules = [
         f"{me} text{{fill:{palette.text}}}",
         f"{me} .kind,{me} .shape,{me} .note{{fill:{palette.muted}}}",
-        f"{me} .grad{{fill:{gradient}}}",
+        f"{me} .grad{{fill:{palette.gradient}}}",
         f"{me} .edge path{{stroke:{palette.edge}}}",
         f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
         f"{me} .edge-label text{{paint-order:stroke;stroke:{palette.canvas};"

@@ -51,6 +51,7 @@ class Palette:
     muted: str
     edge: str
     group: str
+    gradient: str
     tint: float
     border: float
 
@@ -63,8 +64,8 @@ class Palette:
         return mix(hue, self.text, self.border)
 
 
-LIGHT = Palette("#ffffff", "#1b1f24", "#57606a", "#57606a", "#f6f8fa", 0.14, 0.8)
-DARK = Palette("#0d1117", "#e6edf3", "#9da7b3", "#9da7b3", "#161b22", 0.24, 0.9)
+LIGHT = Palette("#ffffff", "#1b1f24", "#57606a", "#57606a", "#f6f8fa", "#a33e00", 0.14, 0.8)
+DARK = Palette("#0d1117", "#e6edf3", "#9da7b3", "#9da7b3", "#161b22", "#ffb27a", 0.24, 0.9)
 
 
 def palette(theme: ThemeName) -> Palette:

@@ -3,7 +3,8 @@
     python tests/check/mutation_proof.py             every seeded mutation and its verdicts
     python tests/check/mutation_proof.py --healthy   false alarms over 1,000 random healthy graphs
 
-Each derivative rule of the table is falsified in every way that applies: the sign, a factor 2, a
+Each derivative rule of the table, and each again inside every loss, is falsified in every way that
+applies: the sign, a factor 2, a
 component of the gradient dropped, transposed, shifted along an axis, a wrong saved value, and the
 slips known from textbooks. A mutation counts as caught by `check_tape` if it blames this rule and no
 other, by `gradcheck` if that fails and names the operation. One that changes nothing at the values
@@ -13,16 +14,17 @@ of its case is no mutation and is left out.
 import argparse
 import inspect
 import sys
+import warnings
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import tinygrad_xent as tx
 from tinygrad_xent import ops
-from tinygrad_xent.check import check_tape, gradcheck
-from tinygrad_xent.tape import TABLE, DerivativeRule
+from tinygrad_xent.check import KinkWarning, check_tape, gradcheck
+from tinygrad_xent.table import TABLE, DerivativeRule
 
 # --- cases: each row of the table as a function of float inputs ------------------------------------
 
@@ -36,10 +38,9 @@ def positive(*shape):
 
 
 def distinct(*shape):
-    """No two closer than 0.1: far from the ties of max and min, and from the kink at 0."""
-    return lambda rng: (rng.permutation(int(np.prod(shape))) + 0.5 - np.prod(shape) / 2).reshape(
-        shape
-    )
+    """Far from each other and from 0: no ties for max, no kink for relu."""
+    size = int(np.prod(shape))
+    return lambda rng: (rng.permutation(size) - size // 2 + 0.3).reshape(shape)
 
 
 MASK = np.array([[True, False, True], [False, True, True], [False, False, True]])
@@ -88,6 +89,40 @@ CASES = {
         lambda g: ops.scatter_along_axis(g, PLACES, shape=(3, 3), axis=1),
         normal(3, 2),
     ),
+}
+
+
+LABELS, ONE_HOT = np.array([2, 0, 1, 0]), np.eye(3)[[2, 0, 1, 0]]
+WEIGHT = np.array([0.5, 1.0, 2.0])
+
+LOSSES = {
+    "cross_entropy": [
+        (lambda z: tx.cross_entropy(z, LABELS), normal(4, 3)),
+        (
+            lambda z: tx.cross_entropy(
+                z, LABELS, weight=WEIGHT, label_smoothing=0.1, ignore_index=1, reduction="sum"
+            ),
+            normal(4, 3),
+        ),
+        (lambda z: tx.cross_entropy(z, ONE_HOT * 0.7 + 0.1, reduction="none"), normal(4, 3)),
+    ],
+    "nll_loss": [(lambda z: tx.nll_loss(z, LABELS, weight=WEIGHT), normal(4, 3))],
+    "softmax_focal_loss": [(lambda z: tx.softmax_focal_loss(z, LABELS), normal(4, 3))],
+    "binary_cross_entropy_with_logits": [
+        (
+            lambda z: tx.binary_cross_entropy_with_logits(z, ONE_HOT, pos_weight=WEIGHT),
+            normal(4, 3),
+        )
+    ],
+    "mse_loss": [(lambda z: tx.mse_loss(z, ONE_HOT), normal(4, 3))],
+    "linear_cross_entropy": [
+        (
+            lambda x, w, b: tx.linear_cross_entropy(x, w, b, LABELS),
+            normal(4, 4),
+            normal(4, 3),
+            normal(3),
+        )
+    ],
 }
 
 
@@ -218,7 +253,7 @@ class Verdict:
 def prove(function, inputs, rows=None):
     """The verdicts on every mutation of every rule that the function's tape uses."""
     output = record(function, inputs)
-    used = {(node.op.name, i): node.op for node in nodes_of(output) for i, _ in node.plan.rules}
+    used = {(node.op.name, i): node.op for node in nodes_of(output) for i, *_ in node.plan.rules}
     for (name, i), op in sorted(used.items()):
         if rows is not None and name not in rows:
             continue
@@ -232,8 +267,10 @@ def prove(function, inputs, rows=None):
                     continue  # it changes nothing here
                 tape = check_tape(record(function, inputs))
                 whole = raised_or(gradcheck, function, *inputs)
-            blamed = {(r.op, r.argument.rstrip("0123456789") if op.variadic else r.argument)
-                      for r in tape.guilty}
+            blamed = {
+                (r.op, r.argument.rstrip("0123456789") if op.variadic else r.argument)
+                for r in tape.guilty
+            }
             yield Verdict(
                 f"{name}({argument})",
                 mutation.kind,
@@ -290,15 +327,28 @@ def table_verdicts(seed=0):
         yield from prove(function, [make(rng) for make in makers], rows={name})
 
 
+def loss_verdicts(seed=0):
+    """The verdicts on every rule that a loss is made of, falsified inside the loss."""
+    rng = np.random.default_rng(seed)
+    for name, cases in LOSSES.items():
+        for function, *makers in cases:
+            for v in prove(function, [make(rng) for make in makers]):
+                yield replace(v, rule=f"{name}: {v.rule}")
+
+
 # --- random healthy graphs ---------------------------------------------------------------------------
 
 
-def healthy(rng, dtype):
-    """A random graph of 5 to 15 steps on values of ordinary size; its scalar output."""
-    rows, columns = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+def healthy(seed):
+    """A random graph of 5 to 15 steps on values of ordinary size: a function and its input."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(rng.integers(1, 5, 2))
+    return lambda x: healthy_output(x, np.random.default_rng(seed)), x
 
+
+def healthy_output(x, rng):
     def leaf(*shape):
-        return tx.Tensor(rng.standard_normal(shape), requires_grad=True, dtype=dtype)
+        return tx.Tensor(rng.standard_normal(shape), requires_grad=True, dtype=x.dtype)
 
     steps = {
         "tanh": tx.tanh,
@@ -336,7 +386,6 @@ def healthy(rng, dtype):
         "checkpoint": tx.checkpoint(lambda x: tx.tanh(x) * x),
     }
     names = list(steps)
-    x = leaf(rows, columns)
     for _ in range(int(rng.integers(5, 16))):
         x = steps[names[int(rng.integers(len(names)))]](x)
         if np.abs(x.numpy()).max() > 30:
@@ -344,24 +393,32 @@ def healthy(rng, dtype):
     return tx.mean(x)
 
 
-def false_alarms(count, seed=0):
-    """How many of `count` healthy graphs are blamed, by dtype, with the first report of each."""
+def false_alarms(count, first_seed=0):
+    """The reports that blame one of `count` healthy graphs, by dtype and check."""
     found = {}
-    for dtype in (np.float64, np.float32):
-        rng = np.random.default_rng(seed)
-        reports = [check_tape(healthy(rng, dtype)) for _ in range(count)]
-        found[np.dtype(dtype).name] = [r for r in reports if not r]
+    for dtype in ("float64", "float32"):
+        tapes, wholes = [], []
+        for seed in range(first_seed, first_seed + count):
+            function, x = healthy(seed)
+            tapes.append(check_tape(function(tx.Tensor(x, requires_grad=True, dtype=dtype))))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", KinkWarning)
+                wholes.append(gradcheck(function, tx.Tensor(x, dtype=dtype)))
+        found[dtype, "check_tape"] = [r for r in tapes if not r]
+        found[dtype, "gradcheck"] = [r for r in wholes if not r]
     return found
 
 
 def print_table(verdicts):
-    print(f"{'rule':<26}{'mutation':<28}{'check_tape':<12}{'gradcheck':<12}diagnosis")
+    print(f"{'rule':<52}{'mutation':<28}{'check_tape':<12}{'gradcheck':<12}diagnosis")
     for v in verdicts:
         words = ["caught" if caught else "MISSED" for caught in (v.tape, v.whole)]
-        print(f"{v.rule:<26}{v.mutation:<28}{words[0]:<12}{words[1]:<12}{v.diagnosis}")
+        print(f"{v.rule:<52}{v.mutation:<28}{words[0]:<12}{words[1]:<12}{v.diagnosis}")
     missed = [v for v in verdicts if not (v.tape and v.whole)]
     counts = Counter(v.rule for v in verdicts)
-    print(f"\n{len(verdicts)} mutations of {len(counts)} rules, at least {min(counts.values())} each;")
+    print(
+        f"\n{len(verdicts)} mutations of {len(counts)} rules, at least {min(counts.values())} each;"
+    )
     print(f"{len(missed)} not caught by both checks and laid to the right rule")
     return not missed
 
@@ -371,10 +428,11 @@ def main():
     parser.add_argument("--healthy", type=int, nargs="?", const=1000, help="how many graphs")
     arguments = parser.parse_args()
     if not arguments.healthy:
-        return print_table(list(table_verdicts()))
+        return print_table([*table_verdicts(), *loss_verdicts()])
     found = false_alarms(arguments.healthy)
-    for dtype, reports in found.items():
-        print(f"{dtype}: {len(reports)} false alarms over {arguments.healthy} random healthy graphs")
+    for (dtype, check), reports in found.items():
+        alarms = f"{len(reports)} false alarms over {arguments.healthy} random healthy graphs"
+        print(f"{check:<12}{dtype:<9}{alarms}")
         for report in reports[:5]:
             print(report)
     return not any(found.values())

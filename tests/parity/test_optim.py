@@ -1,7 +1,5 @@
 """From equal initial weights the optimisers follow PyTorch's parameters on scikit-learn's digits."""
 
-import os
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -9,10 +7,7 @@ from sklearn.datasets import load_digits
 import tinygrad_xent as tx
 from tinygrad_xent import data, nn, optim
 
-if "CI" in os.environ:
-    import torch
-else:
-    torch = pytest.importorskip("torch", reason="parity needs PyTorch: pip install '.[parity]'")
+torch = pytest.importorskip("torch", reason="parity needs PyTorch: pip install '.[parity]'")
 
 STEPS, BATCH, TOLERANCE = 200, 64, 1e-9
 

@@ -65,7 +65,7 @@ def softmax_jacobian():
 LESSONS = [node_classification, perceptron, multi_label, batch, softmax_jacobian]
 
 
-@pytest.fixture(params=LESSONS, ids=lambda make: make.__name__)
+@pytest.fixture(scope="session", params=LESSONS, ids=lambda make: make.__name__)
 def lesson(request):
     """The trace of a lesson's loss."""
     return tx.trace(request.param())
@@ -114,7 +114,9 @@ def scalar_network(sizes=(3, 16, 16, 8, 1)):
 
 
 @pytest.fixture(
-    params=[recurrent, deep_perceptron, chain, scalar_network], ids=lambda f: f.__name__
+    scope="session",
+    params=[recurrent, deep_perceptron, chain, scalar_network],
+    ids=lambda f: f.__name__,
 )
 def large(request):
     """The trace of a graph that is a hard one to draw."""

@@ -236,6 +236,7 @@ def test_a_parameter_used_often_gets_references_by_its_name():
     assert len(references) == 7
     assert {tuple(lines(graph.get_node(n.id))) for n in references} == {("↑ w",)}
     assert "n0" not in {e.tail for e in drawing.graph.edges}
+    assert "used 8 times, at each ↑ w" in lines(graph.get_node("n0"))
 
 
 def test_gradients_before_backward_are_not_computed_never_zero():

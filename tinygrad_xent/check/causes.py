@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import Array
+from ..table import TABLE
 from ..tracing import Entry, Trace
 from .reading import ELEMENTWISE, MOVES, Index, has_nan, is_softmax, label, origin, upstream
 
@@ -74,6 +75,8 @@ def data(entry: Entry) -> Cause:
 
 def forward(case: Case) -> Cause:
     """Why an operation's output is not finite although its inputs are."""
+    if case.entry.op not in TABLE:
+        return _closed(case)
     if any(not np.isfinite(v).all() for v in case.values if v.dtype.kind == "f"):
         return _of_infinities(case)
     return _FORWARD.get(case.entry.op, _overflow)(case)
@@ -176,6 +179,14 @@ def _astype(case: Case) -> Cause:
     )
 
 
+def _closed(case: Case) -> Cause:
+    return Cause(
+        f"it happened inside {case.entry.op}, which the trace does not enter",
+        "write it with the table's operations (the function without checkpoint, cross_entropy(x @ W "
+        "+ b, y)) and call explain_nonfinite(loss) again",
+    )
+
+
 def _overflow(case: Case) -> Cause:
     return Cause(
         f"overflow: more than the largest {case.entry.dtype}, {case.limit:.4g}",
@@ -214,14 +225,14 @@ def _of_infinities(case: Case) -> Cause:
 def _exploding(case: Case) -> str:
     """The hint at a learning rate where a parameter upstream has grown out of all proportion."""
     parameters = [e for e in upstream(case.trace, case.entry) if e.kind == "parameter"]
-    for entry in parameters:
-        size = float(np.abs(entry.value).max(initial=0))
-        if size > HUGE:
-            return (
-                f"; {label(entry)} has grown to {size:.3g}: the learning rate is too "
-                "large, divide it by 10 and start again"
-            )
-    return ""
+    sizes = {e: float(np.abs(e.value).max(initial=0)) for e in parameters}
+    largest = max(parameters, key=sizes.__getitem__, default=None)
+    if largest is None or sizes[largest] <= HUGE:
+        return ""
+    return (
+        f"; {label(largest)} has grown to {sizes[largest]:.3g}: the learning rate is too large, divide "
+        "it by 10 and start again"
+    )
 
 
 HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
@@ -232,6 +243,8 @@ HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
 
 def backward(case: Case) -> Cause:
     """Why what a rule gave is not finite although the gradient that reached it is."""
+    if case.entry.op not in TABLE:
+        return _closed(case)
     if case.g is not None and case.g.ndim == 0 and case.g == 0:
         return _unselected(case)
     slope = _SLOPES.get((case.entry.op, case.argument))

@@ -9,22 +9,18 @@ the one-sided slopes, and a warning says so. What is not finite never passes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .. import errors, ops
-from ..tensor import Tensor
-from ..transforms import grad
 from .diagnosis import Diagnosis, diagnose
 from .differences import Slope, slope, step_for
+from .point import Function, Point
 from .tape_check import RuleCheck, check_tape
 
 Array: TypeAlias = Any
-Function: TypeAlias = Callable[..., Tensor]
 
 ENTRIES = 512  # inputs of so many elements in all are checked entry by entry
 DIRECTIONS = 12  # random directions for larger ones
@@ -129,7 +125,7 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
-    point = _Point(f, inputs, seed)
+    point = Point(f, inputs, seed)
     reports = [
         _Check(point, level, rtol, entries, directions, n, seed).run()
         for level in range(1, order + 1)
@@ -142,100 +138,14 @@ def gradcheck(
         notes.append(note)
         warnings.warn(f"gradcheck: {note}", KinkWarning, stacklevel=2)
     bad = next((r for r in reports if not r.ok), None)
-    guilty = () if bad is None else check_tape(point.recorded()).guilty
+    guilty = () if bad is None else _guilty(point)
     shown = bad or max(reports, key=lambda r: r.excess)
     return GradCheck(bad is None, shown.worst, bad.diagnoses if bad else {}, guilty, tuple(notes))
 
 
-class _Point:
-    """The function as one scalar of flat float64 variables, and its derivatives."""
-
-    def __init__(self, f: Function, inputs: tuple[Any, ...], seed: int) -> None:
-        self.f, self.notes = f, []
-        self.inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
-        self.places = [i for i, x in enumerate(self.inputs) if x.dtype.kind == "f"]
-        if not self.places:
-            what = "gradcheck: no input of a floating dtype, so nothing to differentiate"
-            raise errors.DtypeError(errors.message(what, self.inputs, "pass floats"))
-        small = sorted({str(x.dtype) for x in self.variables if x.dtype != np.float64})
-        if small:
-            self.notes.append(f"{' and '.join(small)} inputs were checked in float64")
-        self.names = [self.inputs[i].name or f"input {i}" for i in self.places]
-        self.shapes = [x.shape for x in self.variables]
-        self.x = np.concatenate([x.numpy().astype(np.float64).ravel() for x in self.variables])
-        if not self.x.size:
-            raise errors.ShapeError(errors.message("gradcheck: no element to check", self.inputs))
-        y = self.output(self.x)
-        self.dtype = y.dtype
-        rng = np.random.default_rng(seed)
-        self.weights, self.along = _weights(y.shape, rng), _weights(self.x.shape, rng)
-        if not np.array_equal(y.numpy(), self.output(self.x).numpy(), equal_nan=True):
-            what = "gradcheck: the function gives another result when called again"
-            raise errors.GraphError(errors.message(what, fix="draw random numbers outside it"))
-
-    @property
-    def variables(self) -> list[Tensor]:
-        return [self.inputs[i] for i in self.places]
-
-    def output(self, x: Array) -> Tensor:
-        y = self.f(*self.arguments(x))
-        if not isinstance(y, Tensor):
-            what = f"gradcheck: the function must return a Tensor, it returned {type(y).__name__}"
-            raise errors.DtypeError(errors.message(what))
-        return y
-
-    def arguments(self, x: Array, requires_grad: bool = False) -> list[Tensor]:
-        """The inputs with the variables' values taken from a flat array."""
-        arguments = list(self.inputs)
-        for i, part in zip(self.places, self.split(x), strict=True):
-            arguments[i] = Tensor(part, requires_grad, name=self.inputs[i].name)
-        return arguments
-
-    def split(self, x: Array) -> list[Array]:
-        ends = np.cumsum([int(np.prod(s)) for s in self.shapes])
-        parts = np.split(x, ends[:-1])
-        return [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
-
-    def scalar(self, *arguments: Any) -> Tensor:
-        return ops.sum(ops.mul(self.f(*arguments), self.weights))
-
-    def slope_along(self, *arguments: Any) -> Tensor:
-        """The first derivative along a fixed direction: its gradient holds second derivatives."""
-        slopes = grad(self.scalar, self.places)(*arguments)
-        total: Any = 0.0
-        for s, v in zip(slopes, self.split(self.along), strict=True):
-            total = ops.add(total, ops.sum(ops.mul(s, v)))
-        return total  # type: ignore[no-any-return]
-
-    def value(self, order: int, x: Array) -> Array:
-        """The scalar whose gradient is judged, from a flat array."""
-        arguments = self.arguments(x)
-        return (self.scalar if order == 1 else self.slope_along)(*arguments).detach().numpy()
-
-    def gradient(self, order: int) -> Array:
-        function = self.scalar if order == 1 else self.slope_along
-        slopes = grad(function, self.places)(*self.arguments(self.x))
-        return np.concatenate([s.detach().numpy().ravel() for s in slopes])
-
-    def recorded(self) -> Tensor:
-        """The scalar with its tape, for check_tape."""
-        return self.scalar(*self.arguments(self.x, requires_grad=True))
-
-    def locate(self, flat: int) -> tuple[int, tuple[int, ...]]:
-        """Which variable and which of its elements a place of the flat array is."""
-        for j, shape in enumerate(self.shapes):
-            size = int(np.prod(shape))
-            if flat < size:
-                return j, tuple(int(k) for k in np.unravel_index(flat, shape)) if shape else ()
-            flat -= size
-        raise IndexError(flat)
-
-
-def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Random numbers, none of them near 0; a single one is 1, so that figures stay recognisable."""
-    if np.prod(shape) == 1:
-        return np.ones(shape)
-    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+def _guilty(point: Point) -> tuple[RuleCheck, ...]:
+    output = point.recorded()
+    return check_tape(output).guilty if output.requires_grad else ()
 
 
 class _Check:
@@ -243,7 +153,7 @@ class _Check:
 
     def __init__(
         self,
-        point: _Point,
+        point: Point,
         order: int,
         rtol: float | None,
         entries: int,

@@ -16,7 +16,7 @@ from ..modes import Line, user_line
 from ..tape import Leaf, Node
 from ..tracing import Entry, Trace
 from ..walk import collect
-from .reading import ELEMENTWISE, MOVES, inputs, is_softmax, label, origin, traced
+from .reading import ELEMENTWISE, MOVES, inputs, is_softmax, label, origin, paragraph, traced
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,9 @@ class Finding:
     share: float | None = None
 
     def __str__(self) -> str:
-        source = f"\n    {self.line.text}" if self.line is not None and self.line.text else ""
-        return f"{self.line}: {self.rule}: {self.message}{source}\n    cure: {self.cure}"
+        source = [f"    {self.line.text}"] if self.line is not None and self.line.text else []
+        here = paragraph(f"{self.line}: {self.rule}", self.message, "")
+        return "\n".join([here, *source, paragraph("cure", self.cure)])
 
 
 class Findings(tuple[Finding, ...]):

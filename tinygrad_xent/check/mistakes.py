@@ -96,7 +96,7 @@ class Context:
         n, k = self.n or 1, self.k or 1
         means: list[tuple[Mistake, float]] = []
         for symbol, count in (("N", n), ("K", k), ("(N·K)", n * k)):
-            if count > 1 and (symbol != "(N·K)" or 1 not in (n, k)):
+            if count > 1 and (symbol != "(N·K)" or k > 1):
                 means += _scale_mistakes(symbol, count)
         signs = [((), 1.0), ((SIGN,), -1.0)]
         twos = [((), 1.0), ((TWICE,), 2.0), ((HALF,), 0.5)]
@@ -121,13 +121,8 @@ class Context:
         """What each mistake gives in place of the true gradient; the true one first."""
         yield (), actual
         right = self.right_delta()
-        for is_bias, place in self.places():
-            if right is None:
-                scale: float | None = 1.0
-            else:
-                scale = self.scale_of(actual, place(right))
-                if scale is None:  # the gradient of something else
-                    continue
+        for is_bias, place, scale in self.fitting_places(actual, right):
+            if right is not None:
                 yield (), scale * place(right)  # differs from the true one if p was rounded
                 if is_bias and right.ndim == 2:
                     yield (WRONG_AXIS,), scale * right.sum(axis=1)
@@ -164,20 +159,37 @@ class Context:
             yield False, lambda d: x.T @ d
             yield False, lambda d: (x.T @ d).T
 
-    def scale_of(self, actual: Array, unit: Array) -> float | None:
-        """The mean's factor in the true gradient: 1, 1/N, 1/K or 1/(N·K); None if none fits.
+    def fitting_places(
+        self, actual: Array, right: Array | None
+    ) -> Iterator[tuple[bool, Any, float]]:
+        """The places where the true gradient may have been taken, with the mean's factor in it.
 
-        The fit may be loose: the probabilities may be a publication's rounded ones.
+        The fit may be loose, as the probabilities may be a publication's rounded ones; but where
+        one place fits well, one that fits less well is another.
         """
-        if actual.shape != unit.shape or not unit.any():
+        if right is None:
+            yield from ((is_bias, place, 1.0) for is_bias, place in self.places())
+            return
+        fits = []
+        for is_bias, place in self.places():
+            if (found := self.scale_of(actual, place(right))) is not None:
+                fits.append((is_bias, place, *found))
+        best = min((misfit for *_, misfit in fits), default=0.0)
+        yield from (fit[:3] for fit in fits if fit[3] <= 2 * best + 1e-6)
+
+    def scale_of(self, actual: Array, unit: Array) -> tuple[float, float] | None:
+        """The mean's factor, 1, 1/N, 1/K or 1/(N·K), and how far off it is; None if none fits."""
+        if actual.shape != unit.shape:
             return None
+        if not unit.any():
+            return None if actual.any() else (1.0, 0.0)
         fitted = float((actual * unit).sum() / (unit * unit).sum())
+        if fitted <= 0:
+            return None
         n, k = self.n or 1, self.k or 1
-        scale: float = min(
-            (1.0, 1 / n, 1 / k, 1 / (n * k)), key=lambda s: abs(np.log(abs(fitted) / s))
-        )
-        off = np.linalg.norm(actual - scale * unit)
-        return scale if fitted > 0 and off <= 0.25 * np.linalg.norm(actual) else None
+        scale: float = min((1.0, 1 / n, 1 / k, 1 / (n * k)), key=lambda s: abs(np.log(fitted / s)))
+        misfit = float(np.linalg.norm(actual - scale * unit) / np.linalg.norm(scale * unit))
+        return (scale, misfit) if misfit <= 0.25 else None
 
 
 def make_context(actual: Array, **known: Any) -> Context:

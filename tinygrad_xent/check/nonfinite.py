@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import warnings
 from contextvars import Token
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -18,21 +17,19 @@ import numpy as np
 
 from .. import errors
 from ..backend import Array
-from ..modes import AUTOPSY, OWN_FILES, Line
-from ..table import TABLE
+from ..modes import AUTOPSY, OWN_FILES
 from ..tracing import Entry, Trace
 from . import causes
+from .autopsies import Autopsy, Operand
 from .causes import Case
 from .reading import (
     ELEMENTWISE,
     Index,
-    at,
     first_bad,
     has_nan,
     inputs,
     is_finite,
     label,
-    number,
     rule_of,
     source_index,
     traced,
@@ -49,7 +46,7 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
     Args:
         on: True, the default, looks at the loss: a gradient that is not finite shows in the loss of
             the next step. "gradients" looks at every gradient as well, which costs a small step
-            4 %, and finds the operation in the step where it happened. False looks at nothing.
+            5 %, and finds the operation in the step where it happened. False looks at nothing.
 
     Holds for the running thread or task, as `no_grad` does. `explain_nonfinite` works regardless.
 
@@ -73,96 +70,6 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
         traceback: TracebackType | None,
     ) -> None:
         AUTOPSY.reset(self._token)
-
-
-@dataclass(frozen=True, eq=False)
-class Operand:
-    """What the guilty operation read at the element in question.
-
-    Attributes:
-        argument: its name in the table; "g" for the gradient that reached the operation.
-        entry: id of the entry in the trace; index: the part that was read; value: what was there.
-        label: the user's name for it, or how it was made.
-    """
-
-    argument: str
-    entry: int
-    index: Index
-    value: Array
-    label: str
-
-    def __str__(self) -> str:
-        value = number(self.value)
-        whose = "" if self.label == value else f"   ({self.label})"
-        return f"{self.argument}{at(self.index)} = {value}{whose}"
-
-
-@dataclass(frozen=True, eq=False)
-class Autopsy:
-    """Where the first value that is not finite came from. Printable; every part is plain data.
-
-    Attributes:
-        phase: "forward" (an operation's output), "backward" (what its rule gave an input) or "data"
-            (a parameter, an input or a constant that was not finite to begin with).
-        entry: the guilty entry of the trace; `op` and `line` are its own.
-        argument: backward only: the place of the input whose gradient it is, else None.
-        index: the element. value: what was there. count, size: how many elements are like it.
-        operands: what the operation read at that element.
-        spread: the operation that made nan out of the first infinity, where there is one.
-        cause, cure: what kind of mistake it is, and what is usually done about it.
-        trace: the whole computation.
-    """
-
-    phase: Literal["forward", "backward", "data"]
-    entry: Entry
-    argument: int | None
-    index: Index
-    value: float
-    count: int
-    size: int
-    operands: tuple[Operand, ...]
-    spread: Entry | None
-    cause: str
-    cure: str
-    trace: Trace
-
-    @property
-    def op(self) -> str:
-        """The operation's name; "leaf" or "constant" for data."""
-        return self.entry.op
-
-    @property
-    def line(self) -> Line | None:
-        """The user's line; None for data."""
-        return self.entry.line
-
-    def __str__(self) -> str:
-        lines = [self.headline()]
-        if self.line is not None and self.line.text:
-            lines.append(f"    {self.line.text}")
-        if self.size > 1:
-            of = f"{self.count} of {self.size} are {self.value}"
-            lines.append(f"  element {at(self.index)}; {of}")
-        lines += [f"    {operand}" for operand in self.operands]
-        if self.spread is not None:
-            lines.append(f"  then: {label(self.spread)} made nan of it")
-        return "\n".join([*lines, f"  cause: {self.cause}", f"  cure: {self.cure}"])
-
-    def headline(self) -> str:
-        """The first line of the report: what, where."""
-        name = label(self.entry)
-        if self.phase == "data":
-            return f"{name} holds {self.value} before any operation"
-        here = f"{self.op} at {self.line}"
-        if self.phase == "forward":
-            return f"{here} made the first value that is not finite: {self.value}"
-        if self.argument is None:
-            return f"the gradient of {name} is the first that is not finite: {self.value}"
-        of = label(self.trace[self.entry.inputs[self.argument]])
-        return (
-            f"the derivative of {here} made the first gradient that is not finite: "
-            f"{self.value}, for {argument_name(self.entry, self.argument)} ({of})"
-        )
 
 
 def explain_nonfinite(output: Any) -> Autopsy | None:
@@ -211,12 +118,6 @@ def warn(output: Any) -> None:
     warnings.warn(text, NonFiniteWarning, stacklevel=level)
 
 
-def argument_name(entry: Entry, i: int) -> str:
-    """An operation's own name for one of its inputs."""
-    names = TABLE[entry.op].inputs if entry.op in TABLE else ()
-    return names[i] if len(names) == len(entry.inputs) else f"input {i}"
-
-
 # --- forward -------------------------------------------------------------------------------------
 
 
@@ -232,10 +133,7 @@ def _forward(trace: Trace, root: Entry) -> Autopsy:
         return _report(
             trace, "data", entry, None, index, entry.value, (), causes.data(entry), later
         )
-    operands = tuple(
-        _operand(trace, entry, i, source_index(trace, entry, i, index))
-        for i in range(len(entry.inputs))
-    )
+    operands = _operands(trace, entry, index)
     case = Case(trace, entry, None, index, tuple(o.value for o in operands))
     found = causes.forward(case)
     return _report(trace, "forward", entry, None, index, entry.value, operands, found, later)
@@ -269,10 +167,16 @@ def _is_mask(entry: Entry) -> bool:
     )
 
 
+def _operands(trace: Trace, entry: Entry, index: Index) -> tuple[Operand, ...]:
+    """What each input was at one element of the output."""
+    places = [source_index(trace, entry, i, index) for i in range(len(entry.inputs))]
+    return tuple(_operand(trace, entry, i, place) for i, place in enumerate(places))
+
+
 def _operand(trace: Trace, entry: Entry, i: int, index: Index) -> Operand:
     source = trace[entry.inputs[i]]
     value = np.asarray(source.value[index])
-    return Operand(argument_name(entry, i), source.id, index, value, label(source))
+    return Operand(entry.arguments[i], source.id, index, value, label(source))
 
 
 # --- backward ------------------------------------------------------------------------------------
@@ -299,7 +203,22 @@ def _backward(trace: Trace, bad: list[Entry]) -> Autopsy:
     _, argument, entry = max(births, key=lambda birth: birth[0])
     if argument is None:
         return _report_sum(trace, entry)
+    for source in inputs(trace, entry):
+        made = [] if is_finite(source.value) else _births(trace, source)[0]
+        if operations := [e for e in made if e.kind == "operation"]:
+            return _report_unused(trace, min(operations, key=lambda e: e.id), entry)
     return _report_rule(trace, entry, argument)
+
+
+def _report_unused(trace: Trace, entry: Entry, spread: Entry) -> Autopsy:
+    """An infinity of the forward pass that the loss does not use, and the backward pass meets."""
+    index = first_bad(entry.value) or ()
+    operands = _operands(trace, entry, index)
+    values = tuple(o.value for o in operands)
+    case = Case(trace, entry, 0, index, values, np.zeros(()))
+    later = [] if spread is entry else [spread]
+    found = causes.backward(case)
+    return _report(trace, "forward", entry, None, index, entry.value, operands, found, later)
 
 
 def _report_sum(trace: Trace, entry: Entry) -> Autopsy:

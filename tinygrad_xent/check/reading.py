@@ -5,6 +5,7 @@ Everything here reads a `Trace`, plain data; nothing touches the tape.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -196,4 +197,11 @@ def number(value: Any) -> str:
         return f"{array.item():.6g}"
     return np.array2string(array, precision=4, threshold=6, edgeitems=2, separator=", ").replace(
         "\n", ""
+    )
+
+
+def paragraph(heading: str, text: str, indent: str = "  ") -> str:
+    """Text under a heading, broken for a window of 96 columns."""
+    return textwrap.fill(
+        text, 96, initial_indent=f"{indent}{heading}: ", subsequent_indent=f"{indent}    "
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ..tape import Leaf, Node
 from ..tracing import check_unchanged
 from ..walk import collect, fit
 from .diagnosis import Diagnosis, diagnose
-from .differences import slope, step_for
+from .differences import Slope, slope, step_for
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -30,7 +30,6 @@ Array: TypeAlias = Any
 PROBES = 2  # pairs of random directions a rule must satisfy
 TOLERANCE = 1e-6  # of |v| · |J u|, beside what the differences may be off by
 DIAGNOSED = 200  # inputs of a guilty operation up to which its mistake is named
-STEP = step_for(np.float64)
 
 Status: TypeAlias = Literal["right", "wrong", "not finite", "kink"]
 
@@ -43,9 +42,10 @@ class RuleCheck:
         op, argument, line, scope: which operation of the table, which of its inputs, where the
             user wrote it, and the names of the scopes around it.
         status: "right"; "wrong"; "not finite" (the rule gave NaN or infinity, or the inputs hold
-            it); "kink" (no output could be measured: each lies at a kink).
+            it); "kink" (no output could be measured: each lies at a kink or at the
+            edge of where the operation is defined).
         measured, ruled: <v, J u> by differences and <Jᵀv, u> by the rule, where they differed most.
-        kinks: how many outputs were left out because they lie at a kink.
+        kinks: how many outputs were left out because they lie there.
         reason: what is wrong, in words; "" where nothing is.
         diagnosis: the kind of mistake, where the operation is small enough to find out.
     """
@@ -101,7 +101,7 @@ class TapeCheck:
         lines = [f"{count}: " + (f"{len(self.guilty)} at fault" if self.guilty else "all right")]
         lines += [str(r) for r in self.guilty]
         lines += [
-            f"left out: {r.kinks} output{'s' if r.kinks > 1 else ''} of {r.op} at {r.line}: at a kink"
+            f"left out: {r.kinks} output{'s' if r.kinks > 1 else ''} of {r.op} at {r.line}: at a kink or an edge"
             for r in kinks
         ]
         return "\n".join(lines)
@@ -138,12 +138,14 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
     if not isinstance(root, Node):
         return TapeCheck(())
     rng = np.random.default_rng(seed)
-    return TapeCheck(tuple(_checked(collect(root)[::-1], rng)))
+    return TapeCheck(tuple(_checked(collect(root)[::-1], rng, {})))
 
 
-def _checked(nodes: list[Node], rng: np.random.Generator) -> Iterator[RuleCheck]:
+def _checked(
+    nodes: list[Node], rng: np.random.Generator, values: dict[Node, Array]
+) -> Iterator[RuleCheck]:
+    """Check the nodes in the order in which they ran; `values` takes their outputs."""
     check_unchanged(nodes)
-    values: dict[Node, Array] = {}
     for node in nodes:
         inputs = [_value_of(source, values) for source in node.inputs]
         values[node] = y = node.recompute(inputs)
@@ -151,13 +153,15 @@ def _checked(nodes: list[Node], rng: np.random.Generator) -> Iterator[RuleCheck]
             segment = node.settings[0]
             with recording():
                 inner = segment.f(*segment.inputs)._source()
-            yield from _checked([n for n in collect(inner)[::-1] if n.id > node.id], rng)
+            new = [n for n in collect(inner)[::-1] if n.id > node.id]
+            yield from _checked(new, rng, values)
             continue
         if spoiled := _spoiled(node, inputs, y):
             yield spoiled
             continue
-        for i, rule in node.plan.rules:
-            yield _Probe(node, i, rule, inputs).check(rng)
+        for i, rule, pick in node.plan.rules:
+            yield _Probe(node, i, rule, pick, inputs).check(rng)
+        node.recompute(inputs)  # leaves an operation with a memory as it was found
 
 
 def _value_of(source: Any, values: dict[Node, Array]) -> Array:
@@ -172,7 +176,7 @@ def _spoiled(node: Node, inputs: list[Array], y: Array) -> RuleCheck | None:
         return None
     should = node.plan.values(inputs, y, node.settings)
     for name, kept, right in zip(node.plan.names, node.kept, should, strict=True):
-        if not (hasattr(right, "dtype") and right.dtype.kind == "f"):
+        if not isinstance(right, (np.ndarray, np.generic)) or right.dtype.kind != "f":
             continue
         slack = 64 * np.finfo(right.dtype).eps
         if not np.allclose(kept, right, rtol=slack, atol=slack, equal_nan=True):
@@ -191,9 +195,14 @@ class _Probe:
     """One rule of one operation, with the operation as a function of that input in float64."""
 
     def __init__(
-        self, node: Node, i: int, rule: Callable[[Any, Any], Any], inputs: list[Array]
+        self,
+        node: Node,
+        i: int,
+        rule: Callable[..., Any],
+        pick: Callable[[Any], Any] | None,
+        inputs: list[Array],
     ) -> None:
-        self.node, self.i, self.rule = node, i, rule
+        self.node, self.i, self.rule, self.pick = node, i, rule, pick
         self.inputs = [_as_float64(x) for x in inputs]
         self.settings = tuple(
             np.float64 if name == "dtype" else value
@@ -201,61 +210,73 @@ class _Probe:
         )
         self.x = np.asarray(self.inputs[i], dtype=np.float64)
         self.y = self.forward(self.x)
+        # An operation may insist on computing in float32: then its slopes are as coarse.
+        self.eps, self.step = float(np.finfo(self.y.dtype).eps), step_for(self.y.dtype)
+        self.tolerance = max(TOLERANCE, 100 * self.eps)
 
     def forward(self, x: Array) -> Array:
         inputs = [*self.inputs[: self.i], x, *self.inputs[self.i + 1 :]]
-        return np.asarray(self.node.op.forward(*inputs, *self.settings), dtype=np.float64)
+        return np.asarray(self.node.op.forward(*inputs, *self.settings))
+
+    def slope(self, f: Callable[[Array], Array], along: Array) -> Slope:
+        return slope(f, self.x, along, self.step, self.eps)
 
     def back(self, v: Array) -> Array:
         """Jᵀv by the rule, as the walk would use it."""
         with np.errstate(all="ignore"):
-            kept = self.node.plan.values(self.inputs, self.y, self.settings)
-            return np.asarray(fit(self.rule(v, kept), self.x.shape), dtype=np.float64)
+            y = self.forward(self.x)  # anew: an operation may hand its rule what it saw last
+            kept = self.node.plan.values(self.inputs, y, self.settings)
+            c = np.asarray(self.rule(v, *(self.pick(kept) if self.pick else kept)))
+            return np.asarray(fit(c, self.x.shape), dtype=np.float64)
 
     def check(self, rng: np.random.Generator) -> RuleCheck:
-        worst, kinks, judged = (-1.0, 0.0, 0.0), 0, 0
+        worst: _Comparison | None = None
         for _ in range(PROBES):
-            v = rng.standard_normal(self.y.shape)
-            for scale in self.scales():
-                along = np.where(np.isfinite(self.x), rng.standard_normal(self.x.shape) * scale, 0)
-                moved = slope(self.forward, self.x, along, STEP)
-                kinks = int(moved.measured.size - moved.measured.sum())
-                if not kinks:
-                    break
-            v = np.where(moved.measured, v, 0)
+            along, moved = self.measure(rng)
+            v = np.where(moved.measured, rng.standard_normal(self.y.shape), 0)
             try:
                 taken_back = self.back(v)
-            except Exception as error:
+            except Exception as error:  # whatever a wrong rule runs into
                 return self.finding("wrong", f"the rule raised {type(error).__name__}: {error}")
             if not np.isfinite(taken_back).all():
                 return self.finding("not finite", self.where_not_finite(taken_back))
-            terms = v * np.where(moved.measured, moved.value, 0)
-            left, right = float(terms.sum()), float((taken_back * along).sum())
-            judged += int(moved.measured.sum())
-            slack = TOLERANCE * max(np.abs(terms).sum(), np.abs(taken_back * along).sum())
-            slack += float((np.abs(v) * np.where(moved.measured, moved.error, 0)).sum())
-            excess = abs(left - right) / slack if slack else float(left != right)
-            worst = max(worst, (excess, left, right))
-        excess, left, right = worst
-        numbers = {"measured": left, "ruled": right, "kinks": kinks}
-        if excess > 1:
+            found = _compare(v, moved, taken_back * along, self.tolerance)
+            if worst is None or not found.excess <= worst.excess:
+                worst = found
+        assert worst is not None
+        return self.judge(worst, rng)
+
+    def judge(self, worst: _Comparison, rng: np.random.Generator) -> RuleCheck:
+        numbers = {"measured": worst.left, "ruled": worst.right, "kinks": worst.kinks}
+        if not np.isfinite(worst.excess):
+            return self.finding("not finite", "the products overflow", **numbers)
+        if worst.excess > 1:
             diagnosis = self.diagnose(rng)
-            said = f"; {diagnosis}" if diagnosis else ""
-            reason = (
-                f"<v, J u> = {left:.6g} by differences, <Jᵀv, u> = {right:.6g} by the rule{said}"
-            )
+            reason = f"<v, J u> = {worst.left:.6g} by differences, "
+            reason += f"<Jᵀv, u> = {worst.right:.6g} by the rule"
+            if diagnosis:
+                reason += f"; {diagnosis}"
             return self.finding("wrong", reason, diagnosis=diagnosis, **numbers)
-        return self.finding("right" if judged or not self.y.size else "kink", "", **numbers)
+        nothing = self.y.size > 0 and worst.kinks == self.y.size
+        return self.finding("kink" if nothing else "right", "", **numbers)
+
+    def measure(self, rng: np.random.Generator) -> tuple[Array, Slope]:
+        """A random direction and the slopes of the outputs along it, measured as well as can be."""
+        for scale in self.scales():
+            along = np.where(np.isfinite(self.x), rng.standard_normal(self.x.shape) * scale, 0)
+            moved = self.slope(self.forward, along)
+            if moved.measured.all():
+                break
+        return along, moved
 
     def scales(self) -> Iterator[Array]:
-        """How far to go in each element: the array's own size, then each element's own size, which
-        never crosses 0, then a fraction of that.
+        """How far to go in each element: the array's own size, then each element's own, which does
+        not cross 0, then a fraction of that.
         """
         size = np.abs(np.where(np.isfinite(self.x), self.x, 0))
-        largest = float(size.max(initial=0.0))
-        yield largest or 1.0
-        yield size
-        yield size * 1e-3
+        largest = float(size.max(initial=0.0)) or 1.0
+        own = np.where(size > 0, size, largest)
+        yield from (largest, own, 1e-3 * own)
 
     def where_not_finite(self, gradient: Array) -> str:
         at = tuple(int(k) for k in np.argwhere(~np.isfinite(gradient))[0])
@@ -266,22 +287,41 @@ class _Probe:
         if self.x.size > DIAGNOSED:
             return None
         v = rng.standard_normal(self.y.shape)
-        true = np.zeros(self.x.shape)
+        claimed = self.back(v)
+        true = claimed.copy()
         scale = float(np.abs(self.x).max(initial=0.0, where=np.isfinite(self.x))) or 1.0
         for at in np.ndindex(self.x.shape):
             along = np.zeros(self.x.shape)
             along[at] = scale
-            found = slope(lambda x: np.sum(v * self.forward(x)), self.x, along, STEP)
-            true[at] = float(found.value) / scale
-        if not np.isfinite(true).all():
-            return None
-        return diagnose(self.back(v), true, tolerance=TOLERANCE)
+            found = self.slope(lambda x: np.sum(v * self.forward(x)), along)
+            if found.measured:  # at a kink nothing speaks against the rule
+                true[at] = float(found.value) / scale
+        return diagnose(claimed, true, tolerance=self.tolerance)
 
     def finding(self, status: Status, reason: str, **more: Any) -> RuleCheck:
         return _finding(self.node, self.node.plan.input_names[self.i], status, reason, **more)
 
 
+class _Comparison(NamedTuple):
+    """<v, J u> and <Jᵀv, u>, how far apart in units of what is tolerated, and outputs left out."""
+
+    excess: float
+    left: float
+    right: float
+    kinks: int
+
+
+def _compare(v: Array, moved: Slope, right_terms: Array, tolerance: float) -> _Comparison:
+    measured = moved.measured
+    left_terms = v * np.where(measured, moved.value, 0)
+    left, right = float(left_terms.sum()), float(right_terms.sum())
+    slack = tolerance * max(np.abs(left_terms).sum(), np.abs(right_terms).sum())
+    slack += float((np.abs(v) * np.where(measured, moved.error, 0)).sum())
+    excess = abs(left - right) / slack if left != right else 0.0
+    return _Comparison(excess, left, right, int(measured.size - measured.sum()))
+
+
 def _as_float64(x: Array) -> Array:
     """Floating arrays in float64; integers, masks and Python numbers as they are."""
-    is_float = hasattr(x, "dtype") and x.dtype.kind == "f"
+    is_float = isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f"
     return np.asarray(x, dtype=np.float64) if is_float else x

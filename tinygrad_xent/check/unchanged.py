@@ -70,8 +70,7 @@ def _recorded(nodes: list[Node]) -> dict[Node, Array]:
         if node.kept is None:
             continue
         kept = dict(zip(node.plan.names, node.kept, strict=True))
-        sources = {node.plan.input_names[i]: node.inputs[i] for i in node.plan.kept_inputs}
-        sources["y"] = node
+        sources = dict(zip(node.plan.input_names, node.inputs, strict=True)) | {"y": node}
         for name, source in sources.items():
             if name in kept and isinstance(source, Node):
                 found[source] = kept[name]

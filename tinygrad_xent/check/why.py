@@ -91,8 +91,9 @@ class Why:
         if not self.parts:
             lines.append("  nothing that the loss depends on uses it")
         for part in self.parts:
-            source = f": {part.line.text}" if part.line is not None and part.line.text else ""
-            lines.append(f"  {part.value:+.6g}  {part.op} at {part.line}, {part.formula}{source}")
+            lines.append(f"  {part.value:+.6g}  {part.op} at {part.line}, {part.formula}")
+            if part.line is not None and part.line.text:
+                lines.append(f"      {part.line.text}")
             if len(part.terms) > 1:
                 lines += [
                     f"      {t.value:+.6g}  by way of {part.op}{at(t.index)}"

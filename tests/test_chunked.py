@@ -1,0 +1,125 @@
+"""linear_cross_entropy: the composed form's values and derivatives, in blocks."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+from tinygrad_xent import Tensor, chunked
+
+
+def leaf(values: Any) -> Tensor:
+    return Tensor(values, requires_grad=True)
+
+
+def linear_problem() -> tuple[list[Tensor], Any]:
+    rng = np.random.default_rng(0)
+    arrays = rng.normal(size=(7, 4)), rng.normal(size=(4, 5)), rng.normal(size=5)
+    return [leaf(a) for a in arrays], rng.integers(0, 5, 7)
+
+
+def composed(x: Any, w: Any, b: Any, y: Any, **options: Any) -> Tensor:
+    return tx.cross_entropy(x @ w + b, y, **options)
+
+
+def gradients_of(loss: Tensor, leaves: list[Tensor], seed: Any, **how: Any) -> list[Any]:
+    for t in leaves:
+        t.grad = None
+    loss.backward(seed, **how)
+    return [t.grad for t in leaves]
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 3, 7, 100, None])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_blocks_of_any_size(monkeypatch, chunk_rows, reduction):
+    """And of small parts: several rows at a time elementwise, several columns at a time added."""
+    monkeypatch.setattr(chunked, "CACHED", 8)
+    leaves, y = linear_problem()
+    seed = np.linspace(1, 2, 7) if reduction == "none" else 3.0
+    expected_loss = composed(*leaves, y, reduction=reduction)
+    expected = gradients_of(expected_loss, leaves, seed)
+    loss = tx.linear_cross_entropy(*leaves, y, reduction=reduction, chunk_rows=chunk_rows)
+    np.testing.assert_allclose(loss.numpy(), expected_loss.numpy(), rtol=1e-13)
+    for _ in range(3):  # the gradients kept by the forward pass, then those computed anew
+        for a, b in zip(gradients_of(loss, leaves, seed, retain_graph=True), expected, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
+            a.data *= 0  # a gradient is its owner's: the next walk must not see this
+
+
+@pytest.mark.parametrize("live", [(0,), (1,), (2,), (0, 2), (1, 2)])
+def test_only_the_gradients_asked_for(live):
+    leaves, y = linear_problem()
+    expected = gradients_of(composed(*leaves, y), leaves, 1.0)
+    for i, t in enumerate(leaves):
+        t.requires_grad = i in live
+    found = gradients_of(tx.linear_cross_entropy(*leaves, y), leaves, 1.0)
+    for i in range(3):
+        if i in live:
+            np.testing.assert_allclose(found[i].numpy(), expected[i].numpy(), atol=1e-14)
+        else:
+            assert found[i] is None
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_second_derivatives_through_the_blocks(reduction):
+    leaves, y = linear_problem()
+    seed = np.linspace(1, 2, 7) if reduction == "none" else 3.0
+    options = {"reduction": reduction, "label_smoothing": 0.1}
+    found = []
+    for f in (tx.linear_cross_entropy, composed):
+        first = gradients_of(f(*leaves, y, **options), leaves, seed, create_graph=True)
+        squares = (first[0] ** 2).sum() + (first[1] ** 2).sum() + (first[2] ** 2).sum()
+        found.append([g.numpy() for g in gradients_of(squares, leaves, 1.0)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-13)
+
+
+def test_an_input_made_from_another():
+    """weight is computed from x: the composed form of the second order must not walk past them."""
+    found = []
+    for f in (tx.linear_cross_entropy, composed):
+        x = leaf(np.random.default_rng(0).normal(size=(3, 3)))
+        hidden = tx.tanh(x)
+        loss = f(hidden, hidden @ x, x[0], [0, 1, 2])
+        loss.backward(create_graph=True)
+        first = x.grad
+        x.grad = None
+        (first * first).sum().backward()
+        found.append((first.numpy(), x.grad.numpy()))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-14)
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-13)
+
+
+def test_tracing_the_blocks_leaves_backward_alone():
+    leaves, y = linear_problem()
+    expected = gradients_of(composed(*leaves, y), leaves, 1.0)
+    loss = tx.linear_cross_entropy(*leaves, y)
+    entry = tx.trace(loss)[leaves[1]]
+    np.testing.assert_allclose(entry.gradient, expected[1].numpy(), atol=1e-14)
+    for a, b in zip(gradients_of(loss, leaves, 1.0), expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
+
+
+def test_the_logits_are_never_whole():
+    rng = np.random.default_rng(0)
+    x, w = leaf(rng.normal(size=(512, 8))), leaf(rng.normal(size=(8, 2000)))
+    y = rng.integers(0, 2000, 512)
+    tracemalloc.start()
+    tx.linear_cross_entropy(x, w, None, y, chunk_rows=16).backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    logits, gradients, block = 512 * 2000 * 8, (512 + 2000) * 8 * 8, 16 * 2000 * 8
+    assert peak < gradients + 3 * block < logits / 3
+
+
+def test_a_mean_over_nothing_in_blocks():
+    leaves, _ = linear_problem()
+    with pytest.warns(RuntimeWarning, match="linear_cross_entropy: a mean over no sample"):
+        loss = tx.linear_cross_entropy(*leaves, np.full(7, -100))
+    assert loss.item() == 0
+    for g in gradients_of(loss, leaves, 1.0):
+        np.testing.assert_array_equal(g.numpy(), np.zeros(g.shape))

@@ -1,0 +1,30 @@
+"""What lint found stands as a badge on the operation, also where that is folded away."""
+
+import tinygrad_xent as tx
+import viz
+
+
+def twice():
+    z = tx.Tensor([[1.0, 2.0]], requires_grad=True)
+    with tx.scope("loss"):
+        return tx.log_softmax(tx.softmax(z)).sum()
+
+
+def test_a_finding_is_a_badge_on_its_operation():
+    loss = twice()
+    dot = viz.draw(loss, findings=tx.check.lint(loss)).dot
+    assert dot.count("! double softmax") == 1
+    assert "double softmax" not in viz.draw(loss).dot
+
+
+def test_a_folded_scope_shows_the_badges_inside():
+    loss = twice()
+    assert "! double softmax" in viz.draw(loss, findings=tx.check.lint(loss), fold=0).dot
+
+
+def test_a_finding_about_what_is_absent_is_no_badge():
+    loss = twice()
+    unused = tx.Tensor([1.0], requires_grad=True)
+    findings = tx.check.lint(loss, [unused])
+    assert "parameter not reached" in str(findings)
+    assert "not reached" not in viz.draw(loss, findings=findings).dot

@@ -1,0 +1,211 @@
+"""However coarse the view, nothing goes missing; repeats, references and budgets are as promised."""
+
+import random
+import warnings
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_xent as tx
+import viz
+from viz.graph import View, build, views
+from viz.repeats import Run, runs
+
+
+def assert_complete(trace, graph):
+    """Each entry is in exactly one node, each use inside one or on exactly one edge."""
+    owner = {}
+    for node in graph.nodes:
+        for entry in node.entries if node.kind != "reference" else ():
+            assert entry not in owner
+            owner[entry] = node.id
+    assert owner.keys() == {entry.id for entry in trace}
+    references = {n.id: n.entries for n in graph.nodes if n.kind == "reference"}
+    drawn = []
+    for edge in graph.edges:
+        for use in edge.uses:
+            drawn.append((use.source, use.user, use.argument))
+            assert owner[use.user] == edge.head
+            assert use.source in references.get(edge.tail, ()) or owner[use.source] == edge.tail
+    expected = [
+        (source, entry.id, i)
+        for entry in trace
+        for i, source in enumerate(entry.inputs)
+        if owner[source] != owner[entry.id]
+    ]
+    assert sorted(drawn) == sorted(expected)
+
+
+def assert_acyclic(graph):
+    waiting = {n.id: set() for n in graph.nodes}
+    for edge in graph.edges:
+        waiting[edge.head].add(edge.tail)
+    while waiting:
+        free = {name for name, tails in waiting.items() if not tails & waiting.keys()}
+        assert free, f"a cycle among {sorted(waiting)}"
+        waiting = {name: tails for name, tails in waiting.items() if name not in free}
+
+
+def random_trace(seed, size):
+    """A graph with scopes, leaves used once and often, and repeated stretches."""
+    rng = random.Random(seed)
+    pool = [tx.Tensor(rng.random(), requires_grad=rng.random() < 0.7) for _ in range(4)]
+    pool.append(tx.Tensor(1.0, requires_grad=True))
+    operations = [tx.mul, tx.add, lambda a, b: tx.tanh(a)]
+
+    def grow(count, level):
+        for _ in range(count):
+            block = rng.random() < 0.2 and level < 3
+            with tx.scope(rng.choice("fgh")) if block else nullcontext():
+                if block:
+                    grow(rng.randint(1, 4), level + 1)
+                repeats = rng.choice([1, 1, 4])
+                for _ in range(repeats):
+                    a, b = pool[-1], rng.choice([*pool, 2.0])
+                    pool.append(rng.choice(operations)(a, b))
+
+    grow(size, 0)
+    return tx.trace(pool[-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([None, 0, 1, 2]))
+def test_no_view_loses_anything_or_makes_a_cycle(seed, size, fold):
+    trace = random_trace(seed, size)
+    for view in views(trace, fold, max_nodes=5):
+        graph = build(trace, view)
+        assert_complete(trace, graph)
+        assert_acyclic(graph)
+
+
+def test_views_of_the_lessons_are_complete(lesson):
+    for fold in (None, 0, 1):
+        for view in views(lesson, fold, 8):
+            assert_complete(lesson, build(lesson, view))
+
+
+def test_the_check_of_completeness_catches_a_lost_node_and_a_lost_edge(lesson):
+    graph = build(lesson, View())
+    with pytest.raises(AssertionError):
+        assert_complete(lesson, replace(graph, nodes=graph.nodes[1:]))
+    with pytest.raises(AssertionError):
+        assert_complete(lesson, replace(graph, edges=graph.edges[1:]))
+
+
+def test_runs_are_what_they_say():
+    """Undoing the runs gives the sequence back, each repetition equal to the first."""
+
+    def flat(item):
+        return [x for i in item.items for x in flat(i)] if isinstance(item, Run) else [item]
+
+    rng = random.Random(0)
+    for _ in range(300):
+        text = "".join(rng.choice("ab") * rng.choice([1, 1, 3]) for _ in range(rng.randint(0, 12)))
+        text = text + text[-4:] * 3
+        found = runs(text, text)
+        assert "".join(x for item in found for x in flat(item)) == text
+        for run in (item for item in found if isinstance(item, Run)):
+            size = len(run.items) // run.count
+            parts = [
+                "".join(x for i in run.items[k : k + size] for x in flat(i))
+                for k in range(0, len(run.items), size)
+            ]
+            assert len(parts) == run.count >= 3
+            assert len(set(parts)) == 1
+
+
+def layered(count, same=True):
+    x = tx.Tensor([[1.0, 2.0]], name="x")
+    for i in range(count):
+        with tx.scope("layer", "tanh(x W)"):
+            x = tx.tanh(x @ tx.Tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True, name=f"W{i}"))
+            if not same and i == count // 2:
+                x = x * x
+    return tx.trace(x)
+
+
+def test_equal_siblings_collapse_to_one_box_that_says_what_it_stands_for():
+    drawing = viz.draw(layered(12), fold=0)
+    (box,) = [n for n in drawing.graph.nodes if n.kind == "repeat"]
+    assert (box.count, len(box.entries)) == (12, 24)
+    assert "layer ×12" in drawing.dot
+    assert "tanh(x W)" in drawing.dot
+    assert "12 × 2 = 24 operations, one after another" in drawing.dot
+    (weights,) = [n for n in drawing.graph.nodes if n.kind == "parameter"]
+    assert len(weights.entries) == 12
+    assert_complete(layered(12), drawing.graph)
+
+
+def test_unequal_siblings_do_not_collapse():
+    graph = viz.draw(layered(7, same=False), fold=0).graph
+    assert [n.count for n in graph.nodes if n.is_box] == [3, 1, 3]
+
+
+def test_two_equal_siblings_stay_apart():
+    graph = viz.draw(layered(2), fold=0).graph
+    assert [n.kind for n in graph.nodes if n.is_box] == ["group", "group"]
+
+
+def test_open_scopes_do_not_collapse_unasked():
+    assert not [n for n in viz.draw(layered(12)).graph.nodes if n.is_box]
+
+
+def test_siblings_wired_differently_inside_are_not_equal():
+    def make(i):
+        x = tx.Tensor(1.0 + i, requires_grad=True)
+        with tx.scope("f"):
+            a = tx.tanh(x)
+            b = tx.exp(a)
+            return a * a if i == 1 else a * b if i % 2 else b * a
+
+    trace = tx.trace(make(0) + make(3) + make(2) + make(5) + make(4))
+    assert not [n for n in viz.draw(trace, fold=0).graph.nodes if n.kind == "repeat"]
+
+
+def test_over_budget_it_folds_and_says_so():
+    trace = layered(40)
+    with pytest.warns(viz.DrawingWarning, match=r"121 nodes are over max_nodes=50\. These 3 nodes"):
+        drawing = viz.draw(trace, max_nodes=50)
+    assert "stand for all 121" in drawing.dot
+    assert_complete(trace, drawing.graph)
+
+
+def test_the_warning_points_to_the_callers_line():
+    with pytest.warns(viz.DrawingWarning) as caught:
+        viz.draw(layered(40), max_nodes=50)
+    assert caught[0].filename == __file__
+
+
+def test_within_the_budget_nothing_folds():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(viz.draw(layered(40)).graph.nodes) == 121
+
+
+@pytest.mark.parametrize("max_nodes", [1, 5, 12, 60, 200])
+def test_large_graphs_keep_to_the_budget(large, max_nodes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", viz.DrawingWarning)
+        drawing = viz.draw(large, max_nodes=max_nodes)
+    assert_complete(large, drawing.graph)
+    assert_acyclic(drawing.graph)
+    assert len(drawing.graph.nodes) <= max(max_nodes, 6)
+
+
+def test_an_irregular_chain_is_cut_into_parts():
+    rng = random.Random(0)
+    y = x = tx.Tensor(1.0, requires_grad=True, name="x")
+    for _ in range(3000):
+        y = rng.choice([tx.tanh, tx.sigmoid, tx.softplus, lambda y: y * 1.5, lambda y: -y])(y)
+    y.name = "y"
+    trace = tx.trace(y)
+    with pytest.warns(viz.DrawingWarning):
+        graph = viz.draw(trace).graph
+    assert x.requires_grad
+    assert_complete(trace, graph)
+    assert 3 <= len(graph.nodes) <= 200
+    assert any(n.kind == "part" for n in graph.nodes)
+    assert [n for n in graph.nodes if n.output and n.entries == (trace.output,)]
