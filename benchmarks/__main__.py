@@ -80,6 +80,7 @@ def quick(bench: Bench, only: list[str]) -> int:
 
 
 def measure(bench: Bench, only: list[str]) -> Run:
+    # Described first: the load shows whether the machine was free.
     run = Run(machine.describe(bench.threads, bench.versions), machine.missing(bench.missing))
     sections: list[tuple[tuple[Case, ...], bool, tuple[str, ...]]] = [
         (suite.STEPS, True, ()),

@@ -23,6 +23,7 @@ def describe(threads: int, versions: dict[str, dict[str, str]]) -> list[tuple[st
         ("Python", platform.python_version()),
         ("packages", ", ".join(f"{name} {number}" for name, number in sorted(packages.items()))),
         ("threads of every peer", str(threads)),
+        ("load average before the run", f"{os.getloadavg()[0]:.2f}"),
     ]
 
 
