@@ -222,3 +222,16 @@ def test_seeds_of_every_kind():
     x = leaf([[3.0]])
     (x * 2).backward()  # one element needs no seed, whatever its shape
     equal(x.grad, [[2.0]])
+
+
+def test_what_a_join_keeps_does_not_grow_for_each_of_its_rules():
+    """One tuple of shapes for all rules: with one a rule, 10,000 inputs took 4 GB."""
+    few, many = (
+        [Tensor([1.0] * (1 + i % 3), requires_grad=True) for i in range(n)] for n in (2, 500)
+    )
+    kept = [tx.concatenate(tensors)._node.kept for tensors in (few, many)]
+    assert len(kept[0]) == len(kept[1])
+    tx.concatenate(many).backward(np.arange(float(sum(t.size for t in many))))
+    np.testing.assert_array_equal(
+        np.concatenate([t.grad.numpy() for t in many]), np.arange(float(sum(t.size for t in many)))
+    )
