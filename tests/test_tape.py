@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_xent import GraphError, Tensor
+from tinygrad_xent import GraphError, Tensor, concatenate
 from tinygrad_xent.walk import collect
 
 
@@ -229,9 +229,9 @@ def test_what_a_join_keeps_does_not_grow_for_each_of_its_rules():
     few, many = (
         [Tensor([1.0] * (1 + i % 3), requires_grad=True) for i in range(n)] for n in (2, 500)
     )
-    kept = [tx.concatenate(tensors)._node.kept for tensors in (few, many)]
+    kept = [concatenate(tensors)._node.kept for tensors in (few, many)]
     assert len(kept[0]) == len(kept[1])
-    tx.concatenate(many).backward(np.arange(float(sum(t.size for t in many))))
+    concatenate(many).backward(np.arange(float(sum(t.size for t in many))))
     np.testing.assert_array_equal(
         np.concatenate([t.grad.numpy() for t in many]), np.arange(float(sum(t.size for t in many)))
     )
