@@ -94,6 +94,15 @@ def test_an_input_made_from_another():
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-13)
 
 
+def test_large_logits_in_blocks():
+    scores = np.array([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4]])
+    x = leaf(scores)
+    loss = tx.linear_cross_entropy(x, np.eye(2), None, [0, 0, 1], reduction="none")
+    np.testing.assert_allclose(loss.numpy(), [0, 2e4, np.log(2)])
+    loss.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [[0, 0], [-1, 1], [0.5, -0.5]])
+
+
 def test_tracing_the_blocks_leaves_backward_alone():
     leaves, y = linear_problem()
     expected = gradients_of(composed(*leaves, y), leaves, 1.0)

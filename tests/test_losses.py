@@ -117,6 +117,14 @@ def test_gradient_is_softmax_less_target_over_n():
     np.testing.assert_allclose(z.grad.numpy(), expected, atol=1e-15)
 
 
+def test_probabilities_that_are_computed_get_their_gradient():
+    """dL/dY = -log softmax(z) / N: a teacher can be trained with its student."""
+    rng = np.random.default_rng(0)
+    z, y = leaf(rng.normal(size=(5, 3))), leaf(tx.softmax(rng.normal(size=(5, 3))))
+    tx.cross_entropy(z, y).backward()
+    np.testing.assert_allclose(y.grad.numpy(), -tx.log_softmax(z.numpy()) / 5, atol=1e-15)
+
+
 def test_focal_loss_without_focus_is_cross_entropy():
     z, y = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 1, 0, 1, 2])
     focal = tx.softmax_focal_loss(Tensor(z), y, gamma=0).item()

@@ -3,7 +3,9 @@
 The long comparison with PyTorch is tests/parity/test_optim.py.
 """
 
+import copy
 import math
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -206,6 +208,19 @@ def test_a_state_that_does_not_fit_loads_nothing(saved, loading, error, text):
 def test_what_is_no_state_of_an_optimiser_says_so(state):
     with pytest.raises(tx.DtypeError, match=r"SGD.load_state_dict: not the state of an optimiser"):
         SGD([parameter()]).load_state_dict(state)
+
+
+@every
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_with_its_model_goes_on_alone(make, again):
+    w = parameter()
+    optimizer = make([w])
+    by_gradient(optimizer, [1.0, 2.0])
+    (copied,), its_optimizer = again(([w], optimizer))
+    before = w.data.tolist()
+    expected = by_gradient(its_optimizer, [3.0, 4.0])
+    assert copied.data.tolist() == expected[0] != before == w.data.tolist()
+    assert by_gradient(optimizer, [3.0, 4.0]) == expected
 
 
 # --- schedules -----------------------------------------------------------------------------------

@@ -131,6 +131,20 @@ def test_a_changed_value_names_the_checksum(path, small):
     assert tx.load(path)["epoch"] == 3
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"F64", b"I64"), (b"[2]", b"[1,2]"), (b'"w":', b'"v":'), (b": 3}", b": 4}")]
+)
+def test_an_edited_header_names_the_checksum(path, small, old, new):
+    """Another dtype, shape, name or number over the same bytes."""
+    length = int.from_bytes(small[:8], "little")
+    header = small[8 : 8 + length]
+    assert header.count(old) == 1
+    edited = header.replace(old, new)
+    path.write_bytes(len(edited).to_bytes(8, "little") + edited + small[8 + length :])
+    with pytest.raises(ValueError, match="changed after it was saved"):
+        tx.load(path)
+
+
 class Trap:
     """Unpickling this would create a file."""
 
@@ -214,13 +228,14 @@ for round, moment in enumerate(np.random.default_rng(0).uniform(0, 0.01, 50)):
             os.write(writing, b".")
             tx.save(path, {"w": np.full(200_000, n), "n": n})
             n += 1000
+    os.close(writing)
     for _ in range(1 + round % 3):  # so many saves begin, all but the last of them end
-        os.read(reading, 1)
+        assert os.read(reading, 1), "the child died by itself"
     time.sleep(moment)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
-    os.close(reading), os.close(writing)
+    os.close(reading)
     state = tx.load(path)
     assert (state["w"] == state["n"]).all()
     print(state["n"], flush=True)

@@ -169,6 +169,24 @@ def test_a_gradient_to_start_from():
         tx.trace(y, np.ones(3))
 
 
+def test_the_trace_owns_the_gradient_it_starts_from():
+    x, seed = leaf([1.0, 2.0]), np.ones(2)
+    y = x * 3
+    trace = tx.trace(y, seed)
+    seed[:] = 9
+    np.testing.assert_array_equal(trace[y].gradient, [1.0, 1.0])
+
+
+def test_a_checkpoint_is_one_entry_that_reaches_what_it_read():
+    w, x = leaf([2.0, 3.0], "w"), leaf([1.0, 2.0], "x")
+    y = tx.checkpoint(lambda t: t * t * w)(x * 2.0)
+    trace = tx.trace(y.sum())
+    assert [e.op for e in trace if e.kind == "operation"] == ["mul", "checkpoint", "sum"]
+    np.testing.assert_array_equal(trace[y].value, [8.0, 48.0])
+    np.testing.assert_array_equal(trace[w].gradient, [4.0, 16.0])
+    np.testing.assert_array_equal(trace[x].gradient, [16.0, 48.0])
+
+
 def test_values_without_gradients():
     y = Tensor([1.0, 2.0], name="x") * 3  # nothing requires grad: nothing was recorded
     trace = tx.trace(y)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.test_tape import kept_bytes
+from tests.measure import kept_bytes
 from tinygrad_xent import GraphError, ShapeError, Tensor
 
 
@@ -127,6 +127,8 @@ def test_wrong_functions():
         tx.grad(lambda x: x)([1.0, 2.0])
     with pytest.raises(tx.DtypeError, match="must return a Tensor"):
         tx.grad(lambda x: 3.0)(1.0)
+    with pytest.raises(tx.DtypeError, match="int64, which has no derivative"):
+        tx.grad(lambda x: (x > 0).sum())([1.0, 2.0])
     with pytest.raises(ShapeError, match=r"hvp: .*\(1,\).*\(2,\)"):
         tx.hvp(lambda x: (x * x).sum(), [1.0, 2.0], [1.0])
     with pytest.raises(ShapeError, match=r"gradient has shape \(3,\)"):

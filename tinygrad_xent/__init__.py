@@ -67,6 +67,7 @@ from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad
 
 if TYPE_CHECKING:
     from . import check
+    from .estimator import SoftmaxClassifier as SoftmaxClassifier
 
 __version__ = "0.1.0"
 
@@ -144,9 +145,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """`tx.check` is imported at its first use: a program that checks nothing does not wait for it."""
-    if name == "check":
-        from importlib import import_module
+    """What is imported at its first use: a program that checks nothing does not wait for `tx.check`,
+    and only `tx.SoftmaxClassifier` needs scikit-learn.
+    """
+    from importlib import import_module
 
+    if name == "check":
         return import_module(".check", __name__)
+    if name == "SoftmaxClassifier":
+        return import_module(".estimator", __name__).SoftmaxClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -160,6 +160,15 @@ class Optimizer:
             for arrays, saved_array in zip(self._buffers, column, strict=True):
                 arrays[k][...] = saved_array
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copied or pickled together with its model, it goes on with the copy's parameters."""
+        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_scratch")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._leaves = [tensor._source() for tensor in self.params]
+        self._scratch = _scratch(self.params)
+
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)}" for name in self._settings)
         return f"{type(self).__name__}({len(self.params)} parameters, {settings})"

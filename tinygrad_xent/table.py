@@ -28,7 +28,7 @@ Picker: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 class Plan:
     """For one operation and one choice of inputs that need a gradient: what to keep, what to run."""
 
-    __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes_of")
+    __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes_of", "together")
 
     def __init__(self, op: Op, live: int, count: int) -> None:
         self.op = op
@@ -43,16 +43,18 @@ class Plan:
         shape_names = tuple(f"{n}_shape" for n in inputs)
         self.shapes_of = tuple(i for i, n in enumerate(shape_names) if n in wanted)
         self.names += tuple(shape_names[i] for i in self.shapes_of)
-        if "shapes" in wanted:
-            self.shapes_of, self.names = tuple(range(count)), (*self.names, *shape_names)
+        self.together = "shapes" in wanted  # one kept value, however many the inputs
+        if self.together:
+            self.shapes_of, self.names = tuple(range(count)), (*self.names, "shapes")
         self.rules = [(i, *rule.bind(self.names, i)) for i, rule in rules if rule]
 
     def values(self, inputs: Sequence[Array], y: Array, settings: tuple[Any, ...]) -> Any:
         """What is kept of these inputs and this output, in the order of `names`."""
         return self.keep((*inputs, y, *settings)) + self.shapes(inputs)
 
-    def shapes(self, inputs: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
-        return tuple(shape(inputs[i]) for i in self.shapes_of)
+    def shapes(self, inputs: Sequence[Array]) -> tuple[Any, ...]:
+        shapes = tuple(shape(inputs[i]) for i in self.shapes_of)
+        return (shapes,) if self.together else shapes
 
 
 def _picker(places: tuple[int, ...]) -> Picker:
@@ -83,10 +85,6 @@ class DerivativeRule:
             function, wants = partial(function, i=i), wants[:-1]
         if wants == names:
             return function, None
-        if wants and wants[0] == "shapes":
-            rest = _picker(tuple(names.index(n) for n in wants[1:]))
-            shapes = _picker(tuple(k for k, n in enumerate(names) if n.endswith("_shape")))
-            return function, lambda kept: (shapes(kept), *rest(kept))
         return function, _picker(tuple(names.index(n) for n in wants))
 
 

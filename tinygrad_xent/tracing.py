@@ -180,7 +180,7 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
     if output.requires_grad:
         if gradient is None:
             gradient = np.ones(output.shape, output.dtype)
-        builder.walk(nodes[::-1], root, seed_gradient(output, gradient, False))
+        builder.walk(nodes[::-1], root, np.array(seed_gradient(output, gradient, False)))
     return builder.trace(root)
 
 

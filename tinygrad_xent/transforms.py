@@ -290,6 +290,9 @@ def _call(
     if not isinstance(y, Tensor):
         what = f"the function must return a Tensor, it returned {type(y).__name__}"
         raise errors.DtypeError(errors.message(what, fix="compute it from its arguments"))
+    if y.dtype.kind != "f":
+        what = f"the function's result is {y.dtype}, which has no derivative"
+        raise errors.DtypeError(errors.message(what, [y], "return floats"))
     return variables, y
 
 

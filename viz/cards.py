@@ -49,6 +49,7 @@ class Cards:
             for source in entry.inputs:
                 self.users[source].append(entry.id)
         self.written: dict[str, list[Line]] = {}
+        self.magnitudes: dict[Edge, float | None] = {}
         self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
 
     def name(self, entry: Entry) -> str:
@@ -230,8 +231,19 @@ class Cards:
                 return [*lines, ("grad", "grad   not computed")]
             text = labels.lines_of(entry.gradient, digits)
             lines += [("grad", line) for line in labels.headed("grad ", text)]
-            lines += self.sum(entry)
+            lines += self.sum(entry) + self.stored(entry)
         return lines
+
+    def stored(self, entry: Entry) -> list[Line]:
+        """A note where a leaf's `.grad` is another than this gradient: backward ran twice, say."""
+        held, found = entry.accumulated, entry.gradient
+        if held is None or found is None:
+            return []
+        tolerance = 100 * float(np.finfo(found.dtype).eps)
+        if np.allclose(held, found, rtol=tolerance, atol=0, equal_nan=True):
+            return []
+        what = labels.lines_of(held, self.options.precision)
+        return [("note", line) for line in labels.headed(".grad holds", what)]
 
     def sum(self, entry: Entry) -> list[Line]:
         """Where several contributions met: their sum, written out where it is short."""
@@ -304,12 +316,11 @@ class Cards:
 
     def magnitude(self, edge: Edge) -> float | None:
         """The norm of what an edge carries back; None where it carries nothing."""
-        parts = self.contributions(edge)
-        if not parts or not self.options.computed:
-            return None
-        with np.errstate(all="ignore"):
-            norms = [float(np.linalg.norm(np.asarray(c, np.float64).ravel())) for c in parts]
-        return float(np.linalg.norm(norms))
+        if edge not in self.magnitudes:
+            parts = self.contributions(edge) if self.options.computed else []
+            norms = [labels.norm(c) for c in parts]
+            self.magnitudes[edge] = labels.norm(norms) if norms else None
+        return self.magnitudes[edge]
 
 
 def cleaned(lines: list[Line]) -> list[Line]:

@@ -66,7 +66,7 @@ class ChangeCards(Cards):
             text = f"{labels.number(old, digits)} → {labels.number(new, digits)}"
             return [(role, f"{head}  {text}"), (role, f"       Δ {labels.number(change, digits)}")]
         lines = labels.headed(f"Δ {head.strip()}".ljust(7), labels.lines_of(change, digits))
-        norms = " of ".join(labels.number(norm(x), digits) for x in (change, old))
+        norms = " of ".join(labels.number(labels.norm(x), digits) for x in (change, old))
         return [(role, line) for line in [*lines, f"         norm {norms}"]]
 
     def border(self, node: Node, width: float) -> float:
@@ -78,12 +78,6 @@ class ChangeCards(Cards):
         return [*super().reading(), "Δ: after - before; thick border: a large relative change"]
 
 
-def norm(array: Any) -> float:
-    """The Euclidean norm in float64."""
-    with np.errstate(all="ignore"):
-        return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))
-
-
 def relative_width(old: Any, new: Any) -> float:
     """A border: 0.8 for no change, 1.2 for a change of 0.01 %, 3.2 for one as large as the value.
 
@@ -92,7 +86,7 @@ def relative_width(old: Any, new: Any) -> float:
     """
     if np.array_equal(old, new, equal_nan=True):
         return 0.8
-    before, change = norm(old), norm(np.subtract(new, old, dtype=np.float64))
+    before, change = labels.norm(old), labels.norm(np.subtract(new, old, dtype=np.float64))
     ratio = change / before if before else math.inf
     if not 0 < ratio < 1:
         return 1.2 if ratio == 0 else 3.2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, SCHEME, Palette, ThemeName
@@ -65,7 +65,8 @@ def finish(
         element.text = text
         root.insert(place, element)
     style = ET.Element(f"{{{SVG}}}style")
-    style.text = stylesheet(prefix, theme)
+    kinds = {word for part in parts.values() for word in part.kind.split()}
+    style.text = stylesheet(prefix, theme, kinds)
     root.insert(2, style)
     _raise_labels(root)
     ET.register_namespace("", SVG)
@@ -119,6 +120,7 @@ def _describe(group: ET.Element, part: Part) -> None:
         text.set("class", role)
         _fix_width(text)
         if part.kind == "graph":
+            text.set("class", f"{role} legend")
             _colour_swatch(text)
 
 
@@ -155,7 +157,7 @@ def _fix_width(text: ET.Element) -> None:
         text.set("lengthAdjust", "spacingAndGlyphs")
 
 
-def stylesheet(prefix: str, theme: ThemeName) -> str:
+def stylesheet(prefix: str, theme: ThemeName, kinds: Collection[str]) -> str:
     """The drawing's CSS: each rule starts with its id, so it touches nothing else on a page."""
     first = DARK if theme == "dark" else LIGHT
     me = f"#{prefix}"
@@ -164,29 +166,31 @@ def stylesheet(prefix: str, theme: ThemeName) -> str:
         f"{me}{{color-scheme:{SCHEME[theme]}}}",
         f"{me} text{{font-family:{FONT_FAMILY};white-space:pre}}",
         f"{me} .head{{font-weight:700}}",
-        *colours(me, first),
+        *colours(me, first, kinds),
     ]
     if theme == "auto":
-        dark = "".join(colours(me, DARK))
+        dark = "".join(colours(me, DARK, kinds))
         rules.append(f"@media (prefers-color-scheme:dark){{{dark}}}")
     return "".join(rules)
 
 
-def colours(me: str, palette: Palette) -> list[str]:
-    """The rules of one palette."""
+def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
+    """The rules of one palette, for the kinds that occur."""
     rules = [
         f"{me} text{{fill:{palette.text}}}",
         f"{me} .kind,{me} .shape,{me} .note{{fill:{palette.muted}}}",
         f"{me} .grad{{fill:{palette.gradient}}}",
         f"{me} .edge path{{stroke:{palette.edge}}}",
         f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
-        f"{me} .edge-label text{{paint-order:stroke;stroke:{palette.canvas};"
+        # What stands on the page itself has a rim of our canvas: a page may be dark where the
+        # system is light.
+        f"{me} .edge-label text,{me} .legend{{paint-order:stroke;stroke:{palette.canvas};"
         "stroke-width:3px;stroke-linejoin:round}",
         f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.group};"
         f"stroke-width:3px;stroke-linejoin:round;fill:{palette.muted}}}",
         f"{me} .cluster path,{me} .cluster polygon{{fill:{palette.group};stroke:{palette.muted}}}",
     ]
-    for kind, look in LOOKS.items():
+    for kind, look in ((k, look) for k, look in LOOKS.items() if k in kinds):
         stroke, fill = palette.stroke(look.hue), palette.fill(look.hue)
         shapes = [f"{me} .{kind} {shape}" for shape in ("polygon", "path", "ellipse", "polyline")]
         rules.append(f"{me} .swatch-{kind}{{fill:{stroke}}}")

@@ -190,6 +190,8 @@ def test_bad_input_raises():
         gradcheck(tx.exp, np.zeros((0, 3)))
     with pytest.raises(tx.DtypeError, match="must return a Tensor"):
         gradcheck(lambda x: 1.0, [1.0])
+    with pytest.raises(tx.DtypeError, match="gives bool, which has no gradient"):
+        gradcheck(lambda x: x > 0, [1.0])
     with pytest.raises(ValueError, match="order must be 1 or 2"):
         gradcheck(tx.exp, [1.0], order=3)
     rng = np.random.default_rng(0)

@@ -247,3 +247,13 @@ def test_the_command_line_says_what_is_wrong(script, capsys, arguments, why):
 def test_the_command_line_misses_its_script(capsys):
     assert main(["no_such.py"]) == 2
     assert "there is no file no_such.py" in capsys.readouterr().err
+
+
+def test_a_grad_that_holds_more_than_this_gradient_is_told():
+    x, y = square(3.0)
+    y.backward(retain_graph=True)
+    assert ".grad holds" not in viz.draw(y).dot
+    y.backward()
+    assert "grad   6" in viz.draw(y).dot
+    assert ".grad holds  12" in viz.draw(y).dot
+    assert x.grad.item() == 12

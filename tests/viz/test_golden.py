@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 import numpy as np
 import pygraphviz
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinygrad_xent as tx
 import viz
@@ -247,3 +249,12 @@ def test_gradients_before_backward_are_not_computed_never_zero():
     loss.backward()
     assert "not computed" not in viz.draw(loss).dot
     assert "not computed" in before.dot  # a drawing is of its moment
+
+
+@given(st.one_of(st.text(max_size=60), st.text(st.sampled_from('\\\\"&;lNG<>{}|#0'), max_size=12)))
+def test_any_name_is_read_back_from_the_dot_as_it_was_cleaned(name):
+    x = tx.Tensor(1.0, requires_grad=True, name=name or None)
+    graph = parse(viz.draw(tx.trace(x * x)))
+    head = lines(graph.get_node("n0"))[0]
+    assert head == (f"{labels.clean(name)}: parameter" if name else "parameter")
+    assert len(graph.nodes()) == len(graph.edges()) == 2

@@ -223,6 +223,14 @@ def test_tooltips_tell_the_whole_name_and_the_users_line():
     assert "y = tx.tanh(x)" in tips["n1"]
 
 
+def test_a_hostile_file_name_shows_as_text_in_the_tooltip():
+    names = {"tx": tx, "x": tx.Tensor(1.0, requires_grad=True)}
+    exec(compile("y = tx.tanh(x)", "<script>alert(1)<\u202e.py", "exec"), names)
+    root = assert_harmless(viz.draw(tx.trace(names["y"])).svg)
+    tips = [title.text for title in root.iter(f"{NAMESPACE}title")]
+    assert any("<script>alert(1)<⟨U+202E⟩.py:1" in tip for tip in tips)
+
+
 def test_lines_have_the_class_of_their_role(drawn):
     for role in ("head", "formula", "shape", "value", "grad"):
         assert [t for t in drawn.iter(f"{NAMESPACE}text") if t.get("class") == role]

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .diagnosis import Diagnosis, diagnose
-from .differences import Slope, slope, step_for
+from .differences import Slope, noise_of, slope, step_for
 from .point import Function, Point
 from .tape_check import RuleCheck, check_tape
 
@@ -109,7 +109,7 @@ def gradcheck(
         KinkWarning: at a kink (relu at 0, a tie in max) only the one-sided slopes bound the gradient.
 
     Raises:
-        DtypeError: no input has a floating dtype, or `f` gives no tensor.
+        DtypeError: no input has a floating dtype, or `f` gives no tensor of one.
         ShapeError: the inputs have no element.
         GraphError: `f` gives another result when called again.
 
@@ -167,7 +167,7 @@ class _Check:
         self.eps = float(np.finfo(point.dtype).eps)
         self.rtol = rtol if rtol is not None else max(1e-6, 100 * self.eps**0.75)
         self.step = step_for(point.dtype)
-        self.kinks, self.excess, self.ok = 0, -1.0, True
+        self.kinks, self.coarse, self.excess, self.ok = 0, 0, -1.0, True
         self.worst: Worst | None = None
         self.diagnoses: dict[str, Diagnosis] = {}
         self.notes: list[str] = []
@@ -178,6 +178,9 @@ class _Check:
         value = self.point.value(self.order, self.point.x)
         if not (np.isfinite(self.gradient).all() and np.isfinite(value)):
             return self.not_finite(value)
+        self.function = partial(self.point.value, self.order)
+        ahead = self.point.along * np.maximum(1.0, np.abs(self.point.x))
+        self.noise = noise_of(self.function, self.point.x, ahead, self.eps)
         if self.point.dtype != np.float64:
             self.notes.append(
                 f"the function computes in {self.point.dtype}: tolerance {self.rtol:.1g}"
@@ -186,6 +189,10 @@ class _Check:
             self.check_entries()
         else:
             self.check_directions()
+        if self.coarse:
+            self.notes.append(
+                f"rounding hides more than a tenth of the slope at {self.coarse} places"
+            )
         return self
 
     def not_finite(self, value: Array) -> _Check:
@@ -202,24 +209,31 @@ class _Check:
 
     def measure(self, along: Array) -> Slope:
         """The slope along a direction; with smaller steps where a kink or an edge is near."""
-        function = partial(self.point.value, self.order)
+        best = None
         for shrink in (1.0, 1e-2, 1e-4):
-            found = slope(function, self.point.x, along, self.step * shrink, self.eps)
-            if found.measured:
+            step = self.step * shrink
+            found = slope(self.function, self.point.x, along, step, self.eps, self.noise)
+            if found.measured and (best is None or found.error < best.error):
+                best = found
+            if best and best.error <= max(self.rtol * abs(best.value), 4 * best.rounding):
                 break
-        return found
+        return best or found
 
     def compare(self, claimed: float, found: Slope, size: float) -> float:
         """How far apart they are, in units of what is tolerated; kinks are counted."""
-        slack = self.rtol * max(abs(claimed), 1e-2 * size) + 1e-12
+        slack = self.rtol * max(abs(claimed), 1e-2 * size)
         if not found.measured:
             low, high = float(found.low), float(found.high)
             if not np.isfinite([low, high]).all():
                 return np.inf
-            slack += max(self.rtol, 1e-3) * max(abs(low), abs(high))
             self.kinks += 1
-            return max(low - claimed, claimed - high, 0.0) / slack
-        return abs(claimed - float(found.value)) / (slack + float(found.error))
+            slack += 1e-3 * max(abs(low), abs(high)) + 2 * float(found.rounding)
+            off = max(low - claimed, claimed - high, 0.0)
+        else:
+            slack += float(found.error)
+            self.coarse += bool(slack > 0.1 * size > 0)
+            off = abs(claimed - float(found.value))
+        return off / slack if off else 0.0
 
     def check_entries(self) -> None:
         x, numeric = self.point.x, np.zeros(self.point.x.size)

@@ -61,6 +61,9 @@ class Point:
         if not isinstance(y, Tensor):
             what = f"gradcheck: the function must return a Tensor, it returned {type(y).__name__}"
             raise errors.DtypeError(errors.message(what))
+        if y.dtype.kind != "f":
+            what = f"gradcheck: the function gives {y.dtype}, which has no gradient"
+            raise errors.DtypeError(errors.message(what, [y]))
         return y
 
     def arguments(self, x: Array, requires_grad: bool = False) -> list[Tensor]:

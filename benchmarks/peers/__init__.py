@@ -1,0 +1,33 @@
+"""The engines that are compared: one a file, each as its users would write it, and well.
+
+A peer is a module with a function for every kind of case it can do: it takes the case's settings
+and returns a `Job`. A kind it has no function for, it does not take part in. It is imported only in
+its own process, where its import may fail: then the table says so.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Peer(NamedTuple):
+    """`packages` are the distributions whose versions are reported."""
+
+    title: str
+    packages: tuple[str, ...] = ()
+
+
+PEERS = {
+    f"{__name__}.by_hand": Peer("NumPy by hand", ("numpy",)),
+    f"{__name__}.ours": Peer("tinygrad_xent"),
+    f"{__name__}.pytorch": Peer("PyTorch eager", ("torch",)),
+    f"{__name__}.pytorch_blocks": Peer("PyTorch in blocks", ("torch",)),
+    f"{__name__}.pytorch_compile": Peer("torch.compile", ("torch",)),
+    f"{__name__}.jax_jit": Peer("jax.jit", ("jax", "jaxlib")),
+    f"{__name__}.hips_autograd": Peer("autograd", ("autograd",)),
+    f"{__name__}.mygrad_eager": Peer("MyGrad", ("mygrad",)),
+    f"{__name__}.micrograd_scalar": Peer("micrograd", ("micrograd",)),
+}
+REFERENCE, OURS, TORCH, AUTOGRAD = (
+    f"{__name__}.{name}" for name in ("by_hand", "ours", "pytorch", "hips_autograd")
+)

@@ -1,0 +1,96 @@
+"""The page that the command writes: verdicts, void rows, growth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import growth, profiles, targets
+from benchmarks.cases import STEPS
+from benchmarks.measure import Result, Row
+from benchmarks.peers import AUTOGRAD, OURS, REFERENCE, TORCH
+from benchmarks.report import Run, render
+from benchmarks.suite import CHAIN, OPERATIONS
+
+
+def result(case, **seconds):
+    peers = {"ours": OURS, "torch": TORCH, "hand": REFERENCE, "autograd": AUTOGRAD}
+    rows = {peers[k]: Row(peers[k], [v, v, v], memory=int(v * 1e6)) for k, v in seconds.items()}
+    return Result(case, rows)
+
+
+@pytest.mark.parametrize(("ours", "met"), [(0.49, True), (0.51, False)])
+def test_a_target_is_met_or_missed(ours: float, met: bool) -> None:
+    results = {STEPS[0].name: result(STEPS[0], ours=ours, torch=1.0)}
+    (verdict,) = targets.verdicts(results, {})[:1]
+    assert verdict.met is met
+    text = render(Run([("date", "today")], results=results, verdicts=[verdict]))
+    assert ("**missed**" in text) is not met
+    assert f"| {ours:.2f} | ≤ 0.5 |" in text
+
+
+def test_a_void_row_gives_no_ratio_and_no_verdict() -> None:
+    found = result(STEPS[0], ours=1.0, torch=1.0)
+    found.rows[OURS] = Row(OURS, note="wrong gradient: result 1 is off by 1e+00 of its size")
+    verdict = targets.verdicts({STEPS[0].name: found}, {})[0]
+    assert verdict.met is None
+    text = render(Run([], results={STEPS[0].name: found}))
+    assert "void: wrong gradient" in text
+
+
+def test_the_chain_has_a_target_for_time_and_for_bytes() -> None:
+    found = {CHAIN.name: result(CHAIN, ours=0.8, torch=1.0)}
+    assert [v.met for v in targets.verdicts(found, {})] == [True, False]
+    assert list(targets.misses(targets.verdicts(found, {}))) == [f"memory of {CHAIN.name}"]
+
+
+def test_slower_than_autograd_anywhere_is_a_miss() -> None:
+    cases = OPERATIONS[10][:2]
+    results = {
+        cases[0].name: result(cases[0], ours=0.1, autograd=1.0),
+        cases[1].name: result(cases[1], ours=2.0, autograd=1.0),
+    }
+    (verdict,) = targets.verdicts(results, {})
+    assert verdict.met is False
+    assert f"slower in 1 of 2; worst: {cases[1].name}" in verdict.text
+    assert cases[0].settings["operation"] in render(Run([], results=results))
+
+
+@pytest.mark.parametrize(("extra", "met"), [(0.014, True), (0.016, False)])
+def test_the_import_is_judged_above_numpys(extra: float, met: bool) -> None:
+    imports = {"NumPy": Row("numpy", [0.1]), "tinygrad_xent": Row("tx", [0.1 + extra])}
+    (verdict,) = targets.verdicts({}, imports)
+    assert verdict.met is met
+    assert "above NumPy" in render(Run([], imports=imports))
+
+
+def test_missing_peers_are_named() -> None:
+    assert "missing: MyGrad: no module" in render(Run([], missing=["MyGrad: no module"]))
+
+
+def curve(power: float) -> growth.Growth:
+    sizes = (10, 100, 1000, 10_000)
+    return growth.Growth("n", {n: result(CHAIN, ours=1e-3 * n**power) for n in sizes})
+
+
+def test_growth_tells_a_straight_line_from_a_square(tmp_path: Path) -> None:
+    straight, square = curve(1), curve(2)
+    assert straight.exponent(OURS, "time") == pytest.approx(1)
+    assert straight.steepest(OURS, "memory") == pytest.approx(1, rel=1e-2)
+    assert square.exponent(OURS, "time") == pytest.approx(2)
+    assert square.steepest(OURS, "time") == pytest.approx(10)
+    growth.plot([straight, square], tmp_path / "growth.svg")
+    assert (tmp_path / "growth.svg").read_text().count("tinygrad_xent") >= 1
+
+
+def test_the_profiles_name_the_function_and_the_line() -> None:
+    def heavy() -> float:
+        block = np.ones(300_000)
+        return float(np.linalg.norm(block.reshape(500, 600)))
+
+    assert "heavy" in profiles.of_time(heavy, 0.01)
+    text = profiles.of_memory(heavy)
+    assert "test_report.py" in text or "numeric.py" in text
+    assert float(text.split()[0]) >= 2.4

@@ -1,0 +1,393 @@
+"""SoftmaxClassifier: the engine behind scikit-learn's interface (extra `sklearn`).
+
+Everything a network needs comes from this package; scikit-learn checks the arguments and defines the
+manners: `fit`, `predict`, labels of any type, clones, pipelines and searches.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import errors, ops
+from .arguments import check_number, check_sizes
+from .data import batches
+from .losses import binary_cross_entropy_with_logits, cross_entropy
+from .modes import no_grad, scope
+from .nn import MLP
+from .optim import SGD, Adam, AdamW, Optimizer
+from .tensor import Tensor
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils import check_random_state
+    from sklearn.utils.class_weight import compute_class_weight
+    from sklearn.utils.multiclass import check_classification_targets, type_of_target
+    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+    from tqdm import tqdm
+except ImportError as error:
+    raise ImportError(
+        'SoftmaxClassifier needs scikit-learn and tqdm: pip install "tinygrad_xent[sklearn]"'
+    ) from error
+
+__all__ = ["SoftmaxClassifier"]
+
+Array = npt.NDArray[Any]
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": partial(SGD, momentum=0.9),
+}
+PATIENCE = 10  # epochs without improvement before training stops
+
+
+class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+    """A linear classifier or a multilayer perceptron, trained by cross-entropy in small batches.
+
+    With one class a sample it ends in a softmax. With an indicator matrix for `y`, any number of
+    classes a sample, it ends in a sigmoid for each class, and a class is present above 0.5.
+
+    Args:
+        hidden_layer_sizes: the widths of the hidden layers; none make a linear classifier.
+        activation: "relu", "tanh" or "sigmoid", between layers.
+        optimizer: "adam", "adamw" or "sgd" (momentum 0.9).
+        learning_rate: of the optimiser, the same in every epoch.
+        batch_size: samples a step.
+        max_epochs: passes over the data, at most.
+        alpha: the weight decay of the optimiser, for the weights but not the biases; with adam and
+            sgd it adds alpha/2 · Σ W² to the loss.
+        early_stopping: hold out a part of the data, stop by its accuracy rather than by the training
+            loss, and keep the weights that were best on it.
+        validation_fraction: that part.
+        tol: training stops after ten epochs in which nothing got better by more than this. None: never.
+        label_smoothing: the part of each target, in [0, 1], spread evenly over the classes (in
+            multi-label problems: over present and absent).
+        class_weight: None, "balanced", or a dictionary of a factor for each class. The loss is
+            Σ wᵢ · lossᵢ / N, so a class of weight 2 counts as if each of its samples came twice.
+        random_state: a seed for the initial weights, the order of the batches and the held-out part.
+        verbose: show a progress bar with loss and accuracy.
+
+    Attributes:
+        classes_: the labels in order; for a multi-label problem the numbers of the columns.
+        n_features_in_: the number of features; feature_names_in_: their names, if X has any.
+        model_: the trained `tx.nn.MLP`, from features to logits.
+        loss_curve_: the mean loss of each epoch's batches, without the weight decay's part.
+        accuracy_curve_: the accuracy on the same batches, before each step.
+        validation_scores_: the accuracy on the held-out part after each epoch, or None.
+        n_iter_: the number of epochs.
+
+    Scale the features first: a pipeline with a `StandardScaler` does it. For float32 features it
+    computes in float32, else in float64.
+
+    >>> X = [[0.0, 0.1], [0.1, 0.0], [1.0, 0.9], [0.9, 1.0]]
+    >>> model = SoftmaxClassifier(learning_rate=0.1, max_epochs=50, tol=None, random_state=0)
+    >>> model.fit(X, ["low", "low", "high", "high"]).predict([[0.2, 0.2], [0.8, 0.8]])
+    array(['low', 'high'], dtype='<U4')
+    """
+
+    loss_curve_: list[float]
+    accuracy_curve_: list[float]
+    validation_scores_: list[float] | None
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (),
+        activation: str = "relu",
+        optimizer: str = "adam",
+        learning_rate: float = 3e-3,
+        batch_size: int = 32,
+        max_epochs: int = 200,
+        alpha: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        tol: float | None = 1e-4,
+        label_smoothing: float = 0.0,
+        class_weight: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.alpha = alpha
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.tol = tol
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # --- training --------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train a new model.
+
+        Args:
+            X: (N, features), numbers.
+            y: (N,) labels of any one type, or (N, K) with 0 and 1 for K classes.
+
+        Raises:
+            ValueError: a parameter out of range; X or y that scikit-learn's checks refuse; a loss
+                that is no longer finite.
+            TypeError: a parameter of the wrong type.
+
+        Warns:
+            ConvergenceWarning: `max_epochs` were over and things still got better.
+        """
+        self._check_settings()
+        X, y = self._validated(X, y, reset=True)
+        self._start(X, y if self._multilabel else np.unique(y))
+        weight = self._class_weights(y)
+        y = self._encoded(y)
+        held_out = None
+        if self.early_stopping:
+            X, held_X, y, held_y = train_test_split(
+                X,
+                y,
+                test_size=self.validation_fraction,
+                random_state=int(self._rng.integers(2**31)),
+                stratify=None if self._multilabel else y,
+            )
+            held_out, self.validation_scores_ = (held_X, held_y), []
+        self._train(X, y, weight, held_out)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """One pass over these samples, going on from where the last `fit` or `partial_fit` ended.
+
+        Args:
+            X, y: as for `fit`.
+            classes: all labels that will ever come; needed in the first call, unless y is an
+                indicator matrix.
+
+        Raises:
+            ValueError: as `fit`; no classes in the first call, or others later; a label that is not
+                among them; class_weight="balanced", which needs all the data at once.
+        """
+        self._check_settings()
+        if self.class_weight == "balanced":
+            what = 'partial_fit: class_weight="balanced" needs all samples at once'
+            fix = "compute the weights from all of y and pass them as a dictionary"
+            raise ValueError(errors.message(what, fix=fix))
+        first = not hasattr(self, "model_")
+        X, y = self._validated(X, y, reset=first)
+        if first:
+            if classes is None and not self._multilabel:
+                what = "partial_fit: the first call needs all labels that will ever come"
+                raise ValueError(errors.message(what, fix="pass classes=np.unique(y)"))
+            self._start(X, y if self._multilabel else np.unique(classes))
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            what = f"partial_fit: classes={classes} differ from the first call's {self.classes_}"
+            raise ValueError(errors.message(what))
+        self._epoch(X, self._encoded(y), self._class_weights(y))
+        return self
+
+    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
+        """X as floats, y as labels or as a full indicator matrix; says which in `_multilabel`."""
+        X, y = validate_data(
+            self, X, y, reset=reset, dtype=[np.float64, np.float32], multi_output=True
+        )
+        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        if not multilabel:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if reset:
+            self._multilabel = multilabel
+        elif multilabel != self._multilabel:
+            one, other = ("labels", "an indicator matrix")[:: 1 if multilabel else -1]
+            what = f"partial_fit: y is {other}, in the first call it was {one}"
+            raise ValueError(errors.message(what))
+        return X, y.toarray() if hasattr(y, "toarray") else y
+
+    def _start(self, X: Array, known: Array) -> None:
+        """A new model for these features and labels (or columns of an indicator matrix)."""
+        self.classes_ = np.arange(known.shape[1]) if self._multilabel else known
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self._rng = np.random.default_rng(seed)
+        sizes = [X.shape[1], *self._hidden(), len(self.classes_)]
+        self.model_ = MLP(sizes, self.activation, rng=self._rng, dtype=X.dtype)
+        if len(sizes) == 2:  # without hidden layers there is one minimum and no symmetry to break
+            self.model_[0].weight.data = np.zeros(sizes)
+        make = partial(OPTIMIZERS[self.optimizer], lr=self.learning_rate)
+        parameters = self.model_.parameters()
+        self._optimizers = [  # a decayed bias would pull the base rates of the classes together
+            make([p for p in parameters if p.ndim == 2], weight_decay=self.alpha),
+            make([p for p in parameters if p.ndim == 1], weight_decay=0.0),
+        ]
+        self.loss_curve_ = []
+        self.accuracy_curve_ = []
+        self.validation_scores_ = None
+        self.n_iter_ = 0
+
+    def _train(
+        self, X: Array, y: Array, weight: Array | None, held_out: tuple[Array, Array] | None
+    ) -> None:
+        """Epochs until nothing gets better or `max_epochs` are over."""
+        best, waited, best_state = -math.inf, 0, {}
+        with tqdm(range(self.max_epochs), disable=not self.verbose, unit=" epochs") as epochs:
+            for _ in epochs:
+                loss, accuracy = self._epoch(X, y, weight)
+                shown, measure = {"loss": loss, "accuracy": accuracy}, -loss
+                if held_out is not None and self.validation_scores_ is not None:
+                    measure = self._accuracy(self._logits(held_out[0]), held_out[1])
+                    self.validation_scores_.append(measure)
+                    shown["held out"] = measure
+                epochs.set_postfix({name: f"{value:.4f}" for name, value in shown.items()})
+                waited = 0 if self.tol is None or measure > best + self.tol else waited + 1
+                if measure > best:
+                    best = measure
+                    best_state = self.model_.state_dict() if self.early_stopping else {}
+                if waited >= PATIENCE:
+                    break
+            else:
+                if self.tol is not None:
+                    what = f"SoftmaxClassifier.fit: still improving after {self.max_epochs} epochs"
+                    fix = "raise max_epochs or learning_rate; tol=None runs just max_epochs"
+                    warnings.warn(errors.message(what, fix=fix), ConvergenceWarning, stacklevel=3)
+        if best_state:
+            self.model_.load_state_dict(best_state)
+
+    def _epoch(self, X: Array, y: Array, weight: Array | None) -> tuple[float, float]:
+        """One pass over the samples in random order: its mean loss and accuracy."""
+        losses, right = 0.0, 0.0
+        X = X.astype(self._dtype, copy=False)
+        for rows, targets in batches(X, y, min(self.batch_size, len(X)), rng=self._rng):
+            logits = self.model_(rows)
+            loss = self._loss(logits, targets, weight)
+            self.model_.zero_grad()
+            loss.backward()
+            for optimizer in self._optimizers:
+                optimizer.step()
+            losses += loss.item() * len(rows)
+            right += self._accuracy(logits._data, targets) * len(rows)
+        loss_mean, accuracy = losses / len(X), right / len(X)
+        if not math.isfinite(loss_mean):
+            what = f"SoftmaxClassifier: the loss is {loss_mean} in epoch {self.n_iter_ + 1}"
+            fix = "lower learning_rate; scale the features, say with a StandardScaler"
+            raise ValueError(errors.message(what, fix=fix))
+        self.loss_curve_.append(loss_mean)
+        self.accuracy_curve_.append(accuracy)
+        self.n_iter_ += 1
+        return loss_mean, accuracy
+
+    def _loss(self, logits: Tensor, y: Array, weight: Array | None) -> Tensor:
+        """The sum over a sample's classes, the mean over the samples: Σ -log P(target) / N."""
+        smoothing = self.label_smoothing
+        if self._multilabel:
+            if smoothing:
+                y = y * (1 - smoothing) + smoothing / 2
+            total = binary_cross_entropy_with_logits(logits, y, reduction="sum")
+        else:
+            total = cross_entropy(
+                logits, y, weight=weight, label_smoothing=smoothing, reduction="sum"
+            )
+        with scope("mean over samples", "Σ loss / N"):
+            return total / len(y)
+
+    def _accuracy(self, logits: Array, y: Array) -> float:
+        """The part of the samples with the right class, or with every class right."""
+        if self._multilabel:
+            return float(((logits > 0) == (y > 0.5)).all(axis=1).mean())
+        return float((logits.argmax(axis=1) == y).mean())
+
+    def _encoded(self, y: Array) -> Array:
+        """Labels as positions in `classes_`; an indicator matrix as floats."""
+        if self._multilabel:
+            if y.shape[1] != len(self.classes_):
+                what = f"y has {y.shape[1]} columns, the model {len(self.classes_)} classes"
+                raise ValueError(errors.message(f"SoftmaxClassifier: {what}"))
+            return y.astype(self._dtype)
+        places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        unknown = np.unique(y[self.classes_[places] != y])
+        if len(unknown):
+            what = f"SoftmaxClassifier: labels {unknown} are not among the classes {self.classes_}"
+            raise ValueError(errors.message(what))
+        return places
+
+    def _class_weights(self, y: Array) -> Array | None:
+        if self.class_weight is None:
+            return None
+        if self._multilabel:
+            what = "SoftmaxClassifier: class_weight is for one class a sample, y is multi-label"
+            raise ValueError(errors.message(what, fix="class_weight=None"))
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return weights.astype(self._dtype)  # type: ignore[no-any-return]
+
+    # --- settings --------------------------------------------------------------------------------
+
+    def _check_settings(self) -> None:
+        who = "SoftmaxClassifier"
+        check_sizes(who, self._hidden())
+        check_sizes(who, [self.batch_size, self.max_epochs])
+        for name, table in (("activation", MLP.ACTIVATIONS), ("optimizer", OPTIMIZERS)):
+            if getattr(self, name) not in table:
+                what = f"{who}: unknown {name} {getattr(self, name)!r}"
+                raise ValueError(errors.message(what, fix=f"one of {', '.join(table)}"))
+        check_number(who, "learning_rate", self.learning_rate, 0)
+        check_number(who, "alpha", self.alpha, 0)
+        check_number(who, "label_smoothing", self.label_smoothing, 0, 1)
+        check_number(who, "validation_fraction", self.validation_fraction, 0, 1, open=True)
+        if self.tol is not None:
+            check_number(who, "tol", self.tol, 0)
+
+    def _hidden(self) -> Any:
+        """The hidden widths: scikit-learn's perceptron takes a single one without brackets too."""
+        sizes = self.hidden_layer_sizes
+        return (sizes,) if isinstance(sizes, (int, np.integer)) else sizes
+
+    @property
+    def _dtype(self) -> Any:
+        return self.model_[0].weight.dtype
+
+    # --- prediction ------------------------------------------------------------------------------
+
+    def _logits(self, X: Array) -> Array:
+        with no_grad():
+            return self.model_(X.astype(self._dtype, copy=False)).numpy()  # type: ignore[no-any-return]
+
+    def _outputs(self, X: Any) -> Array:
+        """The logits of samples that a user passes."""
+        check_is_fitted(self)
+        return self._logits(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
+
+    def predict(self, X: Any) -> Array:
+        """The most probable label of each sample, (N,); or (N, K), 1 where a class is present.
+
+        Raises:
+            NotFittedError: `fit` has not run.
+            ValueError: X that scikit-learn's checks refuse: another number of features, say.
+        """
+        logits = self._outputs(X)
+        if self._multilabel:
+            return (logits > 0).astype(int)
+        return self.classes_[logits.argmax(axis=1)]  # type: ignore[no-any-return]
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, (N, C), in the order of `classes_`. Multi-label: (N, K), a
+        row need not sum to 1. Raises as `predict`.
+        """
+        logits = self._outputs(X)
+        return ops.sigmoid(logits) if self._multilabel else ops.softmax(logits)  # type: ignore[return-value]
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of `predict_proba`, finite where that is rounded to 0. Raises as `predict`."""
+        logits = self._outputs(X)
+        return -ops.softplus(-logits) if self._multilabel else ops.log_softmax(logits)  # type: ignore
