@@ -201,6 +201,9 @@ def test_float32_stays_float32():
 def test_training_stops_when_nothing_gets_better():
     model = quick(learning_rate=0.0, tol=1e-4, max_epochs=100).fit(X, Y)
     assert model.n_iter_ == 1 + PATIENCE
+    slowly = quick(tol=0.5, max_epochs=100).fit(X, Y)  # it gets better, but by less than that
+    assert slowly.n_iter_ == 1 + PATIENCE
+    assert slowly.loss_curve_[-1] < slowly.loss_curve_[-2]
 
 
 def test_early_stopping_keeps_the_best_weights():

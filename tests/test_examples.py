@@ -280,3 +280,130 @@ def test_karate_lesson_embedding_is_stationary(run_lesson):
     np.testing.assert_allclose(
         ran.L @ ran.embedding, ran.embedding * ran.eigenvalues[1:3], atol=1e-12
     )
+
+
+# --- several classes at once ---------------------------------------------------------------------
+
+
+def test_multilabel_lesson_deltas_by_hand(run_lesson):
+    ran = run_lesson("multilabel")
+    a = 1 / (1 + np.exp(-ran.z))
+    np.testing.assert_allclose(ran.slow, (a - 1) * a * (1 - a), rtol=1e-9)
+    np.testing.assert_allclose(ran.fast, a - 1, rtol=1e-9)
+    counts = {}
+    for start in (-1.0, -3.0, -5.0, -7.0):
+        for squared in (True, False):
+            z, steps = start, 0
+            while z <= 0:
+                a = 1 / (1 + np.exp(-z))
+                z, steps = z + (1 - a) * (a * (1 - a) if squared else 1), steps + 1
+            counts[start, squared] = steps
+    assert ran.patience == [
+        (z, counts[z, True], counts[z, False]) for z in (-1.0, -3.0, -5.0, -7.0)
+    ]
+    assert counts[-7.0, True] > 100 * counts[-7.0, False]
+
+
+def test_multilabel_lesson_softmax_can_not_say_two(run_lesson):
+    ran = run_lesson("multilabel")
+    assert ran.y.tolist() == [0, 1, 0, 0, 1]
+    assert ran.shared[[1, 4]] == pytest.approx(0.5, abs=0.002)
+    assert not (ran.shared > 0.5).any()
+    np.testing.assert_array_equal(ran.own > 0.5, ran.y)
+    assert 2 * np.log(2) < ran.ends[0] < 1.01 * 2 * np.log(2)
+    assert ran.ends[1] < 0.05
+
+
+def test_multilabel_lesson_what_the_mean_is_over(run_lesson):
+    ran = run_lesson("multilabel")
+    a = 1 / (1 + np.exp(-ran.Z))
+    losses = -(ran.Y * np.log(a) + (1 - ran.Y) * np.log(1 - a))
+    (_, _, over_all, _, first), (_, _, over_samples, gradient, second) = ran.batch
+    assert over_all.item() == pytest.approx(losses.sum() / 10, rel=1e-12)
+    assert over_samples.item() == pytest.approx(losses.sum() / 2, rel=1e-12)
+    np.testing.assert_allclose(gradient, (a - ran.Y)[0] / 2, rtol=1e-12)
+    assert (first, second) == ("agrees", "agrees")
+
+
+def test_multilabel_lesson_saturation_stops_only_the_squared_error(run_lesson):
+    curves = {key: curve for key, (_, curve) in run_lesson("multilabel").trained.items()}
+    ones = run_lesson("multilabel").exact_match(
+        np.zeros((1437, 4)), run_lesson("multilabel").Y_train
+    )
+    assert curves["quadratic", "saturated"][5] == ones < 0.11
+    assert curves["cross-entropy", "saturated"][5] > 0.8
+    assert curves["quadratic", "fair"][5] > 0.7
+
+
+def test_multilabel_lesson_figures(run_lesson):
+    ran = run_lesson("multilabel")
+    assert ran.OF_DIGIT.sum(axis=1).tolist() == [2, 0, 2, 1, 1, 2, 3, 2, 3, 2]
+    right = {name: ran.exact_match(p, ran.Y_test) for name, p in ran.present.items()}
+    by_softmax = [r for name, r in right.items() if name.startswith("softmax")]
+    by_sigmoids = [r for name, r in right.items() if "sigmoids" in name]
+    assert max(by_softmax) < 0.88 < min(by_sigmoids)
+    says_something = ran.present[f"softmax, above {ran.best:.3f}"][ran.ones].any(axis=1)
+    assert says_something.all()  # of the 1s, which have no attribute
+    assert [row[0] for row in ran.per_label] == ran.ATTRIBUTES
+    for k, (_, support, accuracy, precision, recall, _) in enumerate(ran.per_label):
+        said, truth = ran.predicted[:, k], ran.Y_test[:, k] > 0.5
+        assert support == truth.sum()
+        assert accuracy == (said == truth).mean() > 0.93
+        assert precision == pytest.approx((said & truth).sum() / said.sum())
+        assert recall == pytest.approx((said & truth).sum() / truth.sum())
+
+
+# --- handwritten digits --------------------------------------------------------------------------
+
+
+def test_digits_lesson_accuracy(run_lesson):
+    """At least 97.5% on a held-out fifth over five seeds, and not below scikit-learn's by 0.3 points."""
+    ran = run_lesson("digits")
+    means = {}
+    for name, runs in ran.answers.items():
+        assert len(runs) == 5
+        assert all(len(rows) == 360 for rows, _ in runs)
+        means[name] = np.mean([(p.argmax(axis=1) == ran.digit[rows]).mean() for rows, p in runs])
+        assert f"{means[name]:.2%}" in ran.text
+    for ours in ("plain", "smoothed"):
+        assert means[ours] >= 0.975
+        assert means[ours] >= means["MLPClassifier"] - 0.003
+    assert means["smoothed"] > means["plain"] > means["linear"] > 0.94
+
+
+def test_digits_lesson_never_trains_on_what_it_judges_by(run_lesson):
+    ran = run_lesson("digits")
+    for seed, (judged, _) in zip(ran.SEEDS, ran.answers["plain"], strict=True):
+        rows, others = ran.split(seed)
+        np.testing.assert_array_equal(judged, others)
+        assert sorted([*rows, *others]) == list(range(1797))
+    fitted = set(ran.rows[ran.fit_on])
+    assert not fitted & set(ran.rows[ran.judge])
+
+
+def test_digits_lesson_curves(run_lesson):
+    ran = run_lesson("digits")
+    assert ran.model.loss_curve_[-1] < ran.model.loss_curve_[0]
+    for model, after in ran.followed.values():
+        assert len(model.accuracy_curve_) == len(after) == ran.EPOCHS
+        p = model.predict_proba(ran.images[ran.held_out])[np.arange(360), ran.digit[ran.held_out]]
+        assert after[-1, 0] == pytest.approx(-np.log(p).mean(), rel=1e-6)
+
+
+def test_digits_lesson_confusion_and_calibration(run_lesson):
+    ran = run_lesson("digits")
+    assert ran.confused.sum() == 1800
+    assert ran.confused.trace() == (ran.said == ran.truth).sum()
+    errors = {name: ran.calibration(p, ran.truth[ran.judge])[1] for name, p in ran.judged.items()}
+    assert errors["smoothed"] > 0.1
+    assert errors[f"smoothed, β = {ran.beta.item():.2f}"] < 0.02
+    assert ran.beta.item() > 2
+
+
+def test_digits_lesson_calibration_error_by_hand(run_lesson):
+    """Four answers of 0.6, three of them right; then four of 0.9, three of them right."""
+    calibration = run_lesson("digits").calibration
+    p = np.array([[0.6, 0.4]] * 4 + [[0.9, 0.1]] * 4)
+    points, error = calibration(p, np.array([0, 0, 0, 1] * 2), groups=2)
+    np.testing.assert_allclose(points, [[0.6, 0.75], [0.9, 0.75]])
+    assert error == pytest.approx(0.15)

@@ -101,6 +101,7 @@ class Op:
         "inputs",
         "name",
         "plans",
+        "required",
         "rules",
         "settings",
         "variadic",
@@ -120,6 +121,7 @@ class Op:
         self.variadic = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
         self.settings = tuple(p.name for p in parameters if p.kind not in kinds)
         self.defaults = tuple(p.default for p in parameters if p.kind not in kinds)
+        self.required = self.defaults.count(inspect.Parameter.empty)
         self.forward = _by_position(forward, self.settings) if self.variadic else forward
         if not self.variadic and len(rules) != len(self.inputs):
             raise TypeError(f"{self.name}: {len(self.inputs)} inputs but {len(rules)} rules")
@@ -138,6 +140,8 @@ class Op:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The settings in order, from what was passed by position and by name."""
+        if not kwargs and self.required <= len(args) <= len(self.settings):
+            return args + self.defaults[len(args) :]
         values = args + self.defaults[len(args) :]
         if kwargs:
             named = dict(zip(self.settings, values, strict=False))
