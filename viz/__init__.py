@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import tinygrad_xent as tx
@@ -68,6 +70,7 @@ def draw(
         time_limit: seconds that a layout may take before the picture gets coarser.
 
     Raises:
+        TypeError: the output is neither a tensor nor a trace.
         ValueError: an option has a value that it can't have.
         KeyError: a tensor in `names` took no part.
 
@@ -77,7 +80,7 @@ def draw(
     >>> draw(loss, direction="LR").dot.startswith("digraph")
     True
     """
-    trace = output if isinstance(output, Trace) else tx.trace(output)
+    trace = _traced(output)
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
     options = _options(trace, show, precision, names, computed, findings)
     _check(fold, direction, theme, max_nodes, time_limit)
@@ -112,6 +115,7 @@ def compare(
     a training step and one after. Options as in `draw`; `names` are tensors of `after`.
 
     Raises:
+        TypeError: one of the two is neither a tensor nor a trace.
         ValueError: the two are not traces of one graph, or an option has an impossible value.
 
     >>> w = Tensor(1.0, requires_grad=True, name="w")
@@ -120,7 +124,7 @@ def compare(
     >>> "1 → 9" in compare(before, w * w).dot
     True
     """
-    first, second = (x if isinstance(x, Trace) else tx.trace(x) for x in (before, after))
+    first, second = _traced(before), _traced(after)
     check_same_graph(first, second)
     options = _options(second, show, precision, names, computed=True)
     _check(fold, direction, theme, max_nodes, time_limit)
@@ -136,6 +140,14 @@ def compare(
     )
 
 
+def _traced(output: Tensor | Trace) -> Trace:
+    if isinstance(output, Trace):
+        return output
+    if isinstance(output, Tensor):
+        return tx.trace(output)
+    raise TypeError(f"viz: draws a Tensor or a Trace, got {type(output).__name__} {output!r:.80}")
+
+
 def _options(
     trace: Trace,
     show: str | Iterable[str],
@@ -144,9 +156,11 @@ def _options(
     computed: bool,
     findings: Iterable[Finding] = (),
 ) -> Options:
+    _require(isinstance(show, Iterable), "show", show, f"names from {SHOWABLE}")
     wanted = frozenset([show] if isinstance(show, str) else show)
     _require(wanted <= set(SHOWABLE), "show", show, f"names from {SHOWABLE}")
-    _require(1 <= precision <= 17, "precision", precision, "between 1 and 17")
+    _require(_is_whole(precision, 1, 17), "precision", precision, "a whole number from 1 to 17")
+    _require(all(isinstance(n, str) for n in names or {}), "names", names, "tensors by their name")
     called = {trace[tensor].id: name for name, tensor in (names or {}).items()}
     badges: dict[int, tuple[str, ...]] = {}
     for finding in findings:
@@ -158,9 +172,14 @@ def _options(
 def _check(fold: int | None, direction: str, theme: str, max_nodes: int, time_limit: float) -> None:
     _require(direction in DIRECTIONS, "direction", direction, f"one of {DIRECTIONS}")
     _require(theme in ("auto", "light", "dark"), "theme", theme, "auto, light or dark")
-    _require(fold is None or fold >= 0, "fold", fold, "None or at least 0")
-    _require(max_nodes >= 1, "max_nodes", max_nodes, "at least 1")
-    _require(time_limit > 0, "time_limit", time_limit, "above 0 seconds")
+    _require(fold is None or _is_whole(fold, 0), "fold", fold, "None or a whole number from 0")
+    _require(_is_whole(max_nodes, 1), "max_nodes", max_nodes, "a whole number from 1")
+    is_time = isinstance(time_limit, Real) and time_limit > 0
+    _require(is_time, "time_limit", time_limit, "a number of seconds above 0")
+
+
+def _is_whole(value: object, least: int, most: float = math.inf) -> bool:
+    return isinstance(value, Integral) and least <= int(value) <= most
 
 
 def _require(holds: bool, option: str, value: object, wanted: str) -> None:

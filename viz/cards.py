@@ -131,6 +131,8 @@ class Cards:
         lines.append(("kind", amount))
         lines += [("note", text) for text in self.contents(node)]
         if len(out) == 1:
+            if node.count > 1:
+                lines.append(("note", "of the last:"))
             return lines + self.shape(out[0]) + self.numbers(out[0])
         words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
         for what, times in words.most_common(4):
@@ -342,5 +344,6 @@ def wrap(head: str, words: list[str], separator: str, most: int, width: int = 36
                 break
             lines.append("")
         lines[-1] += word + separator
-    text = [line.removesuffix(separator).rstrip() for line in lines if line]
+    lines[-1] = lines[-1].removesuffix(separator)
+    text = [line.rstrip() for line in lines if line]
     return labels.headed(head.strip(), text) if head and text else text

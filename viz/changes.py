@@ -23,8 +23,7 @@ def check_same_graph(before: Trace, after: Trace) -> None:
     for a, b in zip(before, after, strict=False):
         if _structure(a) != _structure(b):
             raise ValueError(
-                f"compare: the traces differ from entry {a.id} on: "
-                f"{a.op} {a.shape} of {a.inputs} and {b.op} {b.shape} of {b.inputs}"
+                f"compare: the traces differ from entry {a.id} on: {_words(a)} and {_words(b)}"
             )
     if len(before) != len(after) or before.output != after.output:
         raise ValueError(
@@ -34,7 +33,14 @@ def check_same_graph(before: Trace, after: Trace) -> None:
 
 
 def _structure(entry: Entry) -> tuple[object, ...]:
-    return entry.op, entry.kind, entry.shape, entry.inputs
+    settings = labels.settings_text(entry.settings)
+    return entry.op, entry.kind, entry.shape, entry.inputs, settings
+
+
+def _words(entry: Entry) -> str:
+    """What `_structure` tells apart, for people."""
+    settings = labels.settings_text(entry.settings)
+    return f"{entry.op} {entry.shape} of {entry.inputs} {settings}".rstrip()
 
 
 class ChangeCards(Cards):

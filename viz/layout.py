@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 Format: TypeAlias = Literal["svg", "png", "pdf"]
 
+LONGEST = 1e6  # seconds: the system counts a wait's milliseconds in 32 bits
 INSTALL = "pip install pygraphviz"
 _MISSING = 86  # the child's exit status where pygraphviz can't be imported
 _CHILD = f"""
@@ -82,7 +83,7 @@ def _run(
     except OSError as error:
         return _MISSING, b"", str(error)
     try:
-        out, words = child.communicate(data, timeout=time_limit)
+        out, words = child.communicate(data, timeout=min(time_limit, LONGEST))
     except subprocess.TimeoutExpired:
         raise LayoutTimeoutError(f"the layout took longer than {time_limit:g} s") from None
     finally:

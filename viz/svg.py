@@ -187,7 +187,7 @@ def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
         f"{me} .edge-label text,{me} .legend{{paint-order:stroke;stroke:{palette.canvas};"
         "stroke-width:3px;stroke-linejoin:round}",
         f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.group};"
-        f"stroke-width:3px;stroke-linejoin:round;fill:{palette.muted}}}",
+        f"stroke-width:6px;stroke-linejoin:round;fill:{palette.muted}}}",
         f"{me} .cluster path,{me} .cluster polygon{{fill:{palette.group};stroke:{palette.muted}}}",
     ]
     for kind, look in ((k, look) for k, look in LOOKS.items() if k in kinds):

@@ -1,5 +1,6 @@
 """A drawing in a notebook, in files, in both hands; comparing two; the command line."""
 
+import math
 import os
 import subprocess
 import sys
@@ -106,6 +107,13 @@ def test_names_replace_a_tensors_own():
     "options",
     [
         {"show": "values"},
+        {"show": 3},
+        {"names": {3: tx.Tensor(1.0)}},
+        {"fold": 0.5},
+        {"precision": "4"},
+        {"max_nodes": 10.5},
+        {"time_limit": "10"},
+        {"time_limit": float("nan")},
         {"fold": -1},
         {"direction": "UP"},
         {"theme": "pink"},
@@ -119,6 +127,19 @@ def test_an_impossible_option_is_named(options):
     (name,) = options
     with pytest.raises(ValueError, match=f"viz: {name} should be"):
         viz.draw(square()[1], **options)
+
+
+@pytest.mark.parametrize("output", [3, None, [tx.Tensor(1.0)], np.ones(2)], ids=str)
+def test_what_is_no_tensor_is_refused(output):
+    with pytest.raises(TypeError, match="viz: draws a Tensor or a Trace, got"):
+        viz.draw(output)
+    with pytest.raises(TypeError, match="viz: draws a Tensor or a Trace, got"):
+        viz.compare(square()[1], output)
+
+
+def test_options_may_be_numbers_of_any_type():
+    svg = viz.draw(square()[1], fold=np.int64(0), max_nodes=np.uint8(9), time_limit=math.inf).svg
+    assert svg.startswith("<svg")
 
 
 def test_a_single_tensor_is_a_picture_of_one_node():
@@ -184,6 +205,9 @@ def test_compare_refuses_traces_of_two_graphs():
     x = tx.Tensor(1.0, requires_grad=True)
     with pytest.raises(ValueError, match=r"differ from entry 1 on: mul \(\) of \(0, 0\) and add"):
         viz.compare(x * x, x + x)
+    a = tx.Tensor(np.ones((2, 2)), requires_grad=True)
+    with pytest.raises(ValueError, match=r"differ from entry 1 .* axis=0 and .* axis=1"):
+        viz.compare(a.sum(axis=0), a.sum(axis=1))
     with pytest.raises(ValueError, match="have 2 and 3 entries"):
         viz.compare(x * x, tx.tanh(x * x))
 
