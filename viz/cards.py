@@ -54,7 +54,7 @@ class Cards:
 
     def name(self, entry: Entry) -> str:
         """The user's name of a value, "" if it has none."""
-        return labels.clean(self.options.names.get(entry.id) or entry.name or "")
+        return labels.clean(str(self.options.names.get(entry.id) or entry.name or ""))
 
     # nodes
 

@@ -181,11 +181,17 @@ class Drawing:
         try:
             svg = self._svg(next(_shown))
         except Exception as error:
-            reason, dot = html.escape(str(error)), html.escape(self.dot)
+            reason, dot = html.escape(str(error)), html.escape(self._dot_or_reason())
             return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
         # a page may be light where the system is dark: the drawing brings the ground it is made for
         ground = f"color-scheme:{SCHEME[self.theme]};background:Canvas"
         return f'<div style="max-width:100%;overflow:auto;{ground}">{svg}</div>'
+
+    def _dot_or_reason(self) -> str:
+        try:
+            return self.dot
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """All that a notebook may choose from."""
@@ -236,7 +242,7 @@ class Drawing:
         """The node's text with its name in full, and the user's line."""
         entry = self.trace[node.entries[0]]
         name = self.options.names.get(entry.id) or entry.name
-        lines = [labels.clean(name, 500)] if name else []
+        lines = [labels.clean(str(name), 500)] if name else []
         lines += [text for _, text in cards.node(node)]
         if entry.line is not None and len(node.entries) == 1:
             lines.append(labels.clean(f"{entry.line}: {entry.line.text}", 200))

@@ -142,6 +142,23 @@ def test_options_may_be_numbers_of_any_type():
     assert svg.startswith("<svg")
 
 
+def test_a_notebook_form_never_raises(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("<broken>")
+
+    drawing = viz.draw(square()[1])
+    monkeypatch.setattr("viz.drawing.to_dot", fail)
+    assert drawing._repr_html_().count("&lt;broken&gt;") == 2
+    assert set(drawing._repr_mimebundle_()) == {"text/plain", "text/html"}
+    with pytest.raises(RuntimeError, match="broken"):
+        _ = drawing.svg
+
+
+def test_a_name_that_is_no_text_shows_as_it_prints():
+    x = tx.Tensor(1.0, requires_grad=True, name=3)
+    assert "3: parameter" in viz.draw(x * x).svg.replace("\u00a0", " ")
+
+
 def test_a_single_tensor_is_a_picture_of_one_node():
     drawing = viz.draw(tx.Tensor([1.0, 2.0], name="alone"))
     assert "alone: input, output" in drawing.dot
