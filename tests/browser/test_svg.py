@@ -230,12 +230,26 @@ GEOMETRY = """() => {
             .map(t => [t.textContent, box(t)])
     }));
 }"""
+LABELS = """() => {
+    const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
+    const view = document.documentElement.viewBox.baseVal;
+    const shift = document.querySelector('svg > g').transform.baseVal.consolidate().matrix;
+    const edges = [...document.querySelectorAll('.edge-label text, .cluster-label text')];
+    const all = [...document.querySelectorAll('text')];
+    const named = texts => texts.filter(t => t.textContent.trim()).map(t => [t.textContent, box(t)]);
+    const [x, y] = [view.x - shift.e, view.y - shift.f];
+    return { labels: named(edges), texts: named(all), canvas: [x, y, x + view.width, y + view.height] };
+}"""
 
 
 def test_no_text_leaves_its_node_and_no_node_covers_another(file, drawing):
     assert len(file.page.evaluate(GEOMETRY)) == len(drawing.graph.nodes)
     assert spilled(file) == []
     assert overlapping(file) == []
+
+
+def test_labels_cover_no_node_and_no_label_and_stay_in_the_picture(file):
+    assert crowded(file) == []
 
 
 def test_text_that_leaves_its_node_and_nodes_that_overlap_are_caught(visit):
@@ -245,6 +259,20 @@ def test_text_that_leaves_its_node_and_nodes_that_overlap_are_caught(visit):
     seen = visit(f"<svg xmlns='http://www.w3.org/2000/svg' width='200' height='50'>{nodes}</svg>")
     assert spilled(seen) == ["a text too long for its box"]
     assert overlapping(seen) == [("a", "b")]
+
+
+def test_labels_in_the_wrong_place_are_caught(visit):
+    text = "<text x='{0}' y='{1}' font-size='10'>{2}</text>"
+    seen = visit(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 200 100'><g transform='translate(4 90)'>"
+        "<g class='node' id='a'><polygon points='0,-90 40,-90 40,-60 0,-60'/></g><g class='edge-label'>"
+        + text.format(10, -70, "on a node")
+        + text.format(100, -70, "one")
+        + text.format(102, -72, "two")
+        + text.format(190, -20, "cut off")
+        + "</g></g></svg>"
+    )
+    assert crowded(seen) == ["on a node covers a", "one covers two", "cut off leaves the picture"]
 
 
 # legible in light and dark
@@ -353,8 +381,28 @@ def overlapping(seen):
         (one, other)
         for i, (one, a) in enumerate(boxes)
         for other, b in boxes[i + 1 :]
-        if min(a[2], b[2]) - max(a[0], b[0]) > 0.5 and min(a[3], b[3]) - max(a[1], b[1]) > 0.5
+        if meet(a, b)
     ]
+
+
+def crowded(seen):
+    """What the labels of edges and scopes cover, and what text is not in the picture."""
+    found = seen.page.evaluate(LABELS)
+    nodes = [(node["id"], around(node["shapes"])) for node in seen.page.evaluate(GEOMETRY)]
+    labels, canvas = found["labels"], found["canvas"]
+    words = []
+    for i, (text, box) in enumerate(labels):
+        below = [name for name, other in nodes + labels[i + 1 :] if meet(box, other)]
+        words += [f"{text} covers {name}" for name in below]
+    for text, (left, top, right, bottom) in found["texts"]:
+        if left < canvas[0] or top < canvas[1] or right > canvas[2] or bottom > canvas[3]:
+            words.append(f"{text} leaves the picture")
+    return words
+
+
+def meet(a, b):
+    """Whether two boxes share more than an edge."""
+    return min(a[2], b[2]) - max(a[0], b[0]) > 0.5 and min(a[3], b[3]) - max(a[1], b[1]) > 0.5
 
 
 def around(boxes):
