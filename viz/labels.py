@@ -16,6 +16,7 @@ import numpy as np
 MAX_COLUMNS, MAX_ROWS, MAX_SIZE = 8, 8, 40  # what is still shown in full
 MAX_TEXT = 48
 
+BRACKETS = "⟨⟩"  # around the code of a character that can't be shown
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -28,7 +29,8 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     'xxxx… (100 characters)'
     """
     shown = "".join(
-        f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in _INVISIBLE else c for c in text[:limit]
+        f"{BRACKETS[0]}U+{ord(c):04X}{BRACKETS[1]}" if unicodedata.category(c) in _INVISIBLE else c
+        for c in text[:limit]
     )
     return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
 

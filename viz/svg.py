@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from . import labels
 from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, SCHEME, Palette, ThemeName
 
 SVG = "http://www.w3.org/2000/svg"
@@ -150,7 +151,9 @@ def _colour_swatch(text: ET.Element) -> None:
 def _fix_width(text: ET.Element) -> None:
     """Say how wide a line is, so that it fills its place in the viewer's font too."""
     words = text.text or ""
-    plain = all(ord(c) < 0x2300 and not unicodedata.combining(c) for c in words)
+    plain = all(
+        (ord(c) < 0x2300 and not unicodedata.combining(c)) or c in labels.BRACKETS for c in words
+    )
     if plain and len(words) > 1:
         length = len(words) * ADVANCE * float(text.get("font-size", "10"))
         text.set("textLength", f"{length:.2f}")

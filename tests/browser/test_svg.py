@@ -1,5 +1,6 @@
 """What a real browser makes of a drawing: harmless, legible in light and dark, every text in its box."""
 
+import re
 import warnings
 
 import numpy as np
@@ -246,6 +247,18 @@ def test_no_text_leaves_its_node_and_no_node_covers_another(file, drawing):
     assert len(file.page.evaluate(GEOMETRY)) == len(drawing.graph.nodes)
     assert spilled(file) == []
     assert overlapping(file) == []
+
+
+def test_text_fits_in_another_font_too(visit, drawing):
+    """A viewer may lack the font that the layout reckoned with: each line says how wide it is."""
+    svg = drawing.svg.replace(viz.theme.FONT_FAMILY, "serif")
+    assert spilled(visit(svg)) == []
+
+
+def test_text_that_does_not_say_its_width_is_caught(visit, drawings):
+    wide = drawings["classifier"].svg.replace(viz.theme.FONT_FAMILY, "serif;letter-spacing:3px")
+    assert spilled(visit(wide)) == []
+    assert spilled(visit(re.sub('textLength="[^"]*"', "", wide)))
 
 
 def test_labels_cover_no_node_and_no_label_and_stay_in_the_picture(file):
