@@ -1,0 +1,125 @@
+"""Measures drawings in the browser: where texts and nodes lie, and how far texts stand out.
+
+Each function takes a visit to a page and returns what is wrong there, so an empty list is a pass.
+"""
+
+GEOMETRY = """() => {
+    const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
+    const shapes = 'polygon, path, ellipse, polyline';
+    return [...document.querySelectorAll('g.node')].map(g => ({
+        id: g.id,
+        shapes: [...g.querySelectorAll(shapes)].map(box),
+        texts: [...g.querySelectorAll('text')].filter(t => t.textContent.trim())
+            .map(t => [t.textContent, box(t)])
+    }));
+}"""
+LABELS = """() => {
+    const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
+    const view = document.documentElement.viewBox.baseVal;
+    const shift = document.querySelector('svg > g').transform.baseVal.consolidate().matrix;
+    const edges = [...document.querySelectorAll('.edge-label text, .cluster-label text')];
+    const all = [...document.querySelectorAll('text')];
+    const named = texts => texts.filter(t => t.textContent.trim()).map(t => [t.textContent, box(t)]);
+    const [x, y] = [view.x - shift.e, view.y - shift.f];
+    return { labels: named(edges), texts: named(all), canvas: [x, y, x + view.width, y + view.height] };
+}"""
+
+COLOURS = """() => {
+    const style = e => getComputedStyle(e);
+    const probe = document.createElementNS('http://www.w3.org/1999/xhtml', 'span');
+    probe.style.color = 'Canvas';
+    document.documentElement.append(probe);
+    const page = style(probe).color;
+    probe.remove();
+    const ground = e => {
+        for (; e; e = e.parentElement) {
+            const colour = style(e).backgroundColor;
+            if (colour !== 'rgba(0, 0, 0, 0)') return colour;
+        }
+        return page;
+    };
+    return [...document.querySelectorAll('text, tspan')].filter(t => t.textContent.trim()).map(t => {
+        const filled = [...(t.closest('g.node')?.querySelectorAll('polygon, path, ellipse') ?? [])]
+            .map(s => style(s).fill).find(f => f !== 'none');
+        const halo = style(t).stroke;
+        const grounds = [filled ?? ground(t), ...(halo === 'none' ? [] : [halo])];
+        return [t.textContent, t.getAttribute('class') ?? '', style(t).fill, grounds];
+    });
+}"""
+
+
+def spilled(seen, slack=0.5):
+    """The texts that are not inside the shape of their node."""
+    found = []
+    for node in seen.page.evaluate(GEOMETRY):
+        outer = around(node["shapes"])
+        for text, (left, top, right, bottom) in node["texts"]:
+            inside = outer[0] - slack <= left and right <= outer[2] + slack
+            if not (inside and outer[1] - slack <= top and bottom <= outer[3] + slack):
+                found.append(text)
+    return found
+
+
+def overlapping(seen):
+    """The pairs of nodes whose boxes share more than an edge."""
+    boxes = [(node["id"], around(node["shapes"])) for node in seen.page.evaluate(GEOMETRY)]
+    return [
+        (one, other)
+        for i, (one, a) in enumerate(boxes)
+        for other, b in boxes[i + 1 :]
+        if meet(a, b)
+    ]
+
+
+def crowded(seen):
+    """What the labels of edges and scopes cover, and what text is not in the picture."""
+    found = seen.page.evaluate(LABELS)
+    nodes = [(node["id"], around(node["shapes"])) for node in seen.page.evaluate(GEOMETRY)]
+    labels, canvas = found["labels"], found["canvas"]
+    words = []
+    for i, (text, box) in enumerate(labels):
+        below = [name for name, other in nodes + labels[i + 1 :] if meet(box, other)]
+        words += [f"{text} covers {name}" for name in below]
+    for text, (left, top, right, bottom) in found["texts"]:
+        if left < canvas[0] or top < canvas[1] or right > canvas[2] or bottom > canvas[3]:
+            words.append(f"{text} leaves the picture")
+    return words
+
+
+def meet(a, b):
+    """Whether two boxes share more than an edge."""
+    return min(a[2], b[2]) - max(a[0], b[0]) > 0.5 and min(a[3], b[3]) - max(a[1], b[1]) > 0.5
+
+
+def around(boxes):
+    """The box around boxes."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def faint(seen):
+    """The texts whose contrast with what is behind them is too low."""
+    return [
+        text
+        for text, role, ink, grounds in seen.page.evaluate(COLOURS)
+        if min(contrast(ink, ground) for ground in grounds)
+        < (3 if role.startswith("swatch") else 4.5)
+    ]
+
+
+def contrast(a, b):
+    """WCAG 2's contrast ratio of two computed colours.
+
+    >>> round(contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)"), 2)
+    21.0
+    """
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour):
+    """WCAG 2's relative luminance of `rgb(r, g, b)`."""
+    assert colour.startswith("rgb("), f"{colour} is not an opaque colour"
+    parts = [int(part) / 255 for part in colour[4:-1].split(",")]
+    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
