@@ -551,7 +551,7 @@ for name, f in {
         values.append((here.item(), z.grad.numpy()[0, 0]))
     curves[name] = np.array(values)
 
-styles = {"log of clipped softmax": ("#D55E00", (60, 25)), "cross_entropy": ("#0072B2", (60, 53))}
+styles = {"log of clipped softmax": ("#D55E00", (60, 25)), "cross_entropy": ("#0072B2", (51, 58))}
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for name, (colour, place) in styles.items():
     for k, axis in enumerate(axes):
