@@ -11,6 +11,11 @@ import numpy as np
 OUT = Path(__file__).resolve().parent.parent / "out"
 
 
+def heading(text: str) -> None:
+    """Print the title of a part."""
+    print(f"\n{text}\n{'═' * len(text)}")
+
+
 def table(
     title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], digits: int = 6
 ) -> None:

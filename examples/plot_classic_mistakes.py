@@ -19,7 +19,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import number, save, table
+from lesson import heading, number, save, table
 
 import tinygrad_xent as tx
 import viz
@@ -68,6 +68,8 @@ print(f"  autopsy of a healthy loss: {check.explain_nonfinite(loss)}")
 # ``exp(900)`` is more than a float64 can hold. The quotient is then ``inf / inf``, which is ``nan``; the
 # loss shows the ``nan``, the autopsy shows the ``exp``.
 
+heading("1 · exp without a shift")
+
 
 @quiet
 def softmax_without_a_shift(z):
@@ -89,6 +91,8 @@ print(f"\n  fixed: {tx.softmax(far_logits()).numpy().tolist()}")
 # Subtracting *a* maximum is not enough: it has to be the row's own. A row that lies far below the
 # batch's maximum has only zeros after ``exp``, and 0 / 0 is ``nan``, for that row alone.
 
+heading("2 · The largest logit of the whole batch")
+
 
 @quiet
 def softmax_shifted_by_the_batch(z):
@@ -107,6 +111,8 @@ print(f"\n  fixed: {tx.softmax(two_rows).numpy().round(4).tolist()}")
 # The formula on paper is ``-Σ Y log p``. On a machine a probability underflows to 0, its logarithm is
 # ``-inf``, and where the label is 0 the product ``0 · -inf`` is ``nan``: a sample that is classified
 # rightly makes the loss ``nan``.
+
+heading("3 · log of softmax, and 0 · log 0")
 
 
 @quiet
@@ -132,6 +138,8 @@ print(f"\n  fixed: {number(tx.cross_entropy(far_logits(), labels[:2]).item())}")
 # ``log(clip(p, 1e-12, 1))`` is never infinite, so it looks like a cure. But where the clip holds, its
 # gradient is 0: a sample that is wrong by 900 learns nothing, where the truth is ±1. The second sample
 # below is such a one.
+
+heading("4 · Clipping as a fix")
 
 
 def clipped_loss(z, y):
@@ -177,6 +185,7 @@ say(clip_lint)
 # differ by 1 at most, the result is nearly uniform: the loss can't fall below 0.55 for three classes,
 # however sure the model is. It trains, slowly, and nothing complains. In a picture the finding is a badge.
 
+heading("5 · Softmax twice")
 W, b = layer()
 twice = tx.cross_entropy(tx.softmax(X @ W + b), labels)
 twice_lint = check.lint(twice)
@@ -191,6 +200,7 @@ print(f"  the loss of a perfect prediction: {floor:.4f}; of its logits: 0.0000")
 # ---------------------------------
 # The same mistake with two classes: ``softplus(z) - t z`` is binary cross-entropy of the *logit* z.
 
+heading("6 · A sigmoid before a loss on logits")
 w = tx.Tensor(np.array([0.5, -0.3, 0.2, 0.1]), requires_grad=True, name="w")
 t = (labels == 0).astype(float)
 p = tx.sigmoid(X @ w)
@@ -205,6 +215,7 @@ print(f"\n  fixed: {check.lint((tx.softplus(z) - t * z).mean())}")
 # ``X @ w`` with a ``w`` of shape (4, 1) is a column. Against labels of shape (5,) it broadcasts to a table
 # of all 25 pairs: the mean is taken, the loss is a number, and it trains on nonsense.
 
+heading("7 · A column against a row")
 column = tx.Tensor([[0.5], [-0.3], [0.2], [0.1]], requires_grad=True, name="w")
 pairs = X @ column - t
 pairs_lint = check.lint((pairs * pairs).mean())
@@ -218,6 +229,7 @@ print(f"\n  fixed: {check.lint((errors * errors).mean())}")
 # The true rule is ``dL/dW = Xᵀ (P - Y) / N``. ``diagnose`` is given what was derived by hand and what
 # ``backward()`` finds, and names the slip.
 
+heading("8 · The gradient by hand")
 by_hand = {
     "Xᵀ (Y - P) / N": X.T @ (Y - P) / N,
     "Xᵀ (P - Y)": X.T @ (P - Y),
@@ -259,6 +271,7 @@ table(
 # Softmax is no elementwise function: every probability depends on every logit. Backwards through it by
 # ``g * p * (1 - p)``, as for a sigmoid, forgets all that lies off the diagonal.
 
+heading("9 · The diagonal of the Jacobian only")
 g = -Y / P / N  # the gradient of the probabilities
 diagonal = check.diagnose(g * P * (1 - P), true_z, p=P, y=Y)
 say(diagonal)
@@ -268,6 +281,7 @@ say(diagonal)
 # ---------------------
 # ``backward()`` adds to ``.grad``: without ``zero_grad()`` the second step uses the sum of both steps.
 
+heading("10 · Gradients that add up")
 W, b = layer()
 for _ in range(2):
     tx.cross_entropy(X @ W + b, labels).backward()
@@ -281,6 +295,8 @@ print("\n  fixed: W.zero_grad() before each backward()")
 # A published class assigns ``self.softmax = self.softmax(z)``. The first call works; then the name means
 # an array, and the method is gone. A check that calls a function once misses it, ``gradcheck`` calls it
 # many times.
+
+heading("11 · The method overwritten by its result")
 
 
 class Classifier:
@@ -315,6 +331,7 @@ print(f"  fixed: {repaired}")
 # ``detach()``, ``.numpy()`` or ``no_grad()`` in the wrong place cuts the tape. Here a penalty on the
 # weights still reaches them, so the loss falls, and nothing is learned.
 
+heading("12 · Logits that are never trained")
 W, b = layer()
 Z = X @ W + b
 cut = tx.cross_entropy(Z.detach(), labels) + 0.01 * (W * W).sum()
@@ -329,6 +346,7 @@ print(f"\n  fixed: {check.lint(whole, [W, b])}")
 # ``backward()`` needs the values of the forward pass. A parameter that was updated in between is noticed,
 # with both lines.
 
+heading("13 · Overwritten before backward")
 V = tx.Tensor([[0.5], [0.25], [0.1]], requires_grad=True, name="V")
 W, b = layer()
 score = (tx.tanh(X @ W + b) @ V).sum()
@@ -361,6 +379,8 @@ say(behind)
 # ``where(p > 0, p log p, 0)`` is right in forward. Backward computes both branches: the gradient of the one
 # not taken is 0, the slope of ``log`` at 0 is infinite, and ``0 · inf`` is ``nan``.
 
+heading("14 · The branch that is not taken")
+
 
 @quiet
 def entropy(p, guard):
@@ -382,6 +402,7 @@ print(f"\n  fixed: {p.grad.numpy().round(4).tolist()}")
 # very step with the text of the autopsy. A warning, not an error: the gradients are delivered, and a long
 # run goes on.
 
+heading("15 · A learning rate too large")
 W, b = layer()
 with quiet, warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -406,6 +427,7 @@ say(caught[0].message)
 # multiples, ``s·u + t·v``, in order of size; a graph is a list of the pairs that its operations read,
 # and 0 is the leaf.
 
+heading("16 · Recursion without creation order")
 SLOPES = ((2.0, 3.0), (5.0, 7.0), (11.0, 13.0))
 
 
@@ -529,12 +551,14 @@ for name, f in {
         values.append((here.item(), z.grad.numpy()[0, 0]))
     curves[name] = np.array(values)
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
-for (name, values), style in zip(curves.items(), ("--", "-"), strict=True):
+styles = {"log of clipped softmax": ("#D55E00", (60, 25)), "cross_entropy": ("#0072B2", (51, 58))}
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+for name, (colour, place) in styles.items():
     for k, axis in enumerate(axes):
-        axis.plot(behind_by, values[:, k], style, label=name)
-axes[0].set(xlabel="the true class lies behind by", ylabel="loss")
-axes[1].set(xlabel="the true class lies behind by", ylabel="gradient of its logit")
-axes[0].legend()
-figure.tight_layout()
+        axis.plot(behind_by, curves[name][:, k], color=colour, linewidth=2)
+    axes[0].text(*place, name, color=colour, ha="right", va="top")
+for axis, title in zip(axes, ("Loss", "Gradient of the true class's logit"), strict=True):
+    axis.set_title(title, loc="left", fontweight="bold")
+    axis.set(xlabel="the true class lies behind by")
+    axis.spines[["top", "right"]].set_visible(False)
 save(figure, "classic_mistakes.png")

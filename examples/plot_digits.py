@@ -248,9 +248,9 @@ plane.text(
     0.63, 0.62, "as sure as right", color=GREY, rotation=45, rotation_mode="anchor", va="top"
 )
 styles = (
-    (ORANGE, "o-", (-8, 7), "right"),
+    (ORANGE, "o-", (-8, 12), "right"),
     (BLUE, "o-", (-2, -10), "left"),
-    (GREY, "s--", (-14, 2), "right"),
+    (GREY, "s--", (-14, -2), "right"),
     (GREEN, "D-", (8, -3), "left"),
 )
 for (name, p), (colour, line, offset, side) in zip(list(judged.items())[1:], styles, strict=True):
