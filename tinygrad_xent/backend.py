@@ -66,8 +66,13 @@ def _has_many_rows(x: Array, longest: int) -> bool:
 
     NumPy starts anew for each row, at 30 ns; no row's sum loses digits at these lengths.
     """
-    shape = x.shape
-    return len(shape) == 2 and shape[0] >= 64 and 0 < shape[1] <= longest and x.dtype.char in "fd"
+    lengths = shape(x)
+    return (
+        len(lengths) == 2
+        and lengths[0] >= 64
+        and 0 < lengths[1] <= longest
+        and x.dtype.char in "fd"
+    )
 
 
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -164,7 +169,7 @@ def all_axes(ndim: int) -> tuple[int, ...]:
 
 
 def reshape(x: Array, shape: int | tuple[int, ...]) -> Array:
-    return x.reshape(shape)
+    return np.asarray(x).reshape(shape)
 
 
 def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
@@ -177,12 +182,12 @@ def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def squeeze(x: Array, axis: Axis = None) -> Array:
-    return x.squeeze(axis)
+    return np.asarray(x).squeeze(axis)
 
 
 def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
     if axis == -1:
-        return x[..., None]
+        return np.asarray(x)[..., None]
     return np.expand_dims(x, axis)
 
 
@@ -282,8 +287,8 @@ def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
     """As `np.broadcast_to`, which is slow for the commonest case: one number for a whole array."""
     if not isinstance(shape, tuple):
         shape = tuple(np.atleast_1d(shape).tolist())
+    x = np.asarray(x)
     if x.shape == ():
-        x = np.asarray(x)
         view = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
         view.flags.writeable = False
         return view
