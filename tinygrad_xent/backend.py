@@ -6,6 +6,7 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Sequence
@@ -209,12 +210,19 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     return out
 
 
-@lru_cache(maxsize=256)
 def _mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
+    """As `_new_mesh`, kept where it is small: batches of ever new lengths would fill the memory."""
+    return _small_mesh(shape, axis) if builtins.sum(shape) <= 1 << 13 else _new_mesh(shape, axis)
+
+
+def _new_mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
     """For each axis before and after `axis`: its places, shaped to broadcast against the others."""
     ndim = len(shape)
     grids = [np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
     return grids[:axis], grids[axis + 1 :]
+
+
+_small_mesh = lru_cache(maxsize=256)(_new_mesh)  # 16 MB at most
 
 
 def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
