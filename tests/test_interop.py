@@ -247,3 +247,20 @@ def test_functions_of_raw_arrays_give_raw_arrays():
     for f in (tx.exp, tx.softmax, tx.sum, tx.mean, tx.argmax, lambda x: tx.concatenate([x, x])):
         assert isinstance(f(X), np.ndarray | np.generic)
     assert isinstance(tx.add(1.0, 2.0), np.floating)
+
+
+def test_numpy_functions_do_not_write_into_tensors():
+    w = Tensor([3.0, 4.0], requires_grad=True)
+    t = Tensor([1.0, 2.0])
+    loss = (w * t).sum()
+    for write in (
+        lambda: np.add([5.0, 5.0], 1.0, out=t),
+        lambda: np.copyto(t, 9.0),
+        lambda: np.ravel(t).__setitem__(0, 9.0),
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            write()
+    with pytest.raises(tx.GraphError, match="not assigned in place"):
+        np.add.at(t, 0, 1.0)
+    loss.backward()
+    assert w.grad.tolist() == t.tolist() == [1.0, 2.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -137,3 +138,17 @@ def test_a_gradient_may_be_written_to():
     x.grad.data *= 0.5
     x.grad.data[0, 0] = 7
     equal(x.grad, [[7.0, 0.5], [0.5, 0.5]])
+
+
+def test_large_batches_of_ever_new_lengths_leave_nothing_behind():
+    def losses(lengths):
+        for n in lengths:
+            tx.cross_entropy(np.zeros((n, 2)), np.zeros(n, int))
+
+    losses([40_000])
+    tracemalloc.start()
+    try:
+        losses(range(50_000, 50_020))
+        assert tracemalloc.get_traced_memory()[0] < 200_000  # one index of 50,000 places: 400 kB
+    finally:
+        tracemalloc.stop()

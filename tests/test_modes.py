@@ -180,3 +180,19 @@ def test_a_leaf_knows_where_it_was_changed():
     assert w._node.changed_at is None
     w.data = [2.0]
     assert w._node.changed_at.text == "w.data = [2.0]"
+
+
+def test_a_generator_or_coroutine_is_not_decorated():
+    """The block would end before the body runs: everything would be recorded after all."""
+
+    def batches():
+        yield tx.is_grad_enabled()
+
+    async def later():
+        return tx.is_grad_enabled()
+
+    for function in (batches, later):
+        with pytest.raises(TypeError, match="write `with no_grad"):
+            tx.no_grad()(function)
+        with pytest.raises(TypeError, match=function.__name__):
+            tx.scope("s")(function)

@@ -153,3 +153,14 @@ def test_a_wrong_sign_is_caught(monkeypatch):
     break_rule(monkeypatch, "sub", 1, lambda g: g)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         check_row("sub", UNSHRUNK)
+
+
+def test_functions_of_shape_take_python_numbers():
+    assert tx.broadcast_to(3, (2,)).tolist() == [3, 3]
+    assert tx.reshape(3.0, (1, 1)).tolist() == [[3.0]]
+    assert tx.expand_dims(3.0, -1).tolist() == [3.0]
+    assert tx.squeeze(3.0).tolist() == 3.0
+    assert tx.concatenate([1.0, 2.0], axis=None).tolist() == [1.0, 2.0]
+    for reduction in (tx.sum, tx.max, tx.mean):
+        with pytest.raises(tx.ShapeError, match="axis 1"):
+            reduction(3.0, axis=1)

@@ -347,3 +347,12 @@ W = parameter(name="W")
 def test_bad_arguments_are_named(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+@pytest.mark.parametrize("make", [lambda g: g * 1, lambda g: g.detach()], ids=["scalar", "view"])
+def test_clip_grad_norm_takes_a_gradient_that_can_not_be_written(make):
+    w = tx.Tensor(3.0, requires_grad=True)
+    w.grad = make(tx.Tensor(5.0))
+    assert clip_grad_norm([w], 1.0) == 5.0
+    assert w.grad is not None
+    assert w.grad.item() == pytest.approx(1.0, rel=1e-6)

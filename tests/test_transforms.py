@@ -303,3 +303,10 @@ def test_checkpoint_notices_what_it_must_read_again():
     w.data = w.data[::-1].copy()
     with pytest.raises(GraphError, match=r"checkpoint: w .*overwritten at test_transforms"):
         y.backward()
+
+
+def test_a_function_that_returns_an_outer_variable_keeps_its_gradient():
+    value = tx.grad(lambda w: tx.value_and_grad(lambda x: w)(1.0)[0])
+    pulled = tx.grad(lambda w: tx.vjp(lambda x: w, 1.0)[0] * w)
+    assert (value(3.0).item(), pulled(3.0).item()) == (1.0, 6.0)
+    assert tx.grad(lambda w: tx.grad(lambda x: w)(1.0) + w)(3.0).item() == 1.0

@@ -6,6 +6,7 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Sequence
@@ -66,8 +67,13 @@ def _has_many_rows(x: Array, longest: int) -> bool:
 
     NumPy starts anew for each row, at 30 ns; no row's sum loses digits at these lengths.
     """
-    shape = x.shape
-    return len(shape) == 2 and shape[0] >= 64 and 0 < shape[1] <= longest and x.dtype.char in "fd"
+    lengths = shape(x)
+    return (
+        len(lengths) == 2
+        and lengths[0] >= 64
+        and 0 < lengths[1] <= longest
+        and x.dtype.char in "fd"
+    )
 
 
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -164,7 +170,7 @@ def all_axes(ndim: int) -> tuple[int, ...]:
 
 
 def reshape(x: Array, shape: int | tuple[int, ...]) -> Array:
-    return x.reshape(shape)
+    return np.asarray(x).reshape(shape)
 
 
 def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
@@ -177,12 +183,12 @@ def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def squeeze(x: Array, axis: Axis = None) -> Array:
-    return x.squeeze(axis)
+    return np.asarray(x).squeeze(axis)
 
 
 def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
     if axis == -1:
-        return x[..., None]
+        return np.asarray(x)[..., None]
     return np.expand_dims(x, axis)
 
 
@@ -204,12 +210,19 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     return out
 
 
-@lru_cache(maxsize=256)
 def _mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
+    """As `_new_mesh`, kept where it is small: batches of ever new lengths would fill the memory."""
+    return _small_mesh(shape, axis) if builtins.sum(shape) <= 1 << 13 else _new_mesh(shape, axis)
+
+
+def _new_mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
     """For each axis before and after `axis`: its places, shaped to broadcast against the others."""
     ndim = len(shape)
     grids = [np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
     return grids[:axis], grids[axis + 1 :]
+
+
+_small_mesh = lru_cache(maxsize=256)(_new_mesh)  # 16 MB at most
 
 
 def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
@@ -282,8 +295,8 @@ def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
     """As `np.broadcast_to`, which is slow for the commonest case: one number for a whole array."""
     if not isinstance(shape, tuple):
         shape = tuple(np.atleast_1d(shape).tolist())
+    x = np.asarray(x)
     if x.shape == ():
-        x = np.asarray(x)
         view = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
         view.flags.writeable = False
         return view

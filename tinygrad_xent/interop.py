@@ -138,6 +138,9 @@ ON_VALUES = frozenset(
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What NumPy calls for `np.exp(tensor)` and `array + tensor`."""
+    if method == "at" and isinstance(inputs[0], TensorBase):  # it would write to a read-only array
+        what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
+        raise errors.GraphError(errors.message(what, [inputs[0]], "pass a copy: np.array(t)"))
     if ufunc in WITHOUT_GRADIENT and method == "__call__" and not kwargs:
         return wrap(ufunc(*_raw(inputs)), None)
     if method == "__call__" and ufunc in UFUNCS and not kwargs:
@@ -182,9 +185,13 @@ def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> A
 
 
 def _raw(x: Any) -> Any:
-    """The same nesting with the tensors' raw values."""
+    """The same nesting with the tensors' values, read-only: what NumPy wrote to them, through `out=`
+    or `np.copyto`, the tape would not notice.
+    """
     if isinstance(x, TensorBase):
-        return x._data
+        view = np.asarray(x._data).view()
+        view.flags.writeable = False
+        return view
     if isinstance(x, (tuple, list)):
         return type(x)(map(_raw, x))
     if isinstance(x, dict):

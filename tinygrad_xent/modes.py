@@ -6,6 +6,7 @@ other's. The user's line is the innermost frame that is not a file of this packa
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import linecache
 import sys
@@ -75,6 +76,14 @@ class _Block:
         MODE.reset(self._tokens.pop())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            # Its body runs after the call: the block would be over before anything happens.
+            block = type(self).__name__
+            raise TypeError(
+                f"{block}: can't decorate {function.__name__}, a generator or coroutine; "
+                f"write `with {block}(...):` around the part of its body that is meant"
+            )
+
         # The token is a local: one decorated function may run in many threads at once.
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:

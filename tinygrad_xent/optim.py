@@ -402,8 +402,11 @@ def clip_grad_norm(
 
 
 def _scaled(grad: Tensor, scale: float) -> Tensor:
-    """The gradient times a number: in place, unless a tape may have kept it (`create_graph`)."""
-    if type(grad._node) is Node:
+    """The gradient times a number: in place, unless a tape may have kept it (`create_graph`) or it
+    can't be written: a NumPy scalar, a view that the user assigned.
+    """
+    raw = grad._data
+    if type(grad._node) is Node or not isinstance(raw, np.ndarray) or not raw.flags.writeable:
         return Tensor(grad._data * scale)
     _multiply(grad._data, scale, grad._data)
     return grad

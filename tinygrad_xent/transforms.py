@@ -311,10 +311,9 @@ def _fresh(x: Any) -> Tensor:
 def _outside(y: Tensor, variables: list[Tensor]) -> bool:
     """Whether y depends on something that requires grad other than the fresh variables."""
     fresh = {v._node for v in variables}
-    if not isinstance(y._node, Node):
-        return False
-    nodes = collect(y._node)
-    return any(leaf.requires_grad and leaf not in fresh for leaf in leaves_of(nodes))
+    root = y._source()
+    leaves = {root} if isinstance(root, Leaf) else leaves_of(collect(root))
+    return any(leaf.requires_grad and leaf not in fresh for leaf in leaves)
 
 
 def _pull_back(y: Tensor, variables: list[Tensor], seed: Any) -> tuple[Tensor, ...]:
