@@ -70,6 +70,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         ValueError: the file is truncated, damaged, or not one of `save`'s.
         ImportError: the extra `io` is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     tx.save(f"{folder}/run.safetensors", {"w": Tensor([1.0, 2.0]), "epoch": 3})
+    ...     tx.load(f"{folder}/run.safetensors")
+    {'w': array([1., 2.]), 'epoch': 3}
     """
     safetensors = _safetensors()
     Path(path).open("rb").close()  # the system's own error if it can't be read

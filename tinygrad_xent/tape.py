@@ -217,6 +217,7 @@ def as_operand(op: Op, x: Any, operands: tuple[Any, ...]) -> Array:
 
 
 def check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
+    """Raise unless a result that is not floating is of integers or booleans."""
     if y.dtype.kind == "c":
         what = f"{op.name}: complex numbers are not supported"
         raise errors.DtypeError(
