@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from . import backend as xp
 from .backend import Array, Axis
 from .table import op
-from .tape import TensorBase
+from .tape import TensorBase, raw
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -171,7 +171,7 @@ def sqrt(x: Operand, /) -> Array:
     return xp.sqrt(x)
 
 
-@op("|x|", ("g · sign(x)", lambda g, x: g * xp.sign(_raw(x))))
+@op("|x|", ("g · sign(x)", lambda g, x: g * xp.sign(raw(x))))
 def abs(x: Operand, /) -> Array:
     """The absolute value, elementwise; the slope at 0 is 0.
 
@@ -507,17 +507,12 @@ def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], 
     return xp.scatter_along_axis(g, indices, shape, axis)
 
 
-# --- what several rules share --------------------------------------------------------------------
-
-
-def _raw(x: Any) -> Any:
-    """The raw array of a tensor, for what has no derivative (a sign, a mask)."""
-    return x._data if isinstance(x, TensorBase) else x
+# --- what several rules share; `raw` for what has no derivative: a sign, a mask --------------------
 
 
 def _masked(g: Any, chosen: Any) -> Any:
     """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
-    chosen, recorded = _raw(chosen), isinstance(g, TensorBase)
+    chosen, recorded = raw(chosen), isinstance(g, TensorBase)
     return where(chosen, g, 0) if recorded else xp.masked(g, chosen)
 
 
@@ -528,11 +523,11 @@ def _constant(limit: Any) -> Any:
         raise TypeError(
             f"a limit{name} requires grad; use maximum(x, low) and minimum(x, high), or .detach()"
         )
-    return _raw(limit)
+    return raw(limit)
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:
-    x, low, high = _raw(x), _raw(low), _raw(high)
+    x, low, high = raw(x), raw(low), raw(high)
     return (x >= (-xp.inf if low is None else low)) & (x <= (xp.inf if high is None else high))
 
 
@@ -542,7 +537,7 @@ def _unreduce(g: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
-    chosen = _raw(x) == _raw(_unreduce(y, axis, keepdims))
+    chosen = raw(x) == raw(_unreduce(y, axis, keepdims))
     return where(chosen, _unreduce(g, axis, keepdims) / xp.sum(chosen, axis, keepdims=True), 0)
 
 
@@ -551,7 +546,7 @@ def _softmax_share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     in float32 and for logits of 1e4 it is 5e-4 off. Dividing by its sum cures that.
     """
     y = _unreduce(y, axis, keepdims)
-    masked = _raw(y) == -xp.inf  # a row of only -inf has, as in PyTorch, gradient 0
+    masked = raw(y) == -xp.inf  # a row of only -inf has, as in PyTorch, gradient 0
     p = exp(x - where(masked, 0, y))
     total = where(masked, 1, sum(p, axis, keepdims=True))
     return p * (_unreduce(g, axis, keepdims) / total)
@@ -569,12 +564,12 @@ def _power_slope(x: Any, n: Any) -> Any:
     """n · x^(n-1), 0 where n = 0 even at x = 0."""
     if isinstance(n, (int, float)):
         return 2 * x if n == 2 else n * x ** (n - 1 if n != 0 else 1)
-    return n * x ** where(_raw(n) == 0, 1, n - 1)
+    return n * x ** where(raw(n) == 0, 1, n - 1)
 
 
 def _base(x: Any, n: Any) -> Any:
     """x, with 1 where 0ⁿ is flat in n, so that its logarithm is 0 there."""
-    return where((_raw(x) == 0) & (_raw(n) >= 0), 1, x)
+    return where((raw(x) == 0) & (raw(n) >= 0), 1, x)
 
 
 def _matmul_da(g: Any, b: Any, a_shape: tuple[int, ...]) -> Any:

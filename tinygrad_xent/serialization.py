@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import errors
+from .tape import raw
 from .tensor import Tensor
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -131,7 +132,7 @@ def _encode(value: Any, path: str, arrays: Arrays) -> Any:
 
 
 def _plain_array(value: Any, path: str) -> npt.NDArray[Any]:
-    array = np.asarray(value._data if isinstance(value, Tensor) else value)
+    array = np.asarray(raw(value))
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         what = f"save: {path} has dtype {array.dtype}"
         raise errors.DtypeError(errors.message(what, fix="convert it to floats or integers"))

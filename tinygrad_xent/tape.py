@@ -130,6 +130,11 @@ class TensorBase:
         return self._node
 
 
+def raw(x: Any) -> Any:
+    """The raw array of a tensor; anything else as it is."""
+    return x._data if isinstance(x, TensorBase) else x
+
+
 _tensor_class: type[TensorBase] = TensorBase
 _new: Any = object.__new__
 _mode = MODE.get
