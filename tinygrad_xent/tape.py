@@ -57,6 +57,7 @@ class Leaf:
 
     @property
     def changed_at(self) -> Line | None:
+        """The user's line that last overwrote the data, None if none did."""
         return self._changed_at and line_of(*self._changed_at)
 
 
@@ -99,10 +100,12 @@ class Node:
 
     @property
     def line(self) -> Line:
+        """The user's line that ran the operation."""
         return line_of(self._code, self._instruction)
 
     @property
     def op(self) -> Op:
+        """The row of the table."""
         return self.plan.op
 
     def recompute(self, inputs: list[Array]) -> Array:
