@@ -147,7 +147,8 @@ def relu(x: Array) -> Array:
 
 def masked(x: Array, chosen: Array) -> Array:
     """x where chosen, else 0. On large arrays `and` with a mask of bits is 15 times faster than
-    np.where, and unlike a product it makes 0 of infinity.
+    np.where (below some thousand elements its four calls cost more), and unlike a product it makes 0
+    of infinity.
     """
     if x.size < 4096 or x.dtype not in _BITS or x.shape != chosen.shape:
         return np.where(chosen, x, 0)
@@ -276,7 +277,9 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     lead = x.ndim - len(shape)
     if lead == 1 and x.shape[1:] == shape:
         if x.ndim == 2 and x.size > 2048 and x.dtype.kind == "f":
-            return np.ones(x.shape[0], x.dtype) @ x  # BLAS sums columns twice as fast
+            return (
+                np.ones(x.shape[0], x.dtype) @ x
+            )  # BLAS sums columns twice as fast, from such sizes on
         return _sum(x, axis=0)
     stretched = [i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1]
     return _sum(x, axis=(*range(lead), *stretched), keepdims=True).reshape(shape)

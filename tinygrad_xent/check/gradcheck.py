@@ -223,12 +223,15 @@ class _Check:
 
     def compare(self, claimed: float, found: Slope, size: float) -> float:
         """How far apart they are, in units of what is tolerated; kinks are counted."""
-        slack = self.rtol * max(abs(claimed), 1e-2 * size)
+        slack = self.rtol * max(
+            abs(claimed), 1e-2 * size
+        )  # a slope near 0 by the size of the others
         if not found.measured:
             low, high = float(found.low), float(found.high)
             if not np.isfinite([low, high]).all():
                 return np.inf
             self.kinks += 1
+            # One-sided slopes are not extrapolated: they err by the step times the curvature.
             slack += 1e-3 * max(abs(low), abs(high)) + 2 * float(found.rounding)
             off = max(low - claimed, claimed - high, 0.0)
         else:
