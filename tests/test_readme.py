@@ -42,6 +42,11 @@ def test_links_lead_somewhere():
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
+def test_every_lesson_is_in_the_table():
+    lessons = sorted(path.name for path in (ROOT / "examples").glob("plot_*.py"))
+    assert lessons == sorted(re.findall(r"^\| \[(plot_\w+\.py)\]", README, flags=re.MULTILINE))
+
+
 def test_commands_are_in_the_makefile():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = set(re.findall(r"\bmake ([a-z]+)", README))

@@ -16,7 +16,7 @@ from . import backend as xp
 from . import errors, ops
 from .backend import Axis
 from .modes import scope
-from .tape import TensorBase, wrap
+from .tape import TensorBase, raw, wrap
 
 if TYPE_CHECKING:
     from .ops import Operand
@@ -68,7 +68,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
            [2., 4.]])
     """
     arrays = _several("stack", arrays)
-    shapes = {np.shape(getattr(x, "_data", x)) for x in arrays}
+    shapes = {np.shape(raw(x)) for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
         raise errors.ShapeError(errors.message(what, arrays, "reshape them to one shape first"))
@@ -89,15 +89,11 @@ def argmax(x: Operand, axis: int | None = None) -> Tensor:
 
 
 def _count(x: Any, axis: Axis) -> int:
-    """How many elements a reduction over the axis takes together."""
+    """How many elements a reduction over the axis takes together; `sum` has checked the axis."""
     shape = xp.shape(x) if hasattr(x, "shape") else np.shape(x)
     if axis is None:
         return math.prod(shape)
-    try:
-        return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
-    except IndexError:
-        what = f"mean: axis {axis} is out of bounds for {len(shape)} dimensions"
-        raise errors.ShapeError(errors.message(what, [x])) from None
+    return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 def _several(name: str, arrays: Any) -> list[Any]:

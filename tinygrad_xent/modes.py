@@ -43,6 +43,8 @@ class ScopeEntry:
 
 
 class Mode(NamedTuple):
+    """Whether operations are recorded here, and the innermost scope around them."""
+
     recording: bool
     scope: ScopeEntry | None
 

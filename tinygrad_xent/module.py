@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from . import errors
 from .modes import MODE, Mode, ScopeEntry
-from .tape import Leaf
+from .tape import Leaf, raw
 from .tensor import Tensor
 
 
@@ -211,7 +211,7 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
 
 
 def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
-    array = np.asarray(value._data if isinstance(value, Tensor) else value)
+    array = np.asarray(raw(value))
     if array.dtype.kind not in "fiub":
         what = f"load_state_dict: {path} is no array of numbers"
         raise errors.DtypeError(errors.message(what, [value]))

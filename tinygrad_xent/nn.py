@@ -42,6 +42,10 @@ def he(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[Any, Any]:
     """Normal weights of variance 2 / fan_in, zero biases: keeps the variance through ReLU layers.
 
     He, Zhang, Ren, Sun: Delving Deep into Rectifiers (2015), equation 10.
+
+    >>> weight, bias = he(200, 100, np.random.default_rng(0))
+    >>> weight.shape, np.isclose(weight.var(), 2 / 200, rtol=0.05), bias.any()
+    ((200, 100), np.True_, np.False_)
     """
     weight = rng.normal(0.0, math.sqrt(2 / fan_in), (fan_in, fan_out))
     return weight, np.zeros(fan_out)
@@ -52,13 +56,22 @@ def glorot(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[Any, An
 
     Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010),
     equation 16.
+
+    >>> weight, bias = glorot(4, 2, np.random.default_rng(0))
+    >>> weight.shape, np.abs(weight).max() <= 1
+    ((4, 2), np.True_)
     """
     bound = math.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
 
 
 def torch_default(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    """Uniform weights and biases within ±1 / √fan_in: the distribution of `torch.nn.Linear`."""
+    """Uniform weights and biases within ±1 / √fan_in: the distribution of `torch.nn.Linear`.
+
+    >>> weight, bias = torch_default(4, 2, np.random.default_rng(0))
+    >>> bias.shape, np.abs(weight).max() <= 0.5
+    ((2,), np.True_)
+    """
     bound = 1 / math.sqrt(fan_in)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
 
@@ -122,7 +135,11 @@ class Linear(Module):
 
 
 class ReLU(Module):
-    """max(x, 0), elementwise."""
+    """max(x, 0), elementwise.
+
+    >>> ReLU()(np.array([-2.0, 3.0]))
+    array([0., 3.])
+    """
 
     formula = "max(x, 0)"
 
@@ -131,7 +148,11 @@ class ReLU(Module):
 
 
 class Tanh(Module):
-    """The hyperbolic tangent, elementwise."""
+    """The hyperbolic tangent, elementwise.
+
+    >>> Tanh()(np.array([0.0, 100.0]))
+    array([0., 1.])
+    """
 
     formula = "tanh x"
 
@@ -140,7 +161,11 @@ class Tanh(Module):
 
 
 class Sigmoid(Module):
-    """The logistic function 1 / (1 + exp(-x)), elementwise."""
+    """The logistic function 1 / (1 + exp(-x)), elementwise.
+
+    >>> Sigmoid()(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
 
     formula = "1 / (1 + e⁻ˣ)"
 

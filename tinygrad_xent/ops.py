@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from . import backend as xp
 from .backend import Array, Axis
 from .table import op
-from .tape import TensorBase
+from .tape import TensorBase, raw
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
 @op("-x", ("-g", lambda g: -g))
 def neg(x: Operand, /) -> Array:
-    """-x, elementwise."""
+    """-x, elementwise.
+
+    >>> neg(Tensor([1.0, -2.0])).numpy()
+    array([-1.,  2.])
+    """
     return xp.negative(x)
 
 
@@ -51,19 +55,31 @@ def add(a: Operand, b: Operand, /) -> Array:
 
 @op("a - b", ("g", lambda g: g), ("-g", lambda g: -g))
 def sub(a: Operand, b: Operand, /) -> Array:
-    """a - b, elementwise, with broadcasting."""
+    """a - b, elementwise, with broadcasting.
+
+    >>> sub(Tensor([1.0, 2.0]), 10.0).numpy()
+    array([-9., -8.])
+    """
     return xp.subtract(a, b)
 
 
 @op("a · b", ("g · b", lambda g, b: g * b), ("g · a", lambda g, a: g * a))
 def mul(a: Operand, b: Operand, /) -> Array:
-    """a · b, elementwise, with broadcasting."""
+    """a · b, elementwise, with broadcasting.
+
+    >>> mul(Tensor([1.0, 2.0]), 10.0).numpy()
+    array([10., 20.])
+    """
     return xp.multiply(a, b)
 
 
 @op("a / b", ("g / b", lambda g, b: g / b), ("-g · y / b", lambda g, b, y: -g * y / b))
 def div(a: Operand, b: Operand, /) -> Array:
-    """a / b, elementwise, with broadcasting; true division for integers."""
+    """a / b, elementwise, with broadcasting; true division for integers.
+
+    >>> div(Tensor([1.0, 2.0]), 4).numpy()
+    array([0.25, 0.5 ])
+    """
     return xp.divide(a, b)
 
 
@@ -117,37 +133,61 @@ def exp(x: Operand, /) -> Array:
 
 @op("log x", ("g / x", lambda g, x: g / x))
 def log(x: Operand, /) -> Array:
-    """The natural logarithm, elementwise. For log of a softmax use `log_softmax`: it can't be log 0."""
+    """The natural logarithm, elementwise. For log of a softmax use `log_softmax`: it can't be log 0.
+
+    >>> log(Tensor([1.0, 10.0])).numpy()
+    array([0.        , 2.30258509])
+    """
     return xp.log(x)
 
 
 @op("log(1 + x)", ("g / (1 + x)", lambda g, x: g / (1 + x)))
 def log1p(x: Operand, /) -> Array:
-    """log(1 + x), exact for small x."""
+    """log(1 + x), exact for small x.
+
+    >>> log1p(Tensor([0.0, 1e-20])).numpy()
+    array([0.e+00, 1.e-20])
+    """
     return xp.log1p(x)
 
 
 @op("eˣ - 1", ("g · (y + 1)", lambda g, y: g * (y + 1)))
 def expm1(x: Operand, /) -> Array:
-    """e to the power x, less 1, exact for small x."""
+    """e to the power x, less 1, exact for small x.
+
+    >>> expm1(Tensor([0.0, 1e-20])).numpy()
+    array([0.e+00, 1.e-20])
+    """
     return xp.expm1(x)
 
 
 @op("√x", ("g / 2y", lambda g, y: g / (2 * y)))
 def sqrt(x: Operand, /) -> Array:
-    """The square root, elementwise; its slope at 0 is infinite."""
+    """The square root, elementwise; its slope at 0 is infinite.
+
+    >>> sqrt(Tensor([4.0, 9.0])).numpy()
+    array([2., 3.])
+    """
     return xp.sqrt(x)
 
 
-@op("|x|", ("g · sign(x)", lambda g, x: g * xp.sign(_raw(x))))
+@op("|x|", ("g · sign(x)", lambda g, x: g * xp.sign(raw(x))))
 def abs(x: Operand, /) -> Array:
-    """The absolute value, elementwise; the slope at 0 is 0."""
+    """The absolute value, elementwise; the slope at 0 is 0.
+
+    >>> abs(Tensor([-2.0, 3.0])).numpy()
+    array([2., 3.])
+    """
     return xp.abs(x)
 
 
 @op("tanh x", ("g · (1 - y²)", lambda g, y: g * (1 - y * y)))
 def tanh(x: Operand, /) -> Array:
-    """The hyperbolic tangent, elementwise."""
+    """The hyperbolic tangent, elementwise.
+
+    >>> tanh(Tensor([0.0, 100.0])).numpy()
+    array([0., 1.])
+    """
     return xp.tanh(x)
 
 
@@ -163,13 +203,21 @@ def sigmoid(x: Operand, /) -> Array:
 
 @op("max(x, 0)", ("g where y > 0", lambda g, y: _masked(g, y > 0)))
 def relu(x: Operand, /) -> Array:
-    """x where it is positive, else 0; the slope at 0 is 0."""
+    """x where it is positive, else 0; the slope at 0 is 0.
+
+    >>> relu(Tensor([-2.0, 3.0])).numpy()
+    array([0., 3.])
+    """
     return xp.relu(x)
 
 
 @op("log(1 + eˣ)", ("g · σ(x)", lambda g, x: g * sigmoid(x)))
 def softplus(x: Operand, /) -> Array:
-    """log(1 + exp(x)), elementwise; never overflows."""
+    """log(1 + exp(x)), elementwise; never overflows.
+
+    >>> softplus(Tensor([-1000.0, 1000.0])).numpy()
+    array([   0., 1000.])
+    """
     return xp.softplus(x)
 
 
@@ -179,7 +227,11 @@ def softplus(x: Operand, /) -> Array:
     ("g where b > a", lambda g, a, b: where(b > a, g, where(a == b, g / 2, 0))),
 )
 def maximum(a: Operand, b: Operand, /) -> Array:
-    """The larger of a and b, elementwise; equal ones share the gradient."""
+    """The larger of a and b, elementwise; equal ones share the gradient.
+
+    >>> maximum(Tensor([1.0, 5.0]), 3.0).numpy()
+    array([3., 5.])
+    """
     return xp.maximum(a, b)
 
 
@@ -189,7 +241,11 @@ def maximum(a: Operand, b: Operand, /) -> Array:
     ("g where b < a", lambda g, a, b: where(b < a, g, where(a == b, g / 2, 0))),
 )
 def minimum(a: Operand, b: Operand, /) -> Array:
-    """The smaller of a and b, elementwise; equal ones share the gradient."""
+    """The smaller of a and b, elementwise; equal ones share the gradient.
+
+    >>> minimum(Tensor([1.0, 5.0]), 3.0).numpy()
+    array([1., 3.])
+    """
     return xp.minimum(a, b)
 
 
@@ -201,6 +257,9 @@ def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
     """x limited to [min, max]; None is no limit. The gradient is 0 outside, 1 on the limits.
 
     A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
+
+    >>> clip(Tensor([-2.0, 0.5, 2.0]), -1, 1).numpy()
+    array([-1. ,  0.5,  1. ])
     """
     return xp.clip(x, _constant(min), _constant(max))
 
@@ -228,13 +287,23 @@ def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
 
 @op("x as dtype", ("g", lambda g: g))
 def astype(x: Operand, /, dtype: Any) -> Array:
-    """x in another floating dtype; the gradient returns in x's own."""
+    """x in another floating dtype; the gradient returns in x's own.
+
+    >>> astype(Tensor([1.0, 2.0]), np.float32).numpy()
+    array([1., 2.], dtype=float32)
+    """
     return xp.astype(x, dtype)
 
 
 @op("x", ("g", lambda g: g))
 def identity(x: Operand, /) -> Array:
-    """x itself, as a new place on the tape: the gradient can be asked at this very place."""
+    """x itself, as a new place on the tape: the gradient can be asked at this very place.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> here = identity(x)
+    >>> tx.trace((here * 3).sum())[here].gradient
+    array([3., 3.])
+    """
     return xp.view(x)
 
 
@@ -256,7 +325,11 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     ("g at the maxima", lambda g, x, y, axis, keepdims: _share(g, x, y, axis, keepdims)),
 )
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element over an axis, several, or all; equal ones share the gradient evenly."""
+    """The largest element over an axis, several, or all; equal ones share the gradient evenly.
+
+    >>> max(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1).numpy()
+    array([2., 4.])
+    """
     return xp.max(x, axis, keepdims)
 
 
@@ -265,7 +338,11 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     ("g at the minima", lambda g, x, y, axis, keepdims: _share(g, x, y, axis, keepdims)),
 )
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element over an axis, several, or all; equal ones share the gradient evenly."""
+    """The smallest element over an axis, several, or all; equal ones share the gradient evenly.
+
+    >>> min(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1).numpy()
+    array([1., 3.])
+    """
     return xp.min(x, axis, keepdims)
 
 
@@ -304,7 +381,11 @@ def softmax(x: Operand, /, axis: Axis = -1) -> Array:
     ("g - eʸ · Σ g", lambda g, y, axis: _less_its_share(g, y, axis)),
 )
 def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
-    """log of softmax(x), without the overflow and the log 0 of writing it so."""
+    """log of softmax(x), without the overflow and the log 0 of writing it so.
+
+    >>> log_softmax(Tensor([0.0, 1000.0])).numpy()
+    array([-1000.,     0.])
+    """
     return xp.log_softmax(x, axis)
 
 
@@ -313,31 +394,63 @@ def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
 
 @op("reshape x", ("reshape g", lambda g, x_shape: reshape(g, x_shape)))
 def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
-    """The same elements in another shape; one size may be -1."""
+    """The same elements in another shape; one size may be -1.
+
+    Raises:
+        ShapeError: the shape holds another number of elements.
+
+    >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).numpy()
+    array([[1., 2.],
+           [3., 4.]])
+    """
     return xp.reshape(x, shape)
 
 
 @op("xᵀ", ("gᵀ", lambda g, axes: transpose(g, axes and xp.inverse_permutation(axes))))
 def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
-    """The axes permuted; reversed if None."""
+    """The axes permuted; reversed if None.
+
+    >>> transpose(Tensor([[1.0, 2.0], [3.0, 4.0]])).numpy()
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return xp.transpose(x, axes)
 
 
 @op("squeeze x", ("reshape g", lambda g, x_shape: reshape(g, x_shape)))
 def squeeze(x: Operand, /, axis: Axis = None) -> Array:
-    """Without its axes of length 1, or without those named."""
+    """Without its axes of length 1, or without those named.
+
+    Raises:
+        ShapeError: an axis named is longer than 1.
+
+    >>> squeeze(Tensor([[1.0, 2.0]])).numpy()
+    array([1., 2.])
+    """
     return xp.squeeze(x, axis)
 
 
 @op("expand x", ("reshape g", lambda g, x_shape: reshape(g, x_shape)))
 def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
-    """With a new axis of length 1 at each place named."""
+    """With a new axis of length 1 at each place named.
+
+    >>> expand_dims(Tensor([1.0, 2.0]), 0).numpy()
+    array([[1., 2.]])
+    """
     return xp.expand_dims(x, axis)
 
 
 @op("broadcast x", ("Σ g", lambda g: g))
 def broadcast_to(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
-    """Repeated along new or length-1 axes; the gradient is summed over the repeats."""
+    """Repeated along new or length-1 axes; the gradient is summed over the repeats.
+
+    Raises:
+        ShapeError: x does not stretch to the shape.
+
+    >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2)).numpy()
+    array([[1., 2.],
+           [1., 2.]])
+    """
     return xp.broadcast_to(x, shape)
 
 
@@ -394,17 +507,12 @@ def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], 
     return xp.scatter_along_axis(g, indices, shape, axis)
 
 
-# --- what several rules share --------------------------------------------------------------------
-
-
-def _raw(x: Any) -> Any:
-    """The raw array of a tensor, for what has no derivative (a sign, a mask)."""
-    return x._data if isinstance(x, TensorBase) else x
+# --- what several rules share; `raw` for what has no derivative: a sign, a mask --------------------
 
 
 def _masked(g: Any, chosen: Any) -> Any:
     """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
-    chosen, recorded = _raw(chosen), isinstance(g, TensorBase)
+    chosen, recorded = raw(chosen), isinstance(g, TensorBase)
     return where(chosen, g, 0) if recorded else xp.masked(g, chosen)
 
 
@@ -415,11 +523,11 @@ def _constant(limit: Any) -> Any:
         raise TypeError(
             f"a limit{name} requires grad; use maximum(x, low) and minimum(x, high), or .detach()"
         )
-    return _raw(limit)
+    return raw(limit)
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:
-    x, low, high = _raw(x), _raw(low), _raw(high)
+    x, low, high = raw(x), raw(low), raw(high)
     return (x >= (-xp.inf if low is None else low)) & (x <= (xp.inf if high is None else high))
 
 
@@ -429,7 +537,7 @@ def _unreduce(g: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
-    chosen = _raw(x) == _raw(_unreduce(y, axis, keepdims))
+    chosen = raw(x) == raw(_unreduce(y, axis, keepdims))
     return where(chosen, _unreduce(g, axis, keepdims) / xp.sum(chosen, axis, keepdims=True), 0)
 
 
@@ -438,7 +546,7 @@ def _softmax_share(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     in float32 and for logits of 1e4 it is 5e-4 off. Dividing by its sum cures that.
     """
     y = _unreduce(y, axis, keepdims)
-    masked = _raw(y) == -xp.inf  # a row of only -inf has, as in PyTorch, gradient 0
+    masked = raw(y) == -xp.inf  # a row of only -inf has, as in PyTorch, gradient 0
     p = exp(x - where(masked, 0, y))
     total = where(masked, 1, sum(p, axis, keepdims=True))
     return p * (_unreduce(g, axis, keepdims) / total)
@@ -456,12 +564,12 @@ def _power_slope(x: Any, n: Any) -> Any:
     """n · x^(n-1), 0 where n = 0 even at x = 0."""
     if isinstance(n, (int, float)):
         return 2 * x if n == 2 else n * x ** (n - 1 if n != 0 else 1)
-    return n * x ** where(_raw(n) == 0, 1, n - 1)
+    return n * x ** where(raw(n) == 0, 1, n - 1)
 
 
 def _base(x: Any, n: Any) -> Any:
     """x, with 1 where 0ⁿ is flat in n, so that its logarithm is 0 there."""
-    return where((_raw(x) == 0) & (_raw(n) >= 0), 1, x)
+    return where((raw(x) == 0) & (raw(n) >= 0), 1, x)
 
 
 def _matmul_da(g: Any, b: Any, a_shape: tuple[int, ...]) -> Any:

@@ -278,6 +278,13 @@ class Adam(Optimizer):
 
     Raises:
         ValueError: a setting out of range.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()                # the first step is lr · sign(g), but for ε
+    >>> w.data.round(6)
+    array([0.9, 1.9])
     """
 
     betas: tuple[float, float]
@@ -340,6 +347,13 @@ class AdamW(Adam):
 
     Raises:
         ValueError: a setting out of range.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()                # 0.95 · w, less lr · sign(g)
+    >>> w.data.round(6)
+    array([0.85, 1.8 ])
     """
 
     def __init__(

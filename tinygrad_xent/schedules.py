@@ -79,6 +79,10 @@ class StepLR(Schedule):
 
     Raises:
         ValueError: `step_size` is below 1, `gamma` below 0.
+
+    >>> optimizer = tx.optim.SGD([Tensor(1.0, requires_grad=True)], lr=0.8)
+    >>> [StepLR(optimizer, step_size=2, gamma=0.5).rate(count) for count in range(5)]
+    [0.8, 0.8, 0.4, 0.4, 0.2]
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
@@ -100,6 +104,11 @@ class CosineAnnealingLR(Schedule):
 
     Raises:
         ValueError: `T_max` is below 1, `eta_min` below 0.
+
+    >>> optimizer = tx.optim.SGD([Tensor(1.0, requires_grad=True)], lr=0.8)
+    >>> schedule = CosineAnnealingLR(optimizer, T_max=4)
+    >>> [round(schedule.rate(count), 3) for count in range(5)]
+    [0.8, 0.683, 0.4, 0.117, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import errors
+from .tape import raw
 from .tensor import Tensor
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -70,6 +71,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         ValueError: the file is truncated, damaged, or not one of `save`'s.
         ImportError: the extra `io` is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     tx.save(f"{folder}/run.safetensors", {"w": Tensor([1.0, 2.0]), "epoch": 3})
+    ...     tx.load(f"{folder}/run.safetensors")
+    {'w': array([1., 2.]), 'epoch': 3}
     """
     safetensors = _safetensors()
     Path(path).open("rb").close()  # the system's own error if it can't be read
@@ -125,7 +132,7 @@ def _encode(value: Any, path: str, arrays: Arrays) -> Any:
 
 
 def _plain_array(value: Any, path: str) -> npt.NDArray[Any]:
-    array = np.asarray(value._data if isinstance(value, Tensor) else value)
+    array = np.asarray(raw(value))
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         what = f"save: {path} has dtype {array.dtype}"
         raise errors.DtypeError(errors.message(what, fix="convert it to floats or integers"))

@@ -26,7 +26,17 @@ Picker: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
 class Plan:
-    """For one operation and one choice of inputs that need a gradient: what to keep, what to run."""
+    """For one operation and one choice of inputs that need a gradient: what to keep, what to run.
+
+    Attributes:
+        input_names: the inputs as the formula calls them; those of `*arrays` are numbered.
+        keep: picks from (*inputs, y, *settings) what the rules name.
+        names: of all that is kept, in order: what `keep` picks, then the shapes.
+        shapes_of: the places of the inputs of which only the shape is kept.
+        together: whether those shapes are one value, `shapes`, for a rule of many inputs.
+        rules: for each input that needs a gradient its place, its rule and what picks the rule's
+            arguments from the kept values, None where it takes them all.
+    """
 
     __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes_of", "together")
 
@@ -53,6 +63,7 @@ class Plan:
         return self.keep((*inputs, y, *settings)) + self.shapes(inputs)
 
     def shapes(self, inputs: Sequence[Array]) -> tuple[Any, ...]:
+        """The shapes that rules want in place of arrays."""
         shapes = tuple(shape(inputs[i]) for i in self.shapes_of)
         return (shapes,) if self.together else shapes
 
@@ -92,6 +103,9 @@ class Op:
     """One row of the table: a forward function on raw arrays and one rule an input.
 
     Inputs are the forward's positional-only parameters (or its `*args`), settings the rest.
+
+    Raises:
+        TypeError: not one rule (or None) an input.
     """
 
     __slots__ = (
@@ -129,6 +143,7 @@ class Op:
         self.plans: dict[int, Plan] = {}
 
     def rule_for(self, i: int) -> DerivativeRule | None:
+        """The rule of input `i`; the many inputs of a variadic operation share one."""
         return self.rules[0] if self.variadic else self.rules[i]
 
     def plan(self, live: int, count: int) -> Plan:

@@ -57,6 +57,7 @@ class Leaf:
 
     @property
     def changed_at(self) -> Line | None:
+        """The user's line that last overwrote the data, None if none did."""
         return self._changed_at and line_of(*self._changed_at)
 
 
@@ -99,10 +100,12 @@ class Node:
 
     @property
     def line(self) -> Line:
+        """The user's line that ran the operation."""
         return line_of(self._code, self._instruction)
 
     @property
     def op(self) -> Op:
+        """The row of the table."""
         return self.plan.op
 
     def recompute(self, inputs: list[Array]) -> Array:
@@ -128,6 +131,11 @@ class TensorBase:
                 data.flags.writeable = False
             self._data, self._node = data, Leaf(data)
         return self._node
+
+
+def raw(x: Any) -> Any:
+    """The raw array of a tensor; anything else as it is."""
+    return x._data if isinstance(x, TensorBase) else x
 
 
 _tensor_class: type[TensorBase] = TensorBase
@@ -217,6 +225,7 @@ def as_operand(op: Op, x: Any, operands: tuple[Any, ...]) -> Array:
 
 
 def check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
+    """Raise unless a result that is not floating is of integers or booleans."""
     if y.dtype.kind == "c":
         what = f"{op.name}: complex numbers are not supported"
         raise errors.DtypeError(

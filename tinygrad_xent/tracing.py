@@ -253,6 +253,7 @@ class _Builder:
                 self.gradients[target] = c if held is None else held + c
 
     def trace(self, root: Node | Leaf) -> Trace:
+        """All that was collected as entries, numbered by age."""
         order = sorted(self.sources, key=self.ages.__getitem__)
         ids = {key: i for i, key in enumerate(order)}
         scopes: dict[int, Scope] = {}
@@ -307,6 +308,7 @@ class _Builder:
         )
 
     def parts(self, source: Node | Leaf, ids: dict[Any, int]) -> tuple[Contribution, ...]:
+        """What was added up to the gradient of a source."""
         return tuple(
             Contribution(ids[node], i, c) for node, i, c in self.contributions.get(source, ())
         )

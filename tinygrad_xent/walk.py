@@ -16,7 +16,7 @@ import numpy as np
 
 from . import backend, errors
 from .modes import AUTOPSY, recording, scope
-from .tape import Leaf, Node, TensorBase, wrap
+from .tape import Leaf, Node, TensorBase, raw, wrap
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -251,9 +251,9 @@ def _is_tensor(x: Any) -> bool:
 
 def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
     """Copy what shares memory: with the seed, with another gradient, or as a view."""
-    given = {id(_array(seed))}
+    given = {id(raw(seed))}
     for source, g in grads.items():
-        array = _array(g)
+        array = raw(g)
         if type(array) is not np.ndarray:  # a NumPy scalar can't be changed
             if not _is_tensor(g):
                 grads[source] = np.array(g)
@@ -261,10 +261,6 @@ def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
             grads[source] = g.astype(g.dtype) if _is_tensor(g) else np.array(g)
         given.add(id(array))
     return grads
-
-
-def _array(g: Any) -> Any:
-    return g._data if isinstance(g, TensorBase) else g
 
 
 def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
@@ -293,7 +289,7 @@ def _looks_finite(root: Tensor, grads: dict[Source, Any], level: bool | str) -> 
         return False
     if level != "gradients":
         return True
-    return all(backend.looks_finite(g._data if _is_tensor(g) else g) for g in grads.values())
+    return all(backend.looks_finite(raw(g)) for g in grads.values())
 
 
 def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
@@ -310,17 +306,17 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
         seed = backend.one(root.shape, root.dtype)
         return wrap(seed, None) if as_tensor else seed
     try:
-        raw = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
+        array = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
     except ValueError:
         what = "backward: a ragged list (rows of different lengths) is no gradient"
         raise errors.ShapeError(errors.message(what, [root], "pad the rows")) from None
-    if raw.shape != root.shape:
-        what = f"backward: the gradient has shape {raw.shape}, the output {root.shape}"
+    if array.shape != root.shape:
+        what = f"backward: the gradient has shape {array.shape}, the output {root.shape}"
         raise errors.ShapeError(errors.message(what, [root], "pass one of the output's shape"))
-    if raw.dtype.kind not in "fiub":
-        what = f"backward: the gradient must be real numbers, got {raw.dtype}"
+    if array.dtype.kind not in "fiub":
+        what = f"backward: the gradient must be real numbers, got {array.dtype}"
         raise errors.DtypeError(errors.message(what, [root]))
     if not as_tensor:
-        return raw.astype(root.dtype, copy=False)
-    given: Any = gradient if isinstance(gradient, TensorBase) else wrap(raw, None)
-    return given if raw.dtype == root.dtype else given.astype(root.dtype)
+        return array.astype(root.dtype, copy=False)
+    given: Any = gradient if isinstance(gradient, TensorBase) else wrap(array, None)
+    return given if array.dtype == root.dtype else given.astype(root.dtype)

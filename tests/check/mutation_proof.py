@@ -25,6 +25,7 @@ import tinygrad_xent as tx
 from tinygrad_xent import ops
 from tinygrad_xent.check import KinkWarning, check_tape, gradcheck
 from tinygrad_xent.table import TABLE, DerivativeRule
+from tinygrad_xent.tape import raw
 
 # --- cases: each row of the table as a function of float inputs ------------------------------------
 
@@ -146,7 +147,7 @@ def mutations(op, i):
     yield Mutation("factor 2", after(lambda c: 2 * c))
     yield Mutation("dropped term", lambda g, *kept: rule(without_last(g), *kept))
     yield Mutation("transposed", after(lambda c: swapped(c)))
-    yield Mutation("wrong axis", after(lambda c: ops._raw(np.roll(ops._raw(c), 1, axis=-1))))
+    yield Mutation("wrong axis", after(lambda c: raw(np.roll(raw(c), 1, axis=-1))))
     wants = op.rule_for(i).wants
     if any(not name.endswith("shape") and name not in op.settings for name in wants):
         yield Mutation("wrong saved value", lambda g, *kept: rule(g, *map(spoiled, kept)))
@@ -155,19 +156,19 @@ def mutations(op, i):
 
 
 def without_last(g):
-    g = np.array(ops._raw(g))
+    g = np.array(raw(g))
     g[..., -1:] = 0
     return g
 
 
 def swapped(c):
-    c = ops._raw(c)
+    c = raw(c)
     return np.swapaxes(c, -1, -2) if c.ndim > 1 else c[::-1]
 
 
 def spoiled(kept):
     """Another value than was saved: a shifted array, a turned mask, indices in another order."""
-    kept = ops._raw(kept)
+    kept = raw(kept)
     if not isinstance(kept, np.ndarray):
         return kept
     if kept.dtype == bool:

@@ -23,8 +23,8 @@ SLACK = 1e-9  # of a unit in the last place: so far from a tie still counts as t
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One quantity of an audit.
+class AuditedQuantity:
+    """One quantity of an audit: its figures and the verdict on them.
 
     Attributes:
         quantity: its name.
@@ -50,17 +50,17 @@ class Finding:
 class Audit:
     """The findings, in the order of the published figures. Printed, it is a table."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditedQuantity, ...]
 
     @property
-    def errata(self) -> tuple[Finding, ...]:
+    def errata(self) -> tuple[AuditedQuantity, ...]:
         """The quantities of which a figure is wrong."""
         return tuple(f for f in self.findings if f.is_error)
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[AuditedQuantity]:
         return iter(self.findings)
 
-    def __getitem__(self, quantity: str) -> Finding:
+    def __getitem__(self, quantity: str) -> AuditedQuantity:
         for finding in self.findings:
             if finding.quantity == quantity:
                 return finding
@@ -127,13 +127,13 @@ def audit(
             findings.append(_finding(name, published[name], computed[name], digits, others))
         else:
             shown = tuple(f"{t:.6g}" for t in _numbers(computed[name]).ravel())
-            findings.append(Finding(name, (), shown, (), "not published"))
+            findings.append(AuditedQuantity(name, (), shown, (), "not published"))
     return Audit(tuple(findings))
 
 
 def _finding(
     name: str, published: Figures, computed: Figures, digits: int | None, others: dict[str, Figures]
-) -> Finding:
+) -> AuditedQuantity:
     printed = _printed(published, digits)
     true = _numbers(computed)
     candidates = {label: _numbers(figures) for label, figures in others.items()}
@@ -145,7 +145,7 @@ def _finding(
         _verdict(d, float(true.flat[i]), {k: float(v.flat[i]) for k, v in candidates.items()})
         for i, d in enumerate(printed)
     )
-    return Finding(
+    return AuditedQuantity(
         name,
         tuple(str(d) for d in printed),
         tuple(f"{t:.{_places(d) + 3}f}" for d, t in zip(printed, true.ravel(), strict=True)),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import errors
+from ..tape import raw
 from . import mistakes
 from .mistakes import Context, Mistake, make_context
 
@@ -137,7 +138,7 @@ def diagnose(
 
 
 def _array(values: Any, what: str) -> Array:
-    array = np.asarray(getattr(values, "_data", values))
+    array = np.asarray(raw(values))
     if array.dtype.kind not in "fiub":
         text = f"diagnose: the {what} gradient must be numbers, got {array.dtype}"
         raise errors.DtypeError(errors.message(text, [values]))

@@ -173,6 +173,7 @@ class _Check:
         self.notes: list[str] = []
 
     def run(self) -> _Check:
+        """Compare, and fill in the outcome."""
         self.gradient = self.point.gradient(self.order)
         self.largest = float(np.max(np.abs(self.gradient), initial=0.0))
         value = self.point.value(self.order, self.point.x)
@@ -196,6 +197,7 @@ class _Check:
         return self
 
     def not_finite(self, value: Array) -> _Check:
+        """The outcome where value or gradient is nan or infinite: there is nothing to compare."""
         self.ok, self.excess = False, np.inf
         places = np.flatnonzero(~np.isfinite(self.gradient))
         if places.size:
@@ -221,12 +223,15 @@ class _Check:
 
     def compare(self, claimed: float, found: Slope, size: float) -> float:
         """How far apart they are, in units of what is tolerated; kinks are counted."""
-        slack = self.rtol * max(abs(claimed), 1e-2 * size)
+        slack = self.rtol * max(
+            abs(claimed), 1e-2 * size
+        )  # a slope near 0 by the size of the others
         if not found.measured:
             low, high = float(found.low), float(found.high)
             if not np.isfinite([low, high]).all():
                 return np.inf
             self.kinks += 1
+            # One-sided slopes are not extrapolated: they err by the step times the curvature.
             slack += 1e-3 * max(abs(low), abs(high)) + 2 * float(found.rounding)
             off = max(low - claimed, claimed - high, 0.0)
         else:
@@ -236,6 +241,7 @@ class _Check:
         return off / slack if off else 0.0
 
     def check_entries(self) -> None:
+        """Compare one element of the input after the other; diagnose each input that is wrong."""
         x, numeric = self.point.x, np.zeros(self.point.x.size)
         wrong = np.zeros(x.size, bool)
         for i in range(x.size):
@@ -256,6 +262,7 @@ class _Check:
                 self.diagnoses[name] = diagnose(g, d, n=self.n, tolerance=max(self.rtol, 1e-6))
 
     def check_directions(self) -> None:
+        """Compare along random directions in each input; in a wrong one look for a wrong entry."""
         self.notes.append(
             f"{self.point.x.size} elements were checked along {self.directions} random directions"
         )
@@ -296,6 +303,7 @@ class _Check:
         self.note_entry(int(places[0]))
 
     def disagreement(self, along: Array, places: Array) -> float:
+        """How far gradient and differences lie apart along these places of a direction alone."""
         part = np.zeros_like(along)
         part[places] = along[places]
         return abs(float(self.measure(part).value) - float((self.gradient * part).sum()))

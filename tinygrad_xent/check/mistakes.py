@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import errors
+from ..tape import raw
 
 Array: TypeAlias = Any
 
@@ -195,7 +196,7 @@ class Context:
 def make_context(actual: Array, **known: Any) -> Context:
     """The context of what a caller knows, with labels one-hot and the counts filled in."""
     found: dict[str, Any] = {
-        name: np.asarray(getattr(value, "_data", value)) if name not in ("n", "k") else value
+        name: np.asarray(raw(value)) if name not in ("n", "k") else value
         for name, value in known.items()
         if value is not None
     }

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import errors
+from ..tape import raw
 from ..tensor import Tensor
 from ..walk import gradients, seed_gradient
 
@@ -132,11 +133,11 @@ class Point:
 
 def _flat(slopes: list[Any], leaves: list[Tensor]) -> Array:
     """Gradients as one flat array, zeros where there is none."""
-    raw = [
-        np.zeros(leaf.shape) if s is None else np.asarray(getattr(s, "_data", s))
+    parts = [
+        np.zeros(leaf.shape) if s is None else np.asarray(raw(s))
         for s, leaf in zip(slopes, leaves, strict=True)
     ]
-    return np.concatenate([r.ravel() for r in raw])
+    return np.concatenate([part.ravel() for part in parts])
 
 
 def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Array:

@@ -177,10 +177,12 @@ def first_bad(value: Array) -> Index | None:
 
 
 def has_nan(value: Array | None) -> bool:
+    """Whether any element is nan; not so where there is no value."""
     return value is not None and bool(np.isnan(value).any())
 
 
 def is_finite(value: Array | None) -> bool:
+    """Whether every element is finite; so too where there is no value."""
     return value is None or bool(np.isfinite(value).all())
 
 

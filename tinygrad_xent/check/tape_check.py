@@ -215,6 +215,7 @@ class _Probe:
         self.tolerance = max(TOLERANCE, 100 * self.eps)
 
     def forward(self, x: Array) -> Array:
+        """The operation's output with `x` for the input in question."""
         inputs = [*self.inputs[: self.i], x, *self.inputs[self.i + 1 :]]
         return np.asarray(self.node.op.forward(*inputs, *self.settings))
 
@@ -230,6 +231,7 @@ class _Probe:
             return np.asarray(fit(c, self.x.shape), dtype=np.float64)
 
     def check(self, rng: np.random.Generator) -> RuleCheck:
+        """Compare <v, J u> and <Jᵀv, u> for random u and v, and judge the worst pair."""
         worst: _Comparison | None = None
         for _ in range(PROBES):
             along, moved = self.measure(rng)
