@@ -231,6 +231,13 @@ def test_too_few_epochs_warn_unless_asked_for():
     quick(tol=None, max_epochs=3).fit(X, Y)
 
 
+def test_a_fit_that_diverges_says_so():
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxClassifier(learning_rate=1e4, optimizer="sgd", max_epochs=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="diverged.*\n.*\n.*lower learning_rate"):
+        model.fit(X, y)
+
+
 def test_verbose_shows_loss_and_accuracy(capsys):
     quick().fit(X, Y)
     assert capsys.readouterr() == ("", "")

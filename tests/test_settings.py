@@ -15,3 +15,13 @@ def test_an_array_is_a_setting_like_any_other():
 def test_a_missing_setting_is_named():
     with pytest.raises(TypeError, match="shape"):
         tx.reshape(tx.Tensor([1.0]))
+
+
+def test_a_name_of_pytorch_is_answered_with_ours():
+    x = tx.Tensor([[1.0, 2.0]])
+    with pytest.raises(TypeError, match="'dim'; did you mean 'axis'"):
+        tx.sum(x, dim=1)
+    with pytest.raises(TypeError, match="'keepdim'; did you mean 'keepdims'"):
+        tx.max(x, axis=1, keepdim=True)
+    with pytest.raises(TypeError, match=r"'dim'$"):
+        tx.exp(x, dim=1)

@@ -235,3 +235,11 @@ def test_what_a_join_keeps_does_not_grow_for_each_of_its_rules():
     np.testing.assert_array_equal(
         np.concatenate([t.grad.numpy() for t in many]), np.arange(float(sum(t.size for t in many)))
     )
+
+
+def test_an_update_does_not_reach_what_a_detached_leaf_was_used_for():
+    p, w = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    loss = (w * p.detach()).sum() + (w[:1] * p.detach()[:1]).sum()
+    p.data -= [1.0, 1.0]
+    loss.backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [2.0, 2.0])

@@ -132,7 +132,9 @@ def test_detach():
     assert not d.requires_grad
     np.testing.assert_array_equal(d.numpy(), y.numpy())
     with pytest.raises(ValueError, match="read-only"):
-        w.detach().data[0, 0] = 9
+        d.data[0, 0] = 9
+    w.detach().data[0, 0] = 9  # its own copy
+    np.testing.assert_array_equal(w.numpy(), X)
     (w * d).sum().backward()
     np.testing.assert_array_equal(w.grad.numpy(), 2 * X)
     d.requires_grad = True  # a leaf of its own

@@ -259,11 +259,19 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                     break
             else:
                 if self.tol is not None:
-                    what = f"SoftmaxClassifier.fit: still improving after {self.max_epochs} epochs"
-                    fix = "raise max_epochs or learning_rate; tol=None runs just max_epochs"
-                    warnings.warn(errors.message(what, fix=fix), ConvergenceWarning, stacklevel=3)
+                    warnings.warn(self._not_converged(), ConvergenceWarning, stacklevel=3)
         if best_state:
             self.model_.load_state_dict(best_state)
+
+    def _not_converged(self) -> str:
+        """What to say when `max_epochs` are over: getting better still, or worse."""
+        first, last = self.loss_curve_[0], self.loss_curve_[-1]
+        if not last <= first:  # nan is worse too
+            what = f"SoftmaxClassifier.fit: diverged, the loss went from {first:.4g} to {last:.4g}"
+            return errors.message(what, fix="lower learning_rate, or scale the inputs")
+        what = f"SoftmaxClassifier.fit: still improving after {self.max_epochs} epochs"
+        fix = "raise max_epochs or learning_rate; tol=None runs just max_epochs"
+        return errors.message(what, fix=fix)
 
     def _epoch(self, X: Array, y: Array, weight: Array | None) -> tuple[float, float]:
         """One pass over the samples in random order: its mean loss and accuracy."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from . import errors, ops
 from .arguments import Seed, check_number, check_sizes, generator
 from .module import Mismatch, Module
+from .tape import raw
 from .tensor import Tensor
 
 __all__ = [
@@ -126,6 +127,10 @@ class Linear(Module):
         self.formula = "x @ W + b" if bias else "x @ W"
 
     def forward(self, x: ops.Operand) -> Tensor:
+        shape = np.shape(raw(x))
+        if not shape or shape[-1] != self.weight.shape[0]:
+            what = f"Linear: expects {self.weight.shape[0]} features on the last axis, got {shape}"
+            raise errors.ShapeError(errors.message(what, [x, self.weight]))
         product = ops.matmul(x, self.weight)
         return product if self.bias is None else ops.add(product, self.bias)
 

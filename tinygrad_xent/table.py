@@ -162,7 +162,9 @@ class Op:
             named = dict(zip(self.settings, values, strict=False))
             for name in kwargs:
                 if name not in self.settings or name in self.settings[: len(args)]:
-                    raise TypeError(f"{self.name}() got an unexpected argument {name!r}")
+                    meant = _PYTORCH_NAMES.get(name, "")
+                    hint = f"; did you mean {meant!r}?" if meant in self.settings else ""
+                    raise TypeError(f"{self.name}() got an unexpected argument {name!r}{hint}")
             values = tuple((named | kwargs).values())
         if len(values) > len(self.settings):
             count = len(self.inputs) + len(self.settings)
@@ -171,6 +173,9 @@ class Op:
             if value is inspect.Parameter.empty:
                 raise TypeError(f"{self.name}() missing required argument {name!r}")
         return values
+
+
+_PYTORCH_NAMES = {"dim": "axis", "keepdim": "keepdims"}
 
 
 def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Callable[..., Array]:

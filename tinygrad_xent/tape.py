@@ -121,14 +121,13 @@ class TensorBase:
     _node: Node | Leaf | None  # None: the unrecorded result of an operation
 
     def _source(self) -> Node | Leaf:
-        """The node or leaf. An unrecorded result becomes a leaf; what shares memory, a read-only
-        one.
+        """The node or leaf. An unrecorded result becomes a leaf of its own: what shares memory (a
+        detached tensor, a slice) is copied, or an update of the original would change it unnoticed.
         """
         if self._node is None:
             data = np.asarray(self._data)
             if data.base is not None:
-                data = data.view()
-                data.flags.writeable = False
+                data = data.copy()
             self._data, self._node = data, Leaf(data)
         return self._node
 

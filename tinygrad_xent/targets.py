@@ -33,7 +33,8 @@ def floats(name: str, x: Any) -> Any:
         x = _array(name, x)
     if x.dtype.kind != "f":
         what = f"{name}: takes floats, got {x.dtype}"
-        raise errors.DtypeError(errors.message(what, [x], "x.astype(np.float64)"))
+        fix = "x.astype(np.float64); labels come second: are the arguments swapped?"
+        raise errors.DtypeError(errors.message(what, [x], fix))
     return x
 
 

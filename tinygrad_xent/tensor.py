@@ -85,7 +85,7 @@ class Tensor(TensorBase):
                 raise errors.ShapeError(errors.message(what, [self, value], "make a new Tensor"))
             if leaf.data.flags.writeable:
                 leaf.data[...] = new
-            else:  # it was a view of an operation's result
+            else:  # it was detached from an operation's result
                 leaf.data = self._data = new
         leaf.touch()
 
@@ -130,7 +130,7 @@ class Tensor(TensorBase):
             raise errors.GraphError(errors.message(what, [self], "use t.detach()"))
         if value:
             check_differentiable(leaf.data)
-            if not leaf.data.flags.writeable:  # an operation's result becomes a parameter
+            if not leaf.data.flags.writeable:  # what was detached becomes a parameter
                 leaf.data = self._data = np.array(leaf.data)
         leaf.requires_grad = bool(value)
 
@@ -204,8 +204,12 @@ class Tensor(TensorBase):
         return self._data.tolist()
 
     def detach(self) -> Tensor:
-        """The same values, cut from the tape; memory is shared, read-only."""
-        return wrap(self.numpy(), None)  # type: ignore[no-any-return]
+        """The same values, cut from the tape. A leaf's are copied when first used, so that its next
+        update does not reach what was computed from them; a result's, which never change, are shared.
+        """
+        values = self.numpy()
+        source = Leaf(values) if type(self._node) is Node else None
+        return wrap(values, source)  # type: ignore[no-any-return]
 
     def zero_grad(self) -> None:
         """Forget the gradient: `.grad` is None again."""

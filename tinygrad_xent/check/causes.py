@@ -57,7 +57,7 @@ def data(entry: Entry) -> Cause:
         return Cause(
             "the parameter itself is not finite: an earlier update made it so",
             "divide the learning rate by 10 and start again; if it happens at any rate a gradient was "
-            'not finite: check.autopsy("gradients") stops at that step and names the operation',
+            'not finite: tx.check.autopsy("gradients") warns in that step and names the operation',
         )
     if has_nan(entry.value):
         return Cause(

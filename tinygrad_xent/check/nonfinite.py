@@ -56,8 +56,10 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
     """
 
     def __init__(self, on: bool | Literal["gradients"]) -> None:
-        if on not in (True, False, "gradients"):
-            raise ValueError(f'autopsy: takes True, False or "gradients", got {on!r}')
+        if not (isinstance(on, bool) or (isinstance(on, str) and on == "gradients")):
+            what = 'autopsy: the switch takes True, False or "gradients"'
+            fix = "explain_nonfinite(loss) looks at a loss"
+            raise errors.DtypeError(errors.message(what, [on], fix))
         self._token: Token[bool | str] = AUTOPSY.set(on)
 
     def __enter__(self) -> Self:

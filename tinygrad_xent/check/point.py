@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import errors
-from ..tape import raw
+from ..tape import Node, raw
 from ..tensor import Tensor
-from ..walk import gradients, seed_gradient
+from ..walk import collect, gradients, leaves_of, seed_gradient
 
 Array: TypeAlias = Any
 Function: TypeAlias = Callable[..., Tensor]
@@ -52,6 +52,20 @@ class Point:
         if not np.array_equal(y.numpy(), self.output(self.x).numpy(), equal_nan=True):
             what = "gradcheck: the function gives another result when called again"
             raise errors.GraphError(errors.message(what, fix="draw random numbers outside it"))
+        if not self.is_read():
+            self.notes.append(
+                "the tape leads from the result to none of the inputs: if it shall depend on them, "
+                "compute it from the arguments"
+            )
+
+    def is_read(self) -> bool:
+        """Whether the tape leads from the function's output to one of its arguments."""
+        arguments = self.arguments(self.x, requires_grad=True)
+        root = self.f(*arguments)._node
+        if not isinstance(root, Node):
+            return any(root is argument._node for argument in arguments)
+        read = leaves_of(collect(root))
+        return any(argument._node in read for argument in arguments)
 
     @property
     def variables(self) -> list[Tensor]:
