@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -135,6 +136,14 @@ def test_what_is_no_tensor_is_refused(output):
         viz.draw(output)
     with pytest.raises(TypeError, match="viz: draws a Tensor or a Trace, got"):
         viz.compare(square()[1], output)
+
+
+def test_an_error_of_the_engine_names_the_line_that_draws():
+    x, y = square()
+    x.data -= 1.0
+    with pytest.raises(tx.GraphError) as caught:
+        viz.draw(y)  # this line
+    assert re.search(r"\n  at test_drawing\.py:\d+: viz\.draw\(y\)  # this line", str(caught.value))
 
 
 def test_options_may_be_numbers_of_any_type():
