@@ -294,6 +294,17 @@ def test_the_command_line_says_what_is_wrong(script, capsys, arguments, why):
     assert why in capsys.readouterr().err
 
 
+def test_the_command_line_says_that_a_leaf_was_changed_since(script, capsys):
+    with Path(script).open("a") as file:
+        file.write("tx.optim.SGD([w], 0.1).step()\n")
+    assert main([script]) == 1
+    told = capsys.readouterr().err
+    assert re.match(r"python -m viz: trace: w was read by mul at \S+ and changed at \S+", told)
+    assert told.endswith(
+        "\n  fix: draw or trace before optimizer.step(), or run the forward pass again\n"
+    )
+
+
 def test_the_command_line_misses_its_script(capsys):
     assert main(["no_such.py"]) == 2
     assert "there is no file no_such.py" in capsys.readouterr().err
