@@ -37,11 +37,18 @@ LOOKS = {
     "parameter": Look(ORANGE, "box", "filled", 1.2, "parameter: double border"),
     "constant": Look(GREY, "box", "filled,dashed", 1.0, "constant: dashed border"),
     "operation": Look(BLUE, "box", "filled,rounded", 1.2, "operation: rounded box"),
-    "output": Look(VERMILLION, "box", "filled,diagonals", 2.4, "output: thick border, cut corners"),
     "group": Look(GREEN, "tab", "filled", 1.2, "folded scope: tab"),
     "repeat": Look(PURPLE, "box3d", "filled", 1.2, "repeated: 3-D box"),
     "part": Look(PURPLE, "folder", "filled", 1.2, "part of a long graph: folder"),
     "reference": Look(ORANGE, "ellipse", "filled,dashed", 1.0, "used here again: dashed ellipse"),
+    # the last, so that in CSS its colours win over those of the kind of node that it is
+    "output": Look(
+        VERMILLION,
+        "box",
+        "filled,diagonals",
+        2.4,
+        "output: thick border, cut corners if one operation",
+    ),
 }
 
 

@@ -250,6 +250,23 @@ def test_the_legend_names_each_kind_that_occurs_and_no_other(lesson, drawn):
     assert swatches == {f"swatch-{kind}" for kind in kinds}
 
 
+def test_an_output_that_is_folded_or_a_leaf_is_still_told_apart():
+    w = tx.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    with tx.scope("loss"):
+        loss = (w * w).sum()
+    look = theme.LOOKS["output"]
+    for output, shape in ((loss, "tab"), (w, "box")):
+        drawing = viz.draw(output, fold=0)
+        assert look.legend in drawing.dot
+        (written,) = re.findall(rf"^\t.*, output\\l.* shape={shape} .*$", drawing.dot, re.M)
+        assert theme.LIGHT.stroke(look.hue) in written
+        assert f"penwidth={look.border:.2f}" in written
+        root = ET.fromstring(drawing.svg)
+        assert any((g.get("class") or "").endswith(" output") for g in root.iter(f"{NAMESPACE}g"))
+        rules = root.find(f"{NAMESPACE}style").text
+        assert rules.rindex(".output polygon") > rules.rindex(".parameter polygon")
+
+
 def luminance(colour):
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     r, g, b = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
