@@ -14,6 +14,8 @@ from .cards import Cards, Line
 from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
+INDENT = "  "  # in front of a line of the legend
+
 
 def raster_dpi(graph: Graph) -> str:
     """The resolution of a PNG: sharp on any screen, but a large graph must not take minutes."""
@@ -45,11 +47,16 @@ def looks_of(node: Node) -> tuple[str, ...]:
 
 
 def legend(graph: Graph, cards: Cards) -> list[Line]:
-    """The looks that occur, in words, how to read an edge, and the notes."""
+    """The looks that occur, in words, how to read an edge, and the notes.
+
+    Each line leaves room in front: in the SVG, the kinds have a square of their colour there. DOT
+    has one colour a label, so PNG and PDF go without.
+    """
     found = {look for node in graph.nodes for look in looks_of(node)}
-    lines: list[Line] = [("kind", f"■ {look.legend}") for k, look in LOOKS.items() if k in found]
-    lines += [("kind", text) for text in cards.reading()]
-    return lines + [("note", note) for note in graph.notes]
+    lines: list[Line] = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
+    lines += cards.reading()
+    lines += [("note", note) for note in graph.notes]
+    return [(role, f"{'' if role == 'lint' else INDENT}{text}") for role, text in lines]
 
 
 def to_dot(

@@ -62,6 +62,7 @@ class Palette:
     edge: str
     group: str
     gradient: str
+    warning: str
     tint: float
     border: float
 
@@ -74,15 +75,6 @@ class Palette:
         return mix(hue, self.text, self.border)
 
 
-LIGHT = Palette("#ffffff", "#1b1f24", "#57606a", "#57606a", "#f6f8fa", "#a33e00", 0.14, 0.8)
-DARK = Palette("#0d1117", "#e6edf3", "#9da7b3", "#9da7b3", "#161b22", "#ffb27a", 0.24, 0.9)
-
-
-def palette(theme: ThemeName) -> Palette:
-    """The palette that is written into the DOT; "auto" starts from light."""
-    return DARK if theme == "dark" else LIGHT
-
-
 def mix(a: str, b: str, share: float) -> str:
     """`share` of colour a, the rest of colour b.
 
@@ -91,3 +83,32 @@ def mix(a: str, b: str, share: float) -> str:
     """
     pairs = [(int(a[i : i + 2], 16), int(b[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(x * share + y * (1 - share)):02x}" for x, y in pairs)
+
+
+LIGHT = Palette(
+    "#ffffff",
+    "#1b1f24",
+    "#57606a",
+    "#57606a",
+    "#f6f8fa",
+    "#a33e00",
+    mix(VERMILLION, "#000000", 0.8),
+    0.14,
+    0.8,
+)
+DARK = Palette(
+    "#0d1117",
+    "#e6edf3",
+    "#9da7b3",
+    "#9da7b3",
+    "#161b22",
+    "#ffb27a",
+    mix(VERMILLION, "#ffffff", 0.7),
+    0.24,
+    0.9,
+)
+
+
+def palette(theme: ThemeName) -> Palette:
+    """The palette that is written into the DOT; "auto" starts from light."""
+    return DARK if theme == "dark" else LIGHT
