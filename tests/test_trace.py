@@ -220,6 +220,7 @@ def test_a_changed_leaf_is_named_with_both_lines(when, kept):
     text = str(caught.value)
     assert "weights was read by " + ("mul" if kept else "add") in text
     assert "changed at test_trace.py:" in text
+    assert "draw or trace before optimizer.step()" in text
     assert "run the forward pass again" in text
     fresh = (x * w).sum()
     np.testing.assert_array_equal(tx.trace(fresh)[x].gradient, [0.0, 1.0])

@@ -159,7 +159,16 @@ def is_grad_enabled() -> bool:
     return MODE.get().recording
 
 
-OWN_FILES = frozenset(str(f) for f in Path(__file__).parent.rglob("*.py"))
+OWN_FILES: set[str] = set()
+"""The files whose lines are never the user's."""
+
+
+def own(folder: Path) -> None:
+    """Count a folder's Python files as ours: this package's, and those of one built upon it."""
+    OWN_FILES.update(str(file) for file in folder.rglob("*.py"))
+
+
+own(Path(__file__).parent)
 
 
 class Line(NamedTuple):

@@ -194,7 +194,7 @@ def check_unchanged(nodes: list[Node]) -> None:
                     f"trace: {name} was read by {node.op.name} at {node.line} and "
                     f"changed at {leaf.changed_at}: its values then are gone"
                 )
-                fix = "trace before the update, or run the forward pass again"
+                fix = "draw or trace before optimizer.step(), or run the forward pass again"
                 raise errors.GraphError(errors.message(what, fix=fix))
 
 

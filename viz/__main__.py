@@ -8,7 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinygrad_xent import Tensor, Trace
+from tinygrad_xent import (
+    DtypeError,
+    GraphError,
+    OutOfRangeError,
+    ShapeError,
+    Tensor,
+    Trace,
+)
 
 from . import DIRECTIONS, draw
 from .cards import SHOWABLE
@@ -32,7 +39,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script, draw the tensor, say where the picture is. Returns the exit status."""
+    """Run the script, draw the tensor, say where the picture is. Returns the exit status.
+
+    That is 2 where the command is at fault, 1 where the script's graph can't be drawn any more.
+    """
     options = vars(parser().parse_args(arguments))
     script, name, out = options.pop("script"), options.pop("output"), options.pop("out")
     if not script.is_file():
@@ -43,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = {key: value for key, value in options.items() if value is not None}
     try:
         print(draw(tensor, **given).save(out or Path(f"{name}.svg")))
+    except (GraphError, ShapeError, DtypeError, OutOfRangeError) as error:
+        # of its lines, the one that says where it was called names Python's runner of `-m viz`
+        told = [line for line in str(error).splitlines() if not line.startswith("  at ")]
+        return _fail("\n".join(told), status=1)
     except (ValueError, OSError, EngineMissingError, LayoutError, LayoutTimeoutError) as error:
         return _fail(str(error))
     return 0
@@ -58,9 +72,9 @@ def run(script: Path) -> dict[str, object]:
         sys.argv, sys.path = argv, path
 
 
-def _fail(why: str) -> int:
+def _fail(why: str, status: int = 2) -> int:
     print(f"python -m viz: {why}", file=sys.stderr)
-    return 2
+    return status
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from . import labels
 from .graph import Edge, Graph, Node
 
 SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
+SUM = "     = "  # opens the line that says of what a gradient is the sum
 
-Role: TypeAlias = Literal["head", "kind", "formula", "shape", "value", "grad", "note"]
+Role: TypeAlias = Literal["head", "kind", "formula", "shape", "value", "grad", "lint", "note"]
 Line: TypeAlias = tuple[Role, str]
 
 
@@ -69,7 +70,7 @@ class Cards:
         if node.kind == "reference":
             return []
         found = [text for i in node.entries for text in self.options.badges.get(i, ())]
-        return [("note", f"! {text}") for text in dict.fromkeys(found)]
+        return [("lint", f"! {text}") for text in dict.fromkeys(found)]
 
     def write(self, node: Node) -> list[Line]:
         if node.kind == "reference":
@@ -254,21 +255,27 @@ class Cards:
             return []
         if entry.value.ndim == 0 and len(parts) <= 6:
             terms = [labels.number(c, self.options.precision) for c in parts]
-            return [("grad", "     = " + " + ".join(terms).replace("+ -", "- "))]
-        return [("grad", f"     = sum of {len(parts):,} contributions")]
+            return [("grad", SUM + " + ".join(terms).replace("+ -", "- "))]
+        return [("grad", f"{SUM}sum of {len(parts):,} contributions")]
 
     def border(self, node: Node, width: float) -> float:
         """The width of a node's border, given the usual one of its kind."""
         return width
 
-    def reading(self) -> list[str]:
+    def reading(self) -> list[Line]:
         """How to read what the legend's list of kinds does not say."""
         heads = {node.id for node in self.graph.nodes if not node.is_box}
-        lines = []
+        shown = [line for node in self.graph.nodes for line in self.node(node)]
+        lines: list[Line] = []
         if "formula" in self.options.show and any(edge.head in heads for edge in self.graph.edges):
-            lines.append("a ← f: argument a gets the gradient f, g being that of the result")
+            text = "a ← f: argument a gets the gradient f, g being that of the result"
+            lines.append(("kind", text))
         if self.graph.edges and self.options.computed:
-            lines.append("wide edge: a large gradient flows back; dashed: none")
+            lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
+        if any(role == "grad" and text.startswith(SUM) for role, text in shown):
+            lines.append(("kind", "grad = sum: of the contributions, one for each use"))
+        if any(role == "lint" for role, _ in shown):
+            lines.append(("lint", "! what lint found"))
         return lines
 
     def group(self, scope: Scope) -> list[Line]:

@@ -80,8 +80,9 @@ class ChangeCards(Cards):
         pairs = [(self.before[entry.id].value, entry.value) for entry in entries]
         return max((relative_width(old, new) for old, new in pairs), default=1.0)
 
-    def reading(self) -> list[str]:
-        return [*super().reading(), "Δ: after - before; thick border: a large relative change"]
+    def reading(self) -> list[Line]:
+        text = "Δ: after - before; thick border: a large relative change"
+        return [*super().reading(), ("kind", text)]
 
 
 def relative_width(old: Any, new: Any) -> float:

@@ -14,6 +14,8 @@ from .cards import Cards, Line
 from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
+INDENT = "  "  # in front of a line of the legend
+
 
 def raster_dpi(graph: Graph) -> str:
     """The resolution of a PNG: sharp on any screen, but a large graph must not take minutes."""
@@ -37,17 +39,24 @@ def label(lines: list[Line]) -> str:
     return "".join(f"{escape(text) or ' '}\\l" for _, text in lines) or " "
 
 
-def look_of(node: Node) -> str:
-    """Which look a node has: the output has its own, unless it is inside a box."""
-    return "output" if node.output and node.kind == "operation" else node.kind
+def looks_of(node: Node) -> tuple[str, ...]:
+    """Which looks a node has: of a box or a leaf with the output, its shape's and the output's."""
+    if not node.output:
+        return (node.kind,)
+    return ("output",) if node.kind == "operation" else (node.kind, "output")
 
 
 def legend(graph: Graph, cards: Cards) -> list[Line]:
-    """The looks that occur, in words, how to read an edge, and the notes."""
-    found = {look_of(node) for node in graph.nodes}
-    lines: list[Line] = [("kind", f"■ {look.legend}") for k, look in LOOKS.items() if k in found]
-    lines += [("kind", text) for text in cards.reading()]
-    return lines + [("note", note) for note in graph.notes]
+    """The looks that occur, in words, how to read an edge, and the notes.
+
+    Each line leaves room in front: in the SVG, the kinds have a square of their colour there. DOT
+    has one colour a label, so PNG and PDF go without.
+    """
+    found = {look for node in graph.nodes for look in looks_of(node)}
+    lines: list[Line] = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
+    lines += cards.reading()
+    lines += [("note", note) for note in graph.notes]
+    return [(role, f"{'' if role == 'lint' else INDENT}{text}") for role, text in lines]
 
 
 def to_dot(
@@ -127,14 +136,15 @@ def write_groups(
 def write_node(
     dot: graphviz.Digraph, node: Node, cards: Cards, palette: Palette, backward: bool
 ) -> None:
-    look = LOOKS[look_of(node)]
+    looks = [LOOKS[name] for name in looks_of(node)]
+    form, paint = looks[0], looks[-1]
     attributes = {
         "label": label(cards.node(node)),
-        "shape": look.shape,
-        "style": look.style,
-        "penwidth": f"{cards.border(node, look.border):.2f}",
-        "fillcolor": palette.fill(look.hue),
-        "color": palette.stroke(look.hue),
+        "shape": form.shape,
+        "style": form.style,
+        "penwidth": f"{cards.border(node, paint.border):.2f}",
+        "fillcolor": palette.fill(paint.hue),
+        "color": palette.stroke(paint.hue),
     }
     if node.kind == "parameter":
         attributes["peripheries"] = "2"

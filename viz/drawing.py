@@ -8,6 +8,7 @@ import html
 import itertools
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tinygrad_xent.tracing import Trace
 from . import labels, layout
 from .cards import Cards, Options
 from .changes import ChangeCards
-from .dot import clear_of_edge, legend, look_of, raster_dpi, to_dot
+from .dot import clear_of_edge, legend, looks_of, raster_dpi, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
 from .theme import SCHEME, ThemeName, palette
@@ -210,8 +211,7 @@ class Drawing:
         """Title and description for those who do not see the picture."""
         output = self.trace[self.trace.output]
         name = cards.name(output) or output.op
-        kinds = dict.fromkeys(look_of(n) for n in self.graph.nodes)
-        counts = {k: sum(look_of(n) == k for n in self.graph.nodes) for k in kinds}
+        counts = Counter(looks_of(n)[0] for n in self.graph.nodes)
         parts = ", ".join(f"{n} {k}{'s' if n > 1 else ''}" for k, n in counts.items())
         text = f"{len(self.graph.nodes)} nodes ({parts}) and {len(self.graph.edges)} edges."
         named = [cards.name(e) for e in self.trace if e.kind == "parameter" and cards.name(e)]
@@ -230,7 +230,7 @@ class Drawing:
             parts[f"cluster{scope.id}"] = Part("cluster", labels.clean(scope.name, 500), ("head",))
         for node in graph.nodes:
             lines = cards.node(node)
-            kind = f"node {look_of(node)}"
+            kind = " ".join(["node", *looks_of(node)])
             parts[node.id] = Part(kind, self._tooltip(node, cards), tuple(r for r, _ in lines))
         nodes = {node.id: node for node in graph.nodes}
         for i, edge in enumerate(graph.edges):

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from . import labels
+from .dot import INDENT
 from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, SCHEME, Palette, ThemeName
 
 SVG = "http://www.w3.org/2000/svg"
@@ -140,12 +141,12 @@ def _raise_labels(root: ET.Element) -> None:
 
 
 def _colour_swatch(text: ET.Element) -> None:
-    """Give the square that opens a line of the legend the colour of its kind."""
-    words = text.text or ""
-    kind = next((k for k, look in LOOKS.items() if words == f"■ {look.legend}"), None)
+    """Open a line of the legend that names a kind with a square of its colour."""
+    words = (text.text or "").replace("\xa0", " ")
+    kind = next((k for k, look in LOOKS.items() if words == INDENT + look.legend), None)
     if kind is not None:
         swatch = ET.SubElement(text, f"{{{SVG}}}tspan", {"class": f"swatch-{kind}"})
-        text.text, swatch.text, swatch.tail = None, words[0], words[1:]
+        text.text, swatch.text, swatch.tail = None, "■", words[1:]
 
 
 def _fix_width(text: ET.Element) -> None:
@@ -168,7 +169,7 @@ def stylesheet(prefix: str, theme: ThemeName, kinds: Collection[str]) -> str:
         # in a window of its own the ground is the browser's: it is to go with the colours
         f"{me}{{color-scheme:{SCHEME[theme]}}}",
         f"{me} text{{font-family:{FONT_FAMILY};white-space:pre}}",
-        f"{me} .head{{font-weight:700}}",
+        f"{me} .head,{me} .lint{{font-weight:700}}",
         *colours(me, first, kinds),
     ]
     if theme == "auto":
@@ -183,6 +184,7 @@ def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
         f"{me} text{{fill:{palette.text}}}",
         f"{me} .kind,{me} .shape,{me} .note{{fill:{palette.muted}}}",
         f"{me} .grad{{fill:{palette.gradient}}}",
+        f"{me} .lint{{fill:{palette.warning}}}",
         f"{me} .edge path{{stroke:{palette.edge}}}",
         f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
         # What stands on the page itself has a rim of our canvas: a page may be dark where the

@@ -37,11 +37,18 @@ LOOKS = {
     "parameter": Look(ORANGE, "box", "filled", 1.2, "parameter: double border"),
     "constant": Look(GREY, "box", "filled,dashed", 1.0, "constant: dashed border"),
     "operation": Look(BLUE, "box", "filled,rounded", 1.2, "operation: rounded box"),
-    "output": Look(VERMILLION, "box", "filled,diagonals", 2.4, "output: thick border, cut corners"),
     "group": Look(GREEN, "tab", "filled", 1.2, "folded scope: tab"),
     "repeat": Look(PURPLE, "box3d", "filled", 1.2, "repeated: 3-D box"),
     "part": Look(PURPLE, "folder", "filled", 1.2, "part of a long graph: folder"),
     "reference": Look(ORANGE, "ellipse", "filled,dashed", 1.0, "used here again: dashed ellipse"),
+    # the last, so that in CSS its colours win over those of the kind of node that it is
+    "output": Look(
+        VERMILLION,
+        "box",
+        "filled,diagonals",
+        2.4,
+        "output: thick border, cut corners if one operation",
+    ),
 }
 
 
@@ -55,6 +62,7 @@ class Palette:
     edge: str
     group: str
     gradient: str
+    warning: str
     tint: float
     border: float
 
@@ -67,15 +75,6 @@ class Palette:
         return mix(hue, self.text, self.border)
 
 
-LIGHT = Palette("#ffffff", "#1b1f24", "#57606a", "#57606a", "#f6f8fa", "#a33e00", 0.14, 0.8)
-DARK = Palette("#0d1117", "#e6edf3", "#9da7b3", "#9da7b3", "#161b22", "#ffb27a", 0.24, 0.9)
-
-
-def palette(theme: ThemeName) -> Palette:
-    """The palette that is written into the DOT; "auto" starts from light."""
-    return DARK if theme == "dark" else LIGHT
-
-
 def mix(a: str, b: str, share: float) -> str:
     """`share` of colour a, the rest of colour b.
 
@@ -84,3 +83,32 @@ def mix(a: str, b: str, share: float) -> str:
     """
     pairs = [(int(a[i : i + 2], 16), int(b[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(x * share + y * (1 - share)):02x}" for x, y in pairs)
+
+
+LIGHT = Palette(
+    "#ffffff",
+    "#1b1f24",
+    "#57606a",
+    "#57606a",
+    "#f6f8fa",
+    "#a33e00",
+    mix(VERMILLION, "#000000", 0.8),
+    0.14,
+    0.8,
+)
+DARK = Palette(
+    "#0d1117",
+    "#e6edf3",
+    "#9da7b3",
+    "#9da7b3",
+    "#161b22",
+    "#ffb27a",
+    mix(VERMILLION, "#ffffff", 0.7),
+    0.24,
+    0.9,
+)
+
+
+def palette(theme: ThemeName) -> Palette:
+    """The palette that is written into the DOT; "auto" starts from light."""
+    return DARK if theme == "dark" else LIGHT

@@ -1,5 +1,7 @@
 """What lint found stands as a badge on the operation, also where that is folded away."""
 
+import xml.etree.ElementTree as ET
+
 import tinygrad_xent as tx
 import viz
 
@@ -28,3 +30,18 @@ def test_a_finding_about_what_is_absent_is_no_badge():
     findings = tx.check.lint(loss, [unused])
     assert "parameter not reached" in str(findings)
     assert "not reached" not in viz.draw(loss, findings=findings).dot
+
+
+def test_badges_have_a_colour_and_a_weight_of_their_own_and_a_legend():
+    loss = twice()
+    drawing = viz.draw(loss, findings=tx.check.lint(loss))
+    root = ET.fromstring(drawing.svg)
+    svg = "{http://www.w3.org/2000/svg}"
+    found = {t.text.replace("\xa0", " "): t.get("class") for t in root.iter(f"{svg}text") if t.text}
+    assert found["! double softmax"] == "lint"
+    assert found["! what lint found"] == "lint legend"
+    rules = root.find(f"{svg}style").text
+    assert f".lint{{fill:{viz.theme.LIGHT.warning}}}" in rules
+    assert f".lint{{fill:{viz.theme.DARK.warning}}}" in rules
+    assert ".lint{font-weight:700}" in rules
+    assert "what lint found" not in viz.draw(loss).dot

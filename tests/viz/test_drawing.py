@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -135,6 +136,14 @@ def test_what_is_no_tensor_is_refused(output):
         viz.draw(output)
     with pytest.raises(TypeError, match="viz: draws a Tensor or a Trace, got"):
         viz.compare(square()[1], output)
+
+
+def test_an_error_of_the_engine_names_the_line_that_draws():
+    x, y = square()
+    x.data -= 1.0
+    with pytest.raises(tx.GraphError) as caught:
+        viz.draw(y)  # this line
+    assert re.search(r"\n  at test_drawing\.py:\d+: viz\.draw\(y\)  # this line", str(caught.value))
 
 
 def test_options_may_be_numbers_of_any_type():
@@ -283,6 +292,17 @@ def test_the_command_line_as_a_command(script):
 def test_the_command_line_says_what_is_wrong(script, capsys, arguments, why):
     assert main([script, *arguments]) == 2
     assert why in capsys.readouterr().err
+
+
+def test_the_command_line_says_that_a_leaf_was_changed_since(script, capsys):
+    with Path(script).open("a") as file:
+        file.write("tx.optim.SGD([w], 0.1).step()\n")
+    assert main([script]) == 1
+    told = capsys.readouterr().err
+    assert re.match(r"python -m viz: trace: w was read by mul at \S+ and changed at \S+", told)
+    assert told.endswith(
+        "\n  fix: draw or trace before optimizer.step(), or run the forward pass again\n"
+    )
 
 
 def test_the_command_line_misses_its_script(capsys):

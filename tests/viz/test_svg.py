@@ -250,6 +250,37 @@ def test_the_legend_names_each_kind_that_occurs_and_no_other(lesson, drawn):
     assert swatches == {f"swatch-{kind}" for kind in kinds}
 
 
+def test_the_squares_of_the_legend_are_the_svgs_alone(lesson, drawn):
+    """DOT, and so PNG and PDF, has one colour for the whole legend: squares would all be grey."""
+    assert {t.text for t in drawn.iter(f"{NAMESPACE}tspan")} == {"■"}
+    assert "■" not in viz.draw(lesson).dot
+
+
+def test_the_legend_says_what_a_sum_is_where_one_is_shown():
+    x = tx.Tensor(2.0, requires_grad=True)
+    once, twice = tx.tanh(x), x * x
+    assert "grad = sum" not in viz.draw(tx.trace(once)).dot
+    assert "grad = sum" in viz.draw(tx.trace(twice)).dot
+    assert "grad = sum" not in viz.draw(tx.trace(twice), show="value").dot
+
+
+def test_an_output_that_is_folded_or_a_leaf_is_still_told_apart():
+    w = tx.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    with tx.scope("loss"):
+        loss = (w * w).sum()
+    look = theme.LOOKS["output"]
+    for output, shape in ((loss, "tab"), (w, "box")):
+        drawing = viz.draw(output, fold=0)
+        assert look.legend in drawing.dot
+        (written,) = re.findall(rf"^\t.*, output\\l.* shape={shape} .*$", drawing.dot, re.M)
+        assert theme.LIGHT.stroke(look.hue) in written
+        assert f"penwidth={look.border:.2f}" in written
+        root = ET.fromstring(drawing.svg)
+        assert any((g.get("class") or "").endswith(" output") for g in root.iter(f"{NAMESPACE}g"))
+        rules = root.find(f"{NAMESPACE}style").text
+        assert rules.rindex(".output polygon") > rules.rindex(".parameter polygon")
+
+
 def luminance(colour):
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     r, g, b = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
@@ -267,7 +298,7 @@ def test_text_is_legible_on_every_surface(palette):
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     surfaces = [palette.fill(look.hue) for look in theme.LOOKS.values()]
     for surface in [*surfaces, palette.canvas, palette.group]:
-        for ink in (palette.text, palette.muted, palette.gradient):
+        for ink in (palette.text, palette.muted, palette.gradient, palette.warning):
             assert contrast(ink, surface) >= 4.5, (ink, surface)
     for look in theme.LOOKS.values():
         assert contrast(palette.stroke(look.hue), palette.canvas) >= 3, look.legend
