@@ -4,6 +4,7 @@
 --only NAME     the cases whose name contains NAME, several times for several; RESULTS.md is
                 left as it is. "import" and "growth" are names too
 --peers A,B     these peers, beside hand-written NumPy and this engine
+--save          write RESULTS.md although --only or --peers left something out
 --threads N     threads of every peer (2, or 1 if there is no second core)
 --rounds N      interleaved rounds
 """
@@ -36,7 +37,7 @@ def main() -> int:
         if options.quick:
             return quick(bench, options.only)
         run = measure(bench, options.only)
-    full = not options.only and options.peers == [""]
+    full = options.save or (not options.only and options.peers == [""])
     if run.curves:
         path = HERE / "growth.svg" if full else Path("out", "growth.svg")
         path.parent.mkdir(exist_ok=True)
@@ -53,6 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="check that it runs; time nothing")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     parser.add_argument("--peers", type=lambda text: text.split(","), default=[""], metavar="A,B")
+    parser.add_argument("--save", action="store_true", help="write RESULTS.md in any case")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--rounds", type=int, default=7)
     return parser.parse_args()
@@ -93,7 +95,9 @@ def measure(bench: Bench, only: list[str]) -> Run:
         for case in cases:
             if chosen(case.name, only):
                 progress(case.name)
-                run.results[case.name] = result = bench.run(case, peers)
+                # Single operations are many: few rounds of each.
+                rounds = CURVE_ROUNDS if case.kind == "operation" else None
+                run.results[case.name] = result = bench.run(case, peers, rounds=rounds)
                 if memory:
                     bench.memory(result, suite.tiny(case))
     if chosen("import", only):
