@@ -45,10 +45,12 @@ def import_profile(module: str, count: int = 10) -> str:
 
 
 def run(program: str, *options: str) -> subprocess.CompletedProcess[str]:
+    # As on a user's machine: compiled once, not at every import.
+    with_bytecode = environment(1) | {"PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run(
         [sys.executable, *options, "-c", program],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],
-        env=environment(1),
+        env=with_bytecode,
     )

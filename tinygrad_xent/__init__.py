@@ -60,7 +60,6 @@ from .ops import (
     transpose,
     where,
 )
-from .serialization import load, save
 from .tensor import Tensor
 from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
@@ -68,6 +67,7 @@ from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad
 if TYPE_CHECKING:
     from . import check
     from .estimator import SoftmaxClassifier as SoftmaxClassifier
+    from .serialization import load, save
 
 __version__ = "0.1.0"
 
@@ -145,11 +145,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What is imported at its first use: a program that checks nothing does not wait for `tx.check`,
+    """What is imported at its first use: a program that checks and saves nothing does not wait for it,
     and only `tx.SoftmaxClassifier` needs scikit-learn.
     """
     from importlib import import_module
 
+    if name in ("load", "save"):
+        return getattr(import_module(".serialization", __name__), name)
     if name == "check":
         return import_module(".check", __name__)
     if name == "SoftmaxClassifier":
