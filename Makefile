@@ -26,6 +26,7 @@ parity browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
 
 proofs: $(VENV)/.test
 	$(BIN)/python tests/check/mutation_proof.py
+	$(BIN)/python tests/check/mutation_proof.py --healthy
 	$(BIN)/python tests/check/diagnosis_proof.py
 
 examples: $(VENV)/.examples
