@@ -203,6 +203,24 @@ def matmul(m: Maker, name: str) -> Call:
     return Call(name, (m.any(a), m.any(b)), (0, 1))
 
 
+@case("linear")
+def linear(m: Maker, name: str) -> Call:
+    *stack, features, classes = m.shape(min_dims=2)
+    return Call(
+        name, (m.any((*stack, features)), m.any((features, classes)), m.any((classes,))), (0, 1, 2)
+    )
+
+
+@case("softmax_cross_entropy")
+def softmax_cross_entropy(m: Maker, name: str) -> Call:
+    shape = m.shape(min_dims=1, min_side=1)
+    axis = m.axis(len(shape))
+    labels = m.rng.integers(
+        0, shape[axis], [1 if i == axis % len(shape) else n for i, n in enumerate(shape)]
+    )
+    return Call(name, (m.any(shape), labels), (0,), {"axis": axis})
+
+
 # --- reductions ----------------------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ knows nothing of tensors or tapes. A second array library would be a second modu
 
 from __future__ import annotations
 
-import builtins
 import math
 import operator
 from collections.abc import Sequence
@@ -27,9 +26,11 @@ np.empty(31 << 20, np.uint8)
 
 exp, log, log1p, expm1 = np.exp, np.log, np.log1p, np.expm1
 sqrt, tanh, abs, sign = np.sqrt, np.tanh, np.absolute, np.sign
-add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.true_divide
-negative, power, matmul = np.negative, np.power, np.matmul
-maximum, minimum, isfinite = np.maximum, np.minimum, np.isfinite
+# On single numbers Python's operators take a tenth of what the ufuncs of the same name do.
+add, subtract, multiply = operator.add, operator.sub, operator.mul
+divide, power = operator.truediv, operator.pow
+negative: Any = operator.neg
+matmul, maximum, minimum, isfinite = np.matmul, np.maximum, np.minimum, np.isfinite
 where, concatenate = np.where, np.concatenate
 
 _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}  # floats, and as integers
@@ -68,13 +69,10 @@ def _has_many_rows(x: Array, longest: int) -> bool:
 
     NumPy starts anew for each row, at 30 ns; no row's sum loses digits at these lengths.
     """
-    lengths = shape(x)
-    return (
-        len(lengths) == 2
-        and lengths[0] >= 64
-        and 0 < lengths[1] <= longest
-        and x.dtype.char in "fd"
-    )
+    if x.ndim != 2:
+        return False
+    rows, length = x.shape
+    return rows >= 64 and 0 < length <= longest and x.dtype.char in "fd"
 
 
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -147,6 +145,15 @@ def softplus(x: Array) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def linear(x: Array, weight: Array, bias: Array) -> Array:
+    """x @ weight + bias; the sum takes the place of the product where it may."""
+    y = x @ weight
+    if bias.dtype is not y.dtype or bias.shape != y.shape[-1:]:
+        return y + bias
+    y += bias
+    return y
+
+
 def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
@@ -215,14 +222,22 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     return out
 
 
-def _mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
-    """As `_new_mesh`, kept where it is small: batches of ever new lengths would fill the memory."""
-    return _small_mesh(shape, axis) if builtins.sum(shape) <= 1 << 13 else _new_mesh(shape, axis)
+def _place(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
+    """The index of the elements that `indices` names along an axis: the places of the other axes,
+    shaped to broadcast against each other, around it.
+    """
+    # Small ones are kept; batches of ever new large shapes would fill the memory.
+    mesh = _small_mesh if math.prod(shape) <= 1 << 13 else _new_mesh
+    before, after = mesh(shape, axis)
+    return (*before, indices, *after)
 
 
 def _new_mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Array]]:
-    """For each axis before and after `axis`: its places, shaped to broadcast against the others."""
     ndim = len(shape)
+    axis = operator.index(axis)
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    axis %= ndim
     grids = [np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
     return grids[:axis], grids[axis + 1 :]
 
@@ -232,32 +247,29 @@ _small_mesh = lru_cache(maxsize=256)(_new_mesh)  # 16 MB at most
 
 def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
     """As `np.take_along_axis`, which builds the index of the other axes anew at each call."""
-    axis = _axis(axis, x.ndim)
     if indices.ndim != x.ndim:
         raise ValueError(f"the indices have {indices.ndim} axes, the array {x.ndim}")
-    before, after = _mesh(x.shape, axis)
-    return x[(*before, indices, *after)]
+    return x[_place(x.shape, indices, axis)]
 
 
 def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: int) -> Array:
     """Zeros of `shape` with `g` added where `take_along_axis(x, indices, axis)` read."""
     out = np.zeros(shape, g.dtype)
-    axis = _axis(axis, len(shape))
-    before, after = _mesh(shape, axis)
-    place = (*before, indices, *after)
-    others = g.shape[:axis] + g.shape[axis + 1 :]
-    if g.shape[axis] == 1 and others == shape[:axis] + shape[axis + 1 :]:
-        out[place] = g  # one element a line: nothing can be named twice
+    place = _place(shape, indices, axis)
+    stretched = any(k > n for k, n in zip(indices.shape, shape, strict=True))
+    if indices.shape[axis] == 1 and not stretched:
+        out[place] = g  # one element a line: nothing is named twice
     else:
         np.add.at(out, place, g)
     return out
 
 
-def _axis(axis: int, ndim: int) -> int:
-    axis = operator.index(axis)
-    if not -ndim <= axis < ndim:
-        raise np.exceptions.AxisError(axis, ndim)
-    return axis % ndim
+def subtract_along_axis(x: Array, g: Array, indices: Array, axis: int) -> Array:
+    """x, changed in place: less `g` where `take_along_axis(x, indices, axis)` reads one element a
+    line.
+    """
+    x[_place(x.shape, indices, axis)] -= g
+    return x
 
 
 def as_condition(condition: Array) -> Array:
@@ -285,17 +297,26 @@ def part(g: Array, shapes: Sequence[tuple[int, ...]], axis: int, i: int) -> tupl
     return tuple(index)
 
 
-def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """Undo broadcasting: sum `x` over the axes along which `shape` was stretched."""
-    lead = x.ndim - len(shape)
-    if lead == 1 and x.shape[1:] == shape:
-        if x.ndim == 2 and x.size > 2048 and x.dtype.kind == "f":
-            return (
-                np.ones(x.shape[0], x.dtype) @ x
-            )  # BLAS sums columns twice as fast, from such sizes on
+def fit(x: Array, shape: tuple[int, ...]) -> Array:
+    """x summed to `shape` over the axes along which that was stretched, or else stretched to it."""
+    if x.ndim == 0:
+        return broadcast_to(x, shape)
+    if x.ndim == 2 and x.shape[1:] == shape:  # a bias
+        if x.size > 2048 and x.dtype.kind == "f":
+            # BLAS sums columns twice as fast, from such sizes on
+            return np.ones(x.shape[0], x.dtype) @ x
         return _sum(x, axis=0)
+    if not stretches_to(shape, x.shape):
+        return broadcast_to(x, shape)
+    lead = x.ndim - len(shape)
     stretched = [i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1]
     return _sum(x, axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
+
+
+def stretches_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether broadcasting takes the shape `small` to `large`, possibly with new axes in front."""
+    lead = len(large) - len(small)
+    return lead > 0 or (lead == 0 and all(s in (1, n) for s, n in zip(small, large, strict=True)))
 
 
 def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
@@ -304,6 +325,10 @@ def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
         shape = tuple(np.atleast_1d(shape).tolist())
     x = np.asarray(x)
     if x.shape == ():
+        if math.prod(shape) <= 64:  # sooner written than viewed
+            array = np.empty(shape, x.dtype)
+            array.fill(x)
+            return array
         view = np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
         view.flags.writeable = False
         return view

@@ -15,7 +15,7 @@ import numpy as np
 from . import backend as xp
 from . import errors, ops
 from .backend import Axis
-from .modes import scope
+from .modes import composite
 from .tape import TensorBase, raw, wrap
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> mean(Tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0).numpy()
     array([3., 5.])
     """
-    with scope("mean", "Σ x / n"):
+    with composite("mean", "Σ x / n"):
         return ops.div(ops.sum(x, axis, keepdims), _count(x, axis))
 
 
@@ -42,7 +42,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) ->
     >>> var(Tensor([1.0, 2.0, 3.0])).item()
     0.6666666666666666
     """
-    with scope("var", "Σ (x - mean)² / (n - ddof)"):
+    with composite("var", "Σ (x - mean)² / (n - ddof)"):
         centred = ops.sub(x, mean(x, axis, keepdims=True))
         squares = ops.mul(centred, centred)
         return ops.div(ops.sum(squares, axis, keepdims), _count(x, axis) - ddof)
@@ -72,7 +72,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
         raise errors.ShapeError(errors.message(what, arrays, "reshape them to one shape first"))
-    with scope("stack"):
+    with composite("stack"):
         return ops.join(*(ops.expand_dims(x, axis) for x in arrays), axis=axis)
 
 

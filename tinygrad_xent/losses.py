@@ -26,7 +26,7 @@ from . import backend as xp
 from . import ops, targets
 from .arguments import check_number
 from .backend import Array
-from .modes import scope
+from .modes import composite
 
 if TYPE_CHECKING:
     from .ops import Operand
@@ -88,11 +88,15 @@ def cross_entropy(
     weight = targets.class_weights(name, logits, weight, axis)
     if targets.are_probabilities(target):
         y = targets.probabilities(name, logits, target, axis, ignore_index)
-        with scope(name, formula):
+        with composite(name, formula):
             log_p = ops.log_softmax(logits, axis)
             return _from_probabilities(log_p, y, weight, label_smoothing, reduction, axis)
     labels = targets.labels(name, logits, target, axis, ignore_index)
-    with scope(name, formula):
+    with composite(name, formula):
+        if reduction == "mean" and weight is None and label_smoothing == 0:
+            places, counted = labels
+            if counted is None and places.size:
+                return ops.softmax_cross_entropy(logits, places, axis)  # the commonest, at once
         log_p = ops.log_softmax(logits, axis)
         return _from_labels(name, log_p, labels, weight, label_smoothing, reduction, axis)
 
@@ -124,7 +128,7 @@ def nll_loss(
     targets.check_reduction("nll_loss", reduction)
     weight = targets.class_weights("nll_loss", log_p, weight, axis)
     labels = targets.labels("nll_loss", log_p, target, axis, ignore_index)
-    with scope("nll_loss", "-Σ log p[y] / N"):
+    with composite("nll_loss", "-Σ log p[y] / N"):
         return _from_labels("nll_loss", log_p, labels, weight, 0, reduction, axis)
 
 
@@ -171,7 +175,7 @@ def softmax_focal_loss(
         wrong_p = ops.maximum(ops.neg(ops.expm1(log_p)), tiny)
         return ops.mul(ops.pow(wrong_p, gamma), log_p)
 
-    with scope(name, "-Σ (1 - p[y])^γ · log p[y] / N"):
+    with composite(name, "-Σ (1 - p[y])^γ · log p[y] / N"):
         log_p = ops.log_softmax(logits, axis)
         return _from_labels(name, log_p, labels, weight, 0, reduction, axis, focus)
 
@@ -214,7 +218,7 @@ def binary_cross_entropy_with_logits(
     y = targets.fractions(name, logits, target)
     if weight is not None:
         weight = targets.factors(name, logits, weight)
-    with scope(name, "Σ (1 - y) · z + softplus(-z)"):
+    with composite(name, "Σ (1 - y) · z + softplus(-z)"):
         positive = ops.softplus(ops.neg(logits))  # -log σ(z)
         if pos_weight is not None:
             share = 1 + (targets.factors(name, logits, pos_weight) - 1) * y
@@ -246,7 +250,7 @@ def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "me
     prediction = targets.floats("mse_loss", prediction)
     targets.check_reduction("mse_loss", reduction)
     y = targets.values_like("mse_loss", prediction, target)
-    with scope("mse_loss", "Σ (x - y)² / n"):
+    with composite("mse_loss", "Σ (x - y)² / n"):
         error = ops.sub(prediction, y)
         return _elementwise("mse_loss", ops.mul(error, error), reduction)
 

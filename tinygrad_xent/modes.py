@@ -43,10 +43,13 @@ class ScopeEntry:
 
 
 class Mode(NamedTuple):
-    """Whether operations are recorded here, and the innermost scope around them."""
+    """Whether operations are recorded here, the innermost scope around them, and the position at
+    which they stand, None for their own (see `user_position`).
+    """
 
     recording: bool
     scope: ScopeEntry | None
+    position: tuple[CodeType, int] | None = None
 
 
 _START = Mode(recording=True, scope=None)
@@ -112,14 +115,27 @@ class no_grad(_Block):
     """
 
     def _enter_from(self, outer: Mode) -> Mode:
-        return Mode(False, outer.scope)
+        return Mode(False, outer.scope, outer.position)
 
 
 class recording(_Block):
-    """Record inside, whatever the caller's mode: backward with `create_graph` and `grad` need it."""
+    """Record inside, whatever the caller's mode, each operation at its own line: backward with
+    `create_graph` and `grad` need it.
+    """
 
     def _enter_from(self, outer: Mode) -> Mode:
         return Mode(True, outer.scope)
+
+
+class recording_as(_Block):
+    """Record inside as at another time and place: in that scope, at the user's line of then."""
+
+    def __init__(self, scope: ScopeEntry | None, position: tuple[CodeType, int]) -> None:
+        super().__init__()
+        self._mode = Mode(True, scope, position)
+
+    def _enter_from(self, outer: Mode) -> Mode:
+        return self._mode
 
 
 class scope(_Block):
@@ -145,7 +161,30 @@ class scope(_Block):
         self.name, self.formula = name, formula
 
     def _enter_from(self, outer: Mode) -> Mode:
-        return Mode(outer.recording, ScopeEntry(self.name, outer.scope, self.formula))
+        return Mode(
+            outer.recording, ScopeEntry(self.name, outer.scope, self.formula), outer.position
+        )
+
+
+class composite:
+    """The scope of an operation that this package makes of several: all of them stand at the line of
+    the user who called it, which is looked up once. As a `with` block only.
+    """
+
+    __slots__ = ("_formula", "_name", "_token")
+
+    def __init__(self, name: str, formula: str | None = None) -> None:
+        self._name, self._formula = name, formula
+
+    def __enter__(self) -> None:
+        recording, outer, position = MODE.get()
+        if recording and position is None:
+            position = user_position()
+        entry = ScopeEntry(self._name, outer, self._formula)
+        self._token = MODE.set(Mode(recording, entry, position))
+
+    def __exit__(self, *error: object) -> None:
+        MODE.reset(self._token)
 
 
 def is_grad_enabled() -> bool:

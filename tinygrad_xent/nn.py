@@ -131,8 +131,9 @@ class Linear(Module):
         if not shape or shape[-1] != self.weight.shape[0]:
             what = f"Linear: expects {self.weight.shape[0]} features on the last axis, got {shape}"
             raise errors.ShapeError(errors.message(what, [x, self.weight]))
-        product = ops.matmul(x, self.weight)
-        return product if self.bias is None else ops.add(product, self.bias)
+        if self.bias is None:
+            return ops.matmul(x, self.weight)
+        return ops.linear(x, self.weight, self.bias)
 
     def _settings(self) -> str:
         in_features, out_features = self.weight.shape

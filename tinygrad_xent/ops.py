@@ -100,7 +100,7 @@ def pow(x: Operand, n: Operand, /) -> Array:
 
 @op(
     "a @ b",
-    ("g @ bᵀ", lambda g, b, a_shape: _matmul_da(g, b, a_shape)),
+    ("g @ bᵀ", lambda g, b: _matmul_da(g, b)),
     ("aᵀ @ g", lambda g, a, b_shape: _matmul_db(g, a, b_shape)),
 )
 def matmul(a: Operand, b: Operand, /) -> Array:
@@ -116,6 +116,28 @@ def matmul(a: Operand, b: Operand, /) -> Array:
     array([3., 7.])
     """
     return xp.matmul(a, b)
+
+
+@op(
+    "x @ W + b",
+    ("g @ Wᵀ", lambda g, weight: _matmul_da(g, weight)),
+    ("xᵀ @ g", lambda g, x, weight_shape: _matmul_db(g, x, weight_shape)),
+    ("g", lambda g: g),
+    parts=lambda x, weight, bias: add(matmul(x, weight), bias),
+)
+def linear(x: Operand, weight: Operand, bias: Operand, /) -> Array:
+    """x @ weight + bias, with one array of results in place of two. Fused: traces and pictures show
+    `matmul` and `add`.
+
+    Shapes: x (..., D), weight (D, C) and not PyTorch's (C, D), bias (C,).
+
+    Raises:
+        ShapeError: shapes that do not fit.
+
+    >>> linear(Tensor([[1.0, 2.0]]), Tensor([[1.0, 0.0], [0.0, 1.0]]), [10.0, 20.0]).numpy()
+    array([[11., 22.]])
+    """
+    return xp.linear(x, weight, bias)
 
 
 # --- elementwise functions -----------------------------------------------------------------------
@@ -389,6 +411,24 @@ def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
     return xp.log_softmax(x, axis)
 
 
+@op(
+    "-Σ log softmax(x)[y] / N",
+    (
+        "g · (softmax(x) - Y) / N",
+        lambda g, log_p, labels, axis: _label_slope(g, log_p, labels, axis),
+    ),
+    None,
+    parts=lambda x, labels, axis: _mean_nll(log_softmax(x, axis), labels, axis),
+    saves={"log_p": "log_softmax"},
+)
+def softmax_cross_entropy(x: Operand, labels: Array, /, axis: int) -> Any:
+    """The row behind `cross_entropy` of labels without further options. Fused: traces and pictures
+    show `log_softmax`, `take_along_axis`, `sum` and `div`.
+    """
+    log_p = xp.log_softmax(x, axis)
+    return xp.sum(xp.take_along_axis(log_p, labels, axis)) / -labels.size, log_p
+
+
 # --- shapes and places ---------------------------------------------------------------------------
 
 
@@ -560,6 +600,20 @@ def _less_its_share(g: Any, y: Any, axis: Axis) -> Any:
     return share
 
 
+def _mean_nll(log_p: Any, labels: Any, axis: int) -> Any:
+    return div(sum(take_along_axis(log_p, labels, axis)), -labels.size)
+
+
+def _label_slope(g: Any, log_p: Any, labels: Any, axis: int) -> Any:
+    """g · (softmax - Y) / N; arrays are changed in place, as in `_less_its_share`."""
+    g = g / labels.size
+    share = exp(log_p)
+    share *= g
+    if isinstance(share, TensorBase):
+        return share - scatter_along_axis(g, labels, log_p.shape, axis)
+    return xp.subtract_along_axis(share, g, labels, axis)
+
+
 def _power_slope(x: Any, n: Any) -> Any:
     """n · x^(n-1), 0 where n = 0 even at x = 0."""
     if isinstance(n, (int, float)):
@@ -572,11 +626,11 @@ def _base(x: Any, n: Any) -> Any:
     return where((raw(x) == 0) & (raw(n) >= 0), 1, x)
 
 
-def _matmul_da(g: Any, b: Any, a_shape: tuple[int, ...]) -> Any:
-    """g @ bᵀ, with 1-D inputs as the row or column they stand for."""
+def _matmul_da(g: Any, b: Any) -> Any:
+    """g @ bᵀ, with 1-D inputs as the row or column they stand for: then g lacks that axis."""
     if b.ndim == 1:
         g, b = expand_dims(g, -1), expand_dims(b, -1)
-    if len(a_shape) == 1:
+    if g.ndim < b.ndim:
         g = expand_dims(g, -2)
     return g @ b.mT
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Rule: TypeAlias = Callable[..., Any]
-Picker: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+Picker: TypeAlias = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
 class Plan:
@@ -30,15 +30,15 @@ class Plan:
 
     Attributes:
         input_names: the inputs as the formula calls them; those of `*arrays` are numbered.
-        keep: picks from (*inputs, y, *settings) what the rules name.
-        names: of all that is kept, in order: what `keep` picks, then the shapes.
-        shapes_of: the places of the inputs of which only the shape is kept.
-        together: whether those shapes are one value, `shapes`, for a rule of many inputs.
+        names: of what is kept, in order.
+        keep: picks it from (*inputs, y, *settings, *saved).
+        shapes: picks from the inputs the shapes that rules want in place of arrays: they are known
+            without keeping anything. None where none is wanted.
         rules: for each input that needs a gradient its place, its rule and what picks the rule's
-            arguments from the kept values, None where it takes them all.
+            arguments from (*kept, *shapes), None where it takes them all.
     """
 
-    __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes_of", "together")
+    __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes")
 
     def __init__(self, op: Op, live: int, count: int) -> None:
         self.op = op
@@ -46,26 +46,34 @@ class Plan:
         self.input_names = inputs
         rules = [(i, op.rule_for(i)) for i in range(count) if live >> i & 1 and op.rule_for(i)]
         wanted = {name for _, rule in rules if rule for name in rule.wants}
-        available = (*inputs, "y", *op.settings)
-        self.names = tuple(n for n in available if n in wanted)  # arrays and settings to keep
+        available = (*inputs, "y", *op.settings, *op.saves)
+        self.names = tuple(n for n in available if n in wanted)
         self.keep = _picker(tuple(available.index(n) for n in self.names))
-        # A rule that wants `x_shape` keeps a tuple of numbers, never the array.
-        shape_names = tuple(f"{n}_shape" for n in inputs)
-        self.shapes_of = tuple(i for i, n in enumerate(shape_names) if n in wanted)
-        self.names += tuple(shape_names[i] for i in self.shapes_of)
-        self.together = "shapes" in wanted  # one kept value, however many the inputs
-        if self.together:
-            self.shapes_of, self.names = tuple(range(count)), (*self.names, "shapes")
-        self.rules = [(i, *rule.bind(self.names, i)) for i, rule in rules if rule]
+        # A rule that wants `x_shape` gets a tuple of numbers, and nothing is kept for it.
+        names_of_shapes = tuple(n for n in (f"{n}_shape" for n in inputs) if n in wanted)
+        places = tuple(inputs.index(n.removesuffix("_shape")) for n in names_of_shapes)
+        self.shapes = _shapes_of(places) if places else None
+        if "shapes" in wanted:  # one value, however many the inputs
+            names_of_shapes, self.shapes = ("shapes",), _all_shapes
+        self.rules = [(i, *rule.bind(self.names + names_of_shapes, i)) for i, rule in rules if rule]
 
     def values(self, inputs: Sequence[Array], y: Array, settings: tuple[Any, ...]) -> Any:
-        """What is kept of these inputs and this output, in the order of `names`."""
-        return self.keep((*inputs, y, *settings)) + self.shapes(inputs)
+        """What the rules' arguments are picked from, for these inputs and this output."""
+        saved = self.op.forward(*inputs, *settings)[1:] if self.op.saves else ()
+        kept = self.keep((*inputs, y, *settings, *saved))
+        return kept + self.shapes(inputs) if self.shapes else kept
 
-    def shapes(self, inputs: Sequence[Array]) -> tuple[Any, ...]:
-        """The shapes that rules want in place of arrays."""
-        shapes = tuple(shape(inputs[i]) for i in self.shapes_of)
-        return (shapes,) if self.together else shapes
+
+def _shapes_of(places: tuple[int, ...]) -> Picker:
+    """A function that picks the shapes of these inputs: of nodes, leaves, arrays or numbers."""
+    if len(places) == 1:
+        (place,) = places
+        return lambda inputs: (shape(inputs[place]),)
+    return lambda inputs: tuple([shape(inputs[place]) for place in places])
+
+
+def _all_shapes(inputs: Sequence[Any]) -> tuple[Any, ...]:
+    return (tuple([shape(x) for x in inputs]),)
 
 
 def _picker(places: tuple[int, ...]) -> Picker:
@@ -102,7 +110,11 @@ class DerivativeRule:
 class Op:
     """One row of the table: a forward function on raw arrays and one rule an input.
 
-    Inputs are the forward's positional-only parameters (or its `*args`), settings the rest.
+    Inputs are the forward's positional-only parameters (or its `*args`), settings the rest. A fused
+    row also says what it is made of: `parts` computes the same from other rows. It runs and is
+    recorded as one operation, and a trace shows the others. `saves` names values that its forward
+    returns behind y, so that rules may ask for them, and for each the row whose result it is: of the
+    first input, with the settings that row shares.
 
     Raises:
         TypeError: not one rule (or None) an input.
@@ -114,9 +126,11 @@ class Op:
         "forward",
         "inputs",
         "name",
+        "parts",
         "plans",
         "required",
         "rules",
+        "saves",
         "settings",
         "variadic",
     )
@@ -127,8 +141,11 @@ class Op:
         formula: str,
         rules: tuple[DerivativeRule | None, ...],
         name: str | None = None,
+        parts: Callable[..., Any] | None = None,
+        saves: dict[str, Op] | None = None,
     ) -> None:
-        self.name, self.formula = name or forward.__name__, formula
+        self.saves = saves or {}
+        self.name, self.formula, self.parts = name or forward.__name__, formula, parts
         parameters = inspect.signature(forward).parameters.values()
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
         self.inputs = tuple(p.name for p in parameters if p.kind in kinds)
@@ -152,6 +169,11 @@ class Op:
             return Plan(self, live, count)
         plan = self.plans[live] = Plan(self, live, count)
         return plan
+
+    def value(self, inputs: Sequence[Array], settings: tuple[Any, ...]) -> Array:
+        """y, from raw inputs."""
+        y = self.forward(*inputs, *settings)
+        return y[0] if self.saves else y
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The settings in order, from what was passed by position and by name."""
@@ -188,7 +210,10 @@ TABLE: dict[str, Op] = {}
 
 
 def op(
-    formula: str, *rules: tuple[str, Rule] | None
+    formula: str,
+    *rules: tuple[str, Rule] | None,
+    parts: Callable[..., Any] | None = None,
+    saves: dict[str, str] | None = None,
 ) -> Callable[[Callable[P, Array]], Callable[P, Tensor]]:
     """Make a function on raw arrays a row of the table.
 
@@ -198,14 +223,19 @@ def op(
             A rule's first argument is the output's gradient `g`; the names of the others say what
             it needs: `y` the output, an input, `<input>_shape`, a setting; in an operation of many
             inputs `shapes` (first) and `i` (last). What no rule names is not kept.
+        parts, saves: of a fused row, see `Op`.
     """
     made = tuple(DerivativeRule(*rule) if rule else None for rule in rules)
 
     def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
-        row = TABLE[forward.__name__] = Op(forward, formula, made)
+        saved = {name: TABLE[row] for name, row in (saves or {}).items()}
+        row = TABLE[forward.__name__] = Op(forward, formula, made, parts=parts, saves=saved)
         return cast("Callable[P, Tensor]", as_function(row, forward))
 
     return decorate
+
+
+_RAW = (np.ndarray, np.generic)
 
 
 def as_function(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -213,22 +243,32 @@ def as_function(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
     count, defaults = len(row.inputs), row.defaults
     optional = inspect.Parameter.empty not in defaults
 
-    def join(*args: Any, **kwargs: Any) -> Any:
-        return apply(row, args, row.bind((), kwargs))
+    def join(*operands: Any, **settings: Any) -> Any:
+        return apply(row, operands, row.bind((), settings))
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == count and optional and not kwargs:
-            return apply(row, args, defaults)
         if len(args) < count:
-            missing = row.inputs[len(args)]
-            raise TypeError(f"{row.name}() missing required argument {missing!r}")
+            raise missing(args)
+        if not row.saves and type(args[1]) is np.ndarray and isinstance(args[0], _RAW):
+            return forward(*args, **kwargs)  # a rule at work in backward(), as below
         return apply(row, args[:count], row.bind(args[count:], kwargs))
 
-    def call_one(x: Any, *args: Any, **kwargs: Any) -> Any:
+    def call_one(x: Any, /, *args: Any, **kwargs: Any) -> Any:
         if type(x) is np.ndarray:  # a rule at work in backward()
             return forward(x, *args, **kwargs)
         settings = row.bind(args, kwargs) if args or kwargs or not optional else defaults
         return apply(row, (x,), settings)
 
-    function = join if row.variadic else call_one if count == 1 else call
-    return wraps(forward)(function)
+    def call_plain(*operands: Any) -> Any:
+        if len(operands) < count:
+            raise missing(operands)
+        if len(operands) > count:
+            raise TypeError(f"{row.name}() takes {count} arguments, got {len(operands)}")
+        return apply(row, operands, ())
+
+    def missing(args: tuple[Any, ...]) -> TypeError:
+        return TypeError(f"{row.name}() missing required argument {row.inputs[len(args)]!r}")
+
+    if row.variadic:
+        return wraps(forward)(join)
+    return wraps(forward)(call_one if count == 1 else call if row.settings else call_plain)

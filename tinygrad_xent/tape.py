@@ -9,6 +9,7 @@ back; that is `walk.py`.
 from __future__ import annotations
 
 from sys import _getframe
+from threading import Lock
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ from .modes import MODE, OWN_FILES, Line, ScopeEntry, line_of, next_id, user_pos
 if TYPE_CHECKING:
     from .table import Op, Plan
     from .tensor import Tensor
+
+
+latest_change = -1  # of any leaf, so that a walk knows at once that nothing it read was overwritten
+_changing = Lock()
 
 
 class Leaf:
@@ -53,7 +58,10 @@ class Leaf:
 
     def touch(self) -> None:
         """Note that the data was overwritten, and where."""
-        self.changed, self._changed_at = next_id(), user_position()
+        global latest_change
+        self._changed_at = user_position()
+        with _changing:
+            self.changed = latest_change = next_id()
 
     @property
     def changed_at(self) -> Line | None:
@@ -99,9 +107,14 @@ class Node:
     _instruction: int
 
     @property
+    def position(self) -> tuple[CodeType, int]:
+        """Where the user's program ran the operation, see `modes.user_position`."""
+        return self._code, self._instruction
+
+    @property
     def line(self) -> Line:
         """The user's line that ran the operation."""
-        return line_of(self._code, self._instruction)
+        return line_of(*self.position)
 
     @property
     def op(self) -> Op:
@@ -110,7 +123,7 @@ class Node:
 
     def recompute(self, inputs: list[Array]) -> Array:
         """The output again, from the inputs' values."""
-        return self.plan.op.forward(*inputs, *self.settings)
+        return self.plan.op.value(inputs, self.settings)
 
 
 class TensorBase:
@@ -176,8 +189,12 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
             raws.append(x)
             inputs.append(x)
         bit += bit
+    if not tensors and not any(hasattr(x, "dtype") for x in raws):
+        raws[0] = np.asarray(raws[0])  # numbers alone: NumPy's arithmetic, not Python's
     try:
-        y = op.forward(*raws, *settings)
+        y, saved = op.forward(*raws, *settings), ()
+        if op.saves:
+            y, *saved = y
         kind = y.dtype.kind
     except Exception as error:
         raise errors.explain(op.name, operands, settings, error) from None
@@ -188,21 +205,38 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
     if kind != "f":
         check_result(op, operands, y)
     elif live:
-        recording, scope = _mode()
+        recording, scope, position = _mode()
         if recording:
             plan = op.plans.get(live) or op.plan(live, len(raws))
-            kept = plan.keep((*raws, y, *settings))
-            if plan.shapes_of:
-                kept += plan.shapes(raws)
             tensor._node = node = _new(Node)
-            node.plan, node.inputs, node.settings, node.kept = plan, tuple(inputs), settings, kept
+            node.plan, node.inputs, node.settings = plan, tuple(inputs), settings
+            node.kept = plan.keep((*raws, y, *settings, *saved))
             node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, scope, None
             node.id = next_id()
-            frame = _getframe(2)  # the caller of the table's function; user_position() in place
-            while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
-                frame = frame.f_back
-            node._code, node._instruction = frame.f_code, frame.f_lasti
+            if (
+                position is None
+            ):  # user_position() in place, from the caller of the table's function
+                frame = _getframe(2)
+                while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
+                    frame = frame.f_back
+                node._code, node._instruction = frame.f_code, frame.f_lasti
+            else:
+                node._code, node._instruction = position
     return tensor
+
+
+def saved_node(fused: Node, row: Op, y: Array) -> Node:
+    """What a fused operation saved, as a place of the tape of its own: the result `y` of `row`, which
+    was computed from the first input, so that its rule (and a second derivative) can be walked.
+    """
+    settings = dict(zip(fused.op.settings, fused.settings, strict=True))
+    node: Node = _new(Node)
+    node.plan, node.inputs = row.plans.get(1) or row.plan(1, 1), fused.inputs[:1]
+    node.settings = tuple(settings[name] for name in row.settings)
+    node.kept = node.plan.keep((None, y, *node.settings))  # its rule needs y alone
+    node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, fused.scope, None
+    node.id, node._code, node._instruction = next_id(), fused._code, fused._instruction
+    return node
 
 
 _PLAIN = frozenset({np.ndarray, float, int, bool})

@@ -16,6 +16,7 @@ from .backend import Array
 from .modes import user_line
 from .tape import TensorBase
 
+_SIGNED, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
 REDUCTIONS = ("mean", "sum", "none")
 _shown: dict[Any, Any] = {}  # what `warnings` already showed, so that a training loop shows it once
 
@@ -140,11 +141,11 @@ def labels(
     shape = scores.shape
     if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
         raise _not_labels(name, scores, places, axis)
-    places = places.reshape(*shape[:axis], 1, *shape[axis + 1 :])
-    if places.dtype != np.int64:
-        places = places.astype(np.int64)
+    if places.dtype is not _SIGNED:
+        places = places.astype(_SIGNED)
     # As unsigned numbers negative labels are huge: one maximum finds every label out of range.
-    highest = xp.max(places.view(np.uint64)) if places.size else 0
+    highest = int(xp.max(places.view(_UNSIGNED))) if places.size else 0
+    places = places[..., None] if axis == places.ndim else np.expand_dims(places, axis)
     if highest < shape[axis] and not 0 <= ignore_index <= highest:
         return places, None
     counted = places != ignore_index

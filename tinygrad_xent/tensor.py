@@ -69,12 +69,12 @@ class Tensor(TensorBase):
         NumPy array that you used in an operation and changed afterwards: `check.check_unchanged(loss)`
         finds those.
         """
-        source = self._source()
-        return source.data if type(source) is Leaf else self.numpy()
+        node = self._node or self._source()
+        return node.data if type(node) is Leaf else self.numpy()
 
     @data.setter
     def data(self, value: Any) -> None:
-        leaf = self._source()
+        leaf = self._node or self._source()
         if type(leaf) is not Leaf:
             what = "data: the result of an operation can't be assigned"
             raise errors.GraphError(errors.message(what, [self], "make a leaf: t.detach()"))
@@ -185,7 +185,7 @@ class Tensor(TensorBase):
     def numpy(self) -> npt.NDArray[Any]:
         """The values as a read-only NumPy array that shares memory; copy it to change it."""
         view = np.asarray(self._data).view()
-        view.flags.writeable = False
+        view.setflags(write=False)
         return view
 
     def item(self) -> float | int | bool:
@@ -242,50 +242,29 @@ class Tensor(TensorBase):
 
     # --- operators -------------------------------------------------------------------------------
 
-    def __add__(self, other: Operand) -> Tensor:
-        return ops.add(self, other)
+    __add__, __sub__, __mul__, __truediv__ = ops.add, ops.sub, ops.mul, ops.div
+    __pow__, __matmul__, __neg__, __abs__ = ops.pow, ops.matmul, ops.neg, ops.abs
 
     def __radd__(self, other: Operand) -> Tensor:
         return ops.add(other, self)
 
-    def __sub__(self, other: Operand) -> Tensor:
-        return ops.sub(self, other)
-
     def __rsub__(self, other: Operand) -> Tensor:
         return ops.sub(other, self)
-
-    def __mul__(self, other: Operand) -> Tensor:
-        return ops.mul(self, other)
 
     def __rmul__(self, other: Operand) -> Tensor:
         return ops.mul(other, self)
 
-    def __truediv__(self, other: Operand) -> Tensor:
-        return ops.div(self, other)
-
     def __rtruediv__(self, other: Operand) -> Tensor:
         return ops.div(other, self)
-
-    def __pow__(self, other: Operand) -> Tensor:
-        return ops.pow(self, other)
 
     def __rpow__(self, other: Operand) -> Tensor:
         return ops.pow(other, self)
 
-    def __matmul__(self, other: Operand) -> Tensor:
-        return ops.matmul(self, other)
-
     def __rmatmul__(self, other: Operand) -> Tensor:
         return ops.matmul(other, self)
 
-    def __neg__(self) -> Tensor:
-        return ops.neg(self)
-
     def __pos__(self) -> Tensor:
         return self
-
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)
 
     def __lt__(self, other: Operand) -> Tensor:
         return compare(np.less, self, other)

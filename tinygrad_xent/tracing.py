@@ -7,7 +7,7 @@ checks read traces; ordinary training never pays for them. Nothing of the tape i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from . import errors
 from .backend import Array, shape
-from .modes import Line, ScopeEntry
-from .tape import Leaf, Node, TensorBase
+from .modes import Line, ScopeEntry, next_id, recording_as
+from .tape import Leaf, Node, TensorBase, wrap
 from .walk import collect, fit, seed_gradient
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
     if output.requires_grad:
         if gradient is None:
             gradient = np.ones(output.shape, output.dtype)
-        builder.walk(nodes[::-1], root, np.array(seed_gradient(output, gradient, False)))
+        builder.walk(root, np.array(seed_gradient(output, gradient, False)))
     return builder.trace(root)
 
 
@@ -199,53 +199,90 @@ def check_unchanged(nodes: list[Node]) -> None:
 
 
 class _Builder:
-    """Collects values and gradients by source, then numbers them as entries."""
+    """Collects values and gradients by source, then numbers them as entries.
+
+    A fused operation is opened: its parts are replayed in its place, and its key is the last one.
+    """
 
     def __init__(self, root: Node | Leaf) -> None:
         self.sources: dict[Any, Any] = {}  # key -> node, leaf or raw constant
-        self.ages: dict[Any, tuple[float, int]] = {}
+        self.ages: dict[Any, tuple[float, float, int]] = {}
         self.values: dict[Any, Array] = {}
         self.gradients: dict[Any, Array] = {}
         self.contributions: dict[Any, list[tuple[Node, int, Array]]] = {}
+        self.opened: dict[Any, Node] = {}  # a fused operation -> the last of its parts
+        self.replayed: list[Node] = []
         if isinstance(root, Leaf):
-            self.add_end(root, root, (root.id, 0))
+            self.add_end(root, root, (root.id, 0, 0))
 
-    def add_end(self, key: Any, source: Any, age: tuple[float, int]) -> None:
+    def key(self, source: Any, node: Node, i: int) -> Any:
+        """What identifies an input: a node or leaf itself, a raw array by identity, a number by
+        place.
+        """
+        if isinstance(source, (Node, Leaf)):
+            return self.opened.get(source, source)
+        return (id(source), None) if isinstance(source, np.ndarray) else (node, i)
+
+    def add_end(self, key: Any, source: Any, age: tuple[float, float, int]) -> None:
         """Note a leaf or a raw constant, with a copy of its values: they may change later."""
         if key not in self.sources:
             value = source.data if isinstance(source, Leaf) else source
             self.sources[key], self.values[key] = source, np.array(value)
             self.ages[key] = age
 
-    def replay(self, node: Node) -> None:
-        """Compute a node's output again; its inputs are leaves or were replayed before."""
+    def replay(self, node: Node, fused: Node | None = None, part: int = 0) -> None:
+        """Compute a node's output again; its inputs are leaves or were replayed before.
+
+        Parts of a fused operation have its age: they were made only now.
+        """
+        if node.op.parts is not None:
+            self.open(node, node.op.parts)
+            return
+        age = (fused or node).id
         for i, source in enumerate(node.inputs):
-            key = key_of(source, node, i)
-            if isinstance(source, Leaf):
-                self.add_end(key, source, (source.id, 0))
+            key = self.key(source, node, i)
+            if isinstance(source, Leaf) and source.id < age:
+                self.add_end(key, source, (source.id, 0, 0))
             elif not isinstance(source, Node):  # a raw constant stands before its first use
-                self.add_end(key, source, (node.id - 0.5, i))
-        self.sources[node], self.ages[node] = node, (node.id, 0)
+                self.add_end(key, source, (age, part - 0.5, i))
+        self.replayed.append(node)
+        self.sources[node], self.ages[node] = node, (age, part, 0)
         self.values[node] = node.recompute(self.inputs_of(node))
+
+    def open(self, fused: Node, parts: Callable[..., Tensor]) -> None:
+        """Replay a fused operation as the operations it stands for."""
+        inputs = [
+            wrap(s.data if isinstance(s, Leaf) else self.values[self.key(s, fused, i)], s)
+            if isinstance(s, (Node, Leaf))
+            else s
+            for i, s in enumerate(fused.inputs)
+        ]
+        with recording_as(fused.scope, fused.position):
+            start = next_id()
+            last = parts(*inputs, *fused.settings)._source()
+        assert isinstance(last, Node)  # the fused operation was recorded, so its last part is
+        last.name, self.opened[fused] = fused.name, last
+        for part, node in enumerate(reversed(collect(last, since=start))):
+            self.replay(node, fused, part)
 
     def inputs_of(self, node: Node) -> list[Array]:
         """The values of a node's inputs; a Python number stays one, it has no dtype of its own."""
         return [
-            self.values[key_of(s, node, i)] if hasattr(s, "shape") else s
+            self.values[self.key(s, node, i)] if hasattr(s, "shape") else s
             for i, s in enumerate(node.inputs)
         ]
 
-    def walk(self, newest_first: list[Node], root: Any, seed: Array) -> None:
+    def walk(self, root: Any, seed: Array) -> None:
         """Walk back on the replayed values, noting each contribution before it is added."""
-        self.gradients[root] = seed
-        for node in newest_first:
+        self.gradients[self.opened.get(root, root)] = seed
+        for node in reversed(self.replayed):
             g = self.gradients.get(node)
             if g is None:
                 continue
             inputs = self.inputs_of(node)
             kept = node.plan.values(inputs, self.values[node], node.settings)
             for i, rule, pick in node.plan.rules:
-                target = node.inputs[i]
+                target = self.key(node.inputs[i], node, i)
                 c = fit(rule(g, *(pick(kept) if pick else kept)), target.shape)
                 c = np.asarray(c).astype(target.dtype, copy=False)
                 self.contributions.setdefault(target, []).append((node, i, c))
@@ -259,7 +296,8 @@ class _Builder:
         scopes: dict[int, Scope] = {}
         entries = tuple(self.entry(key, ids, scopes) for key in order)
         numbers = {s.id: ids[k] for k, s in self.sources.items() if isinstance(s, (Node, Leaf))}
-        return Trace(entries, ids[root], numbers)
+        numbers |= {fused.id: ids[last] for fused, last in self.opened.items()}
+        return Trace(entries, numbers[root.id], numbers)
 
     def entry(self, key: Any, ids: dict[Any, int], scopes: dict[int, Scope]) -> Entry:
         source, value = self.sources[key], self.values[key]
@@ -273,7 +311,7 @@ class _Builder:
             kind="operation",
             formula=row.formula,
             derivatives=tuple(rule.formula if rule else None for rule in rules),
-            inputs=tuple(ids[key_of(s, source, i)] for i, s in enumerate(source.inputs)),
+            inputs=tuple(ids[self.key(s, source, i)] for i, s in enumerate(source.inputs)),
             settings=dict(zip(row.settings, source.settings, strict=False)),
             value=value,
             name=source.name,
@@ -312,13 +350,6 @@ class _Builder:
         return tuple(
             Contribution(ids[node], i, c) for node, i, c in self.contributions.get(source, ())
         )
-
-
-def key_of(source: Any, node: Node, i: int) -> Any:
-    """What identifies an input: a node or leaf itself, a raw array by identity, a number by place."""
-    if isinstance(source, (Node, Leaf)):
-        return source
-    return (id(source), None) if isinstance(source, np.ndarray) else (node, i)
 
 
 def _path(entry: ScopeEntry | None, known: dict[int, Scope]) -> tuple[Scope, ...]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from . import backend, errors
-from .modes import AUTOPSY, recording, scope
-from .tape import Leaf, Node, TensorBase, raw, wrap
+from . import backend, errors, tape
+from .modes import AUTOPSY, composite, recording
+from .tape import Leaf, Node, TensorBase, raw, saved_node, wrap
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -33,7 +33,7 @@ def collect(root: Node, since: int = -1) -> list[Node]:
     stack = [root]
     while stack:
         for source in stack.pop().inputs:
-            if type(source) is Node and source.id > since and source not in seen:
+            if type(source) is Node and source not in seen and source.id > since:
                 seen.add(source)
                 stack.append(source)
     return sorted(seen, key=_creation, reverse=True)
@@ -66,19 +66,21 @@ def gradients(
     Raises:
         GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
     """
+    owned = _owned_tensors if create_graph else _owned
     if type(root) is Leaf:
-        return _owned({root: seed}, seed) if targets is None or root in targets else {}
-    assert isinstance(root, Node)
+        return owned({root: seed}, seed) if targets is None or root in targets else {}
+    assert type(root) is Node
     nodes = collect(root, since)
-    useful = None if targets is None else _lead_to(nodes, targets)
-    if useful is not None:
+    wanted = _ALL
+    if targets is not None:
+        useful = _lead_to(nodes, targets)
         nodes = [node for node in nodes if node in useful]
+        wanted = _Wanted(useful, frozenset(targets))
     check_usable(nodes)
-    wanted = _Wanted(useful, frozenset(targets or ()))
     if create_graph:
-        with recording(), scope("gradient"):
-            return _owned(_walk_recorded(nodes, {root: seed}, wanted), seed)
-    return _owned(_walk(nodes, {root: seed}, wanted, retain_graph), seed)
+        with recording(), composite("gradient"):
+            return owned(_walk_recorded(nodes, {root: seed}, wanted), seed)
+    return owned(_walk(nodes, {root: seed}, wanted, retain_graph), seed)
 
 
 class _Wanted(NamedTuple):
@@ -86,6 +88,9 @@ class _Wanted(NamedTuple):
 
     useful: set[Source] | None  # None: everything
     targets: frozenset[Source]
+
+
+_ALL = _Wanted(None, frozenset())
 
 
 def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
@@ -99,18 +104,12 @@ def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
 
 def check_usable(nodes: list[Node]) -> None:
     """Raise if a walk already spent these nodes, or if a leaf that one kept was overwritten."""
-    if not nodes:
-        return
-    oldest, overwritten = nodes[-1].id, False
     for node in nodes:
         if node.kept is None:
             what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
             fix = "call the first backward(retain_graph=True), or run the forward pass again"
             raise errors.GraphError(errors.message(what, fix=fix))
-        for source in node.inputs:
-            if type(source) is Leaf and source.changed > oldest:
-                overwritten = True
-    if overwritten:
+    if nodes and tape.latest_change > nodes[-1].id:
         _check_overwritten(nodes)
 
 
@@ -146,20 +145,22 @@ def _walk(
     owned: set[Source] = set()
     for node in nodes:
         g = grads.pop(node, None)
-        kept = node.kept
+        kept, plan, inputs = node.kept, node.plan, node.inputs
         if not retain_graph:
             node.kept = None
         if g is None or kept is None:
             continue
         if node in targets:
             found[node] = g
-        for i, rule, pick in node.plan.rules:
-            target = node.inputs[i]
+        if plan.shapes:
+            kept += plan.shapes(inputs)
+        for i, rule, pick in plan.rules:
+            target = inputs[i]
             if useful is not None and target not in useful:
                 continue
             c = rule(g, *kept) if pick is None else rule(g, *pick(kept))
             if c.shape != target.shape:
-                c = fit(c, target.shape)
+                c = backend.fit(c, target.shape)
             if c.dtype is not target.dtype:  # the same dtype, nearly always
                 c = c.astype(target.dtype, copy=False)
             held = grads.get(target)
@@ -171,7 +172,8 @@ def _walk(
             else:
                 grads[target] = held + c
                 owned.add(target)
-    return found | grads
+    grads.update(found)
+    return grads
 
 
 def _walk_recorded(
@@ -204,10 +206,14 @@ def kept_tensors(node: Node) -> tuple[Any, ...]:
     assert node.kept is not None
     sources = {node.plan.input_names[i]: s for i, s in enumerate(node.inputs)}
     sources["y"] = node
-    return tuple(
+    values = dict(zip(node.plan.names, node.kept, strict=True))
+    for name, row in node.op.saves.items():
+        sources[name] = saved_node(node, row, values[name])
+    kept = tuple(
         wrap(value, sources[name]) if type(sources.get(name)) in (Node, Leaf) else value
-        for name, value in zip(node.plan.names, node.kept, strict=True)
+        for name, value in values.items()
     )
+    return kept + node.plan.shapes(node.inputs) if node.plan.shapes else kept
 
 
 def fit(c: Any, shape: tuple[int, ...]) -> Any:
@@ -216,33 +222,15 @@ def fit(c: Any, shape: tuple[int, ...]) -> Any:
     """
     if c.shape == shape:
         return c
-    lead = len(c.shape) - len(shape)
-    if lead > 0 or (lead == 0 and _stretches_to(shape, c.shape)):
-        return _sum_to(c, shape)
-    return _broadcast_to(c, shape)
-
-
-def _stretches_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether broadcasting takes the shape `small` to `large`, which has as many axes."""
-    return all(s in (1, n) for s, n in zip(small, large, strict=True))
-
-
-def _sum_to(c: Any, shape: tuple[int, ...]) -> Any:
     if not _is_tensor(c):
-        return backend.sum_to(c, shape)
+        return backend.fit(c, shape)
     from . import ops  # the rules' own operations, for gradients of gradients
 
+    if not backend.stretches_to(shape, c.shape):
+        return ops.broadcast_to(c, shape)
     lead = len(c.shape) - len(shape)
     axes = (*range(lead), *(i + lead for i, n in enumerate(shape) if n == 1))
     return ops.reshape(ops.sum(c, axis=axes), shape)
-
-
-def _broadcast_to(c: Any, shape: tuple[int, ...]) -> Any:
-    if not _is_tensor(c):
-        return backend.broadcast_to(c, shape)
-    from . import ops
-
-    return ops.broadcast_to(c, shape)
 
 
 def _is_tensor(x: Any) -> bool:
@@ -251,14 +239,22 @@ def _is_tensor(x: Any) -> bool:
 
 def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
     """Copy what shares memory: with the seed, with another gradient, or as a view."""
+    given = {id(seed)}
+    for source, g in grads.items():
+        # A NumPy scalar can't be changed: a gradient of one element is an array all the same.
+        if type(g) is not np.ndarray or g.base is not None or id(g) in given:
+            grads[source] = np.array(g)
+        given.add(id(g))
+    return grads
+
+
+def _owned_tensors(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
+    """As `_owned`; a tensor's copy is recorded, so that it can be differentiated."""
     given = {id(raw(seed))}
     for source, g in grads.items():
-        array = raw(g)
-        if type(array) is not np.ndarray:  # a NumPy scalar can't be changed
-            if not _is_tensor(g):
-                grads[source] = np.array(g)
-        elif array.base is not None or id(array) in given:
-            grads[source] = g.astype(g.dtype) if _is_tensor(g) else np.array(g)
+        array = g._data
+        if type(array) is np.ndarray and (array.base is not None or id(array) in given):
+            grads[source] = g.astype(g.dtype)
         given.add(id(array))
     return grads
 
@@ -266,14 +262,15 @@ def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
 def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
     """Add the gradient of `root` to every leaf's `.grad`; all of them or, on an error, none."""
     seed = seed_gradient(root, gradient, create_graph)
-    retain_graph = retain_graph or create_graph
-    grads = gradients(root._source(), seed, retain_graph=retain_graph, create_graph=create_graph)
+    keep = retain_graph or create_graph
+    grads = gradients(root._source(), seed, retain_graph=keep, create_graph=create_graph)
     for leaf, g in grads.items():
         if leaf.requires_grad and type(leaf) is Leaf:
+            held = leaf.grad
             if create_graph:
-                leaf.grad = g if leaf.grad is None else leaf.grad + g
+                leaf.grad = g if held is None else held + g
             else:
-                leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
+                leaf.grad = wrap(g if held is None else np.asarray(held._data + g), None)
     if (level := AUTOPSY.get()) and not _looks_finite(root, grads, level):
         from .check import nonfinite  # only a run that is not finite pays for it
 
@@ -299,11 +296,12 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
         what = "backward: the output depends on no tensor that requires grad"
         raise errors.GraphError(errors.message(what, [root], fix))
     if gradient is None:
-        if root.size != 1:
+        shape = root.shape
+        if shape and root.size != 1:
             what = f"backward: the output has shape {root.shape}, a gradient is implicit only for one element"
             fix = "reduce it, say with .sum() or .mean(), or pass backward(gradient=...)"
             raise errors.ShapeError(errors.message(what, [root], fix))
-        seed = backend.one(root.shape, root.dtype)
+        seed = backend.one(shape, root.dtype)
         return wrap(seed, None) if as_tensor else seed
     try:
         array = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)

@@ -18,6 +18,7 @@ def array_calls(xp: Any) -> Calls:
         "div": lambda a, b: a / b,
         "pow": lambda x, n: x**n,
         "matmul": lambda a, b: a @ b,
+        "linear": lambda x, weight, bias: x @ weight + bias,
         "exp": xp.exp,
         "log": xp.log,
         "log1p": xp.log1p,

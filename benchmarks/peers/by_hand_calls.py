@@ -53,6 +53,13 @@ def log_softmax_backward(g: Any, y: Any, x: Any, axis: int) -> Any:
     return (dx,)
 
 
+def softmax_cross_entropy_backward(g: Any, y: Any, x: Any, labels: Any, axis: int) -> Any:
+    dx = softmax(x, axis)
+    dx[np.arange(len(x)), labels[:, 0]] -= 1
+    dx *= g / len(x)
+    return (dx,)
+
+
 def pow_backward(g: Any, y: Any, x: Any, n: Any) -> Any:
     return g * n * x ** (n - 1), g * y * np.log(x)
 
@@ -89,6 +96,10 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]] = {
     "div": (np.divide, lambda g, y, a, b: (g / b, -g * y / b)),
     "pow": (np.power, pow_backward),
     "matmul": (np.matmul, lambda g, y, a, b: (g @ b.T, a.T @ g)),
+    "linear": (
+        lambda x, W, b: x @ W + b,
+        lambda g, y, x, W, b: (g @ W.T, x.T @ g, g.sum(0)),
+    ),
     "exp": (np.exp, lambda g, y, x: (g * y,)),
     "log": (np.log, lambda g, y, x: (g / x,)),
     "log1p": (np.log1p, lambda g, y, x: (g / (1 + x),)),
@@ -117,6 +128,10 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]] = {
     "logsumexp": (logsumexp, logsumexp_backward),
     "softmax": (softmax, softmax_backward),
     "log_softmax": (log_softmax, log_softmax_backward),
+    "softmax_cross_entropy": (
+        lambda x, labels, axis: -np.take_along_axis(log_softmax(x, axis), labels, axis).mean(),
+        softmax_cross_entropy_backward,
+    ),
     "reshape": (lambda x, shape: x.reshape(shape), like_input),
     "transpose": (lambda x, axes: x.transpose(axes), lambda g, y, x, axes: (g.T,)),
     "squeeze": (lambda x, axis: x.squeeze(axis), like_input),

@@ -24,11 +24,11 @@ def step(settings: Settings) -> Job:
     def run() -> Any:
         h = x
         for W, b in hidden:
-            h = tx.relu(h @ W + b)
+            h = tx.relu(tx.linear(h, W, b))
         if settings["linear_loss"]:
             loss = tx.linear_cross_entropy(h, W_out, b_out, labels)
         else:
-            loss = tx.cross_entropy(h @ W_out + b_out, labels)
+            loss = tx.cross_entropy(tx.linear(h, W_out, b_out), labels)
         loss.backward()
         for p in parameters:
             p.data -= rate * p.grad.numpy()

@@ -55,6 +55,7 @@ CASES = {
     "div": (ops.div, normal(3, 3), positive(3, 3)),
     "pow": (ops.pow, positive(3, 3), normal(3, 3)),
     "matmul": (ops.matmul, normal(3, 3), normal(3, 3)),
+    "linear": (ops.linear, normal(3, 3), normal(3, 3), normal(3)),
     "exp": (ops.exp, normal(3, 3)),
     "log": (ops.log, positive(3, 3)),
     "log1p": (ops.log1p, positive(3, 3)),
@@ -77,6 +78,10 @@ CASES = {
     "logsumexp": (lambda x: ops.logsumexp(x, axis=1), normal(3, 3)),
     "softmax": (lambda x: ops.softmax(x, axis=1), normal(3, 3)),
     "log_softmax": (lambda x: ops.log_softmax(x, axis=1), normal(3, 3)),
+    "softmax_cross_entropy": (
+        lambda x: ops.softmax_cross_entropy(x, PLACES[:, :1], axis=1),
+        normal(3, 3),
+    ),
     "reshape": (lambda x: ops.reshape(x, (9,)), normal(3, 3)),
     "transpose": (ops.transpose, normal(3, 3)),
     "squeeze": (ops.squeeze, normal(3, 1, 3)),
@@ -187,8 +192,16 @@ SLIPS = {
     },
     ("pow", "x"): {"slip: n·xⁿ": lambda g, x, n: g * n * x**n},
     ("pow", "n"): {"slip: log x dropped": lambda g, x, n, y: g * y},
-    ("matmul", "a"): {"slip: b not transposed": lambda g, b, a_shape: g @ b},
+    ("matmul", "a"): {"slip: b not transposed": lambda g, b: g @ b},
     ("matmul", "b"): {"slip: factors exchanged": lambda g, a, b_shape: g @ a.T},
+    ("linear", "x"): {"slip: W not transposed": lambda g, weight: g @ weight},
+    ("linear", "bias"): {"slip: summed over the wrong axis": lambda g: np.sum(g, axis=1)},
+    ("softmax_cross_entropy", "x"): {
+        "slip: missing indicator": lambda g, log_p, labels, axis: g / 3 * (np.exp(log_p) - 1),
+        "slip: missing 1/N": lambda g, log_p, labels, axis: (
+            g * (np.exp(log_p) - np.eye(3)[labels[:, 0]])
+        ),
+    },
     ("exp", "x"): {"slip: slope dropped": lambda g, y: g},
     ("log", "x"): {"slip: slope dropped": lambda g, x: g},
     ("log1p", "x"): {"slip: 1/x": lambda g, x: g / x},

@@ -87,6 +87,10 @@ THEIRS: dict[str, Callable[..., Any]] = {
     **{name: getattr(torch, name) for name in ("neg", "add", "sub", "mul", "div", "pow", "matmul")},
     **{name: getattr(torch, name) for name in ("exp", "log", "log1p", "expm1", "sqrt", "abs")},
     **{name: getattr(torch, name) for name in ("tanh", "sigmoid", "relu", "maximum", "minimum")},
+    "linear": lambda x, weight, bias: torch.nn.functional.linear(x, weight.mT, bias),
+    "softmax_cross_entropy": lambda x, labels, axis: (
+        -torch.take_along_dim(torch.log_softmax(x, axis), torch.as_tensor(labels), axis).mean()
+    ),
     "softplus": lambda x: torch.nn.functional.softplus(x, threshold=1e6),
     "clip": clamp,
     "where": torch.where,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..modes import Line, user_line
-from ..tape import Leaf, Node
+from ..tape import Node, wrap
 from ..tracing import Entry, Trace
-from ..walk import collect
+from ..walk import collect, leaves_of
 from .reading import ELEMENTWISE, MOVES, inputs, is_softmax, label, origin, paragraph, traced
 
 
@@ -315,13 +315,9 @@ def _detached(trace: Trace, loss: Any) -> list[Entry]:
     node = getattr(loss, "_node", None)
     if not isinstance(node, Node):
         return []
-    return [
-        entry
-        for entry, reader in zip(
-            (e for e in trace if e.kind == "operation"), reversed(collect(node)), strict=True
-        )
-        if any(type(s) is Leaf and not s.data.flags.writeable for s in reader.inputs)
-    ]
+    cuts = [wrap(c.data, c) for c in leaves_of(collect(node)) if not c.data.flags.writeable]
+    readers = {u.id: u for cut in cuts if cut in trace for u, _ in trace.users(trace[cut])}
+    return [readers[id] for id in sorted(readers)]
 
 
 RULES: tuple[Callable[[Trace], Iterator[Finding]], ...] = (

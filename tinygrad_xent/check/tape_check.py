@@ -175,7 +175,7 @@ def _spoiled(node: Node, inputs: list[Array], y: Array) -> RuleCheck | None:
     if node.kept is None:  # backward has spent it: nothing left to compare
         return None
     should = node.plan.values(inputs, y, node.settings)
-    for name, kept, right in zip(node.plan.names, node.kept, should, strict=True):
+    for name, kept, right in zip(node.plan.names, node.kept, should, strict=False):  # then shapes
         if not isinstance(right, (np.ndarray, np.generic)) or right.dtype.kind != "f":
             continue
         slack = 64 * np.finfo(right.dtype).eps
@@ -217,7 +217,7 @@ class _Probe:
     def forward(self, x: Array) -> Array:
         """The operation's output with `x` for the input in question."""
         inputs = [*self.inputs[: self.i], x, *self.inputs[self.i + 1 :]]
-        return np.asarray(self.node.op.forward(*inputs, *self.settings))
+        return np.asarray(self.node.op.value(inputs, self.settings))
 
     def slope(self, f: Callable[[Array], Array], along: Array) -> Slope:
         return slope(f, self.x, along, self.step, self.eps)

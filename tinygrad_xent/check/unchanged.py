@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import errors
 from ..backend import Array
-from ..tape import Leaf, Node
+from ..tape import Leaf, Node, wrap
 from ..tracing import Trace, trace
 from ..walk import collect
 
@@ -55,11 +55,13 @@ def check_unchanged(output: Tensor) -> Trace:
     nodes = collect(root)[::-1]
     recorded = _recorded(nodes)
     recorded[root] = output._data
-    entries = [entry for entry in replay if entry.kind == "operation"]
-    for node, entry in zip(nodes, entries, strict=True):
-        if node in recorded and not (same := _same(recorded[node], entry.value)).all():
+    for node in nodes:
+        if node not in recorded:
+            continue
+        now = replay[wrap(None, node)].value
+        if not (same := _same(recorded[node], now)).all():
             place = np.unravel_index(int(np.argmin(same)), same.shape)
-            raise errors.GraphError(_message(node, recorded, entry.value, place))
+            raise errors.GraphError(_message(node, recorded, now, place))
     return replay
 
 
