@@ -79,7 +79,7 @@ def cross_entropy(
     array([[-0.1473,  0.1297,  0.0176],
            [ 0.1667,  0.1667, -0.3333]])
     """
-    name, formula = "cross_entropy", "-Σ Y · log softmax(z) / N"
+    name, formula = "cross_entropy", ops.CROSS_ENTROPY
     logits = targets.floats(name, logits)
     axis = targets.class_axis(name, logits, axis)
     targets.check_reduction(name, reduction)
@@ -91,12 +91,11 @@ def cross_entropy(
         with composite(name, formula):
             log_p = ops.log_softmax(logits, axis)
             return _from_probabilities(log_p, y, weight, label_smoothing, reduction, axis)
-    labels = targets.labels(name, logits, target, axis, ignore_index)
+    labels = places, counted = targets.labels(name, logits, target, axis, ignore_index)
+    plain = weight is None and counted is None and label_smoothing == 0
+    if plain and reduction == "mean" and places.size:
+        return ops.softmax_cross_entropy(logits, places, axis)  # the commonest, fused
     with composite(name, formula):
-        if reduction == "mean" and weight is None and label_smoothing == 0:
-            places, counted = labels
-            if counted is None and places.size:
-                return ops.softmax_cross_entropy(logits, places, axis)  # the commonest, at once
         log_p = ops.log_softmax(logits, axis)
         return _from_labels(name, log_p, labels, weight, label_smoothing, reduction, axis)
 

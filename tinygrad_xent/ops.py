@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import backend as xp
 from .backend import Array, Axis
+from .modes import composite
 from .table import op
 from .tape import TensorBase, raw
 
@@ -418,7 +419,7 @@ def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
         lambda g, log_p, labels, axis: _label_slope(g, log_p, labels, axis),
     ),
     None,
-    parts=lambda x, labels, axis: _mean_nll(log_softmax(x, axis), labels, axis),
+    parts=lambda x, labels, axis: _cross_entropy(x, labels, axis),
     saves={"log_p": "log_softmax"},
 )
 def softmax_cross_entropy(x: Operand, labels: Array, /, axis: int) -> Any:
@@ -600,8 +601,13 @@ def _less_its_share(g: Any, y: Any, axis: Axis) -> Any:
     return share
 
 
-def _mean_nll(log_p: Any, labels: Any, axis: int) -> Any:
-    return div(sum(take_along_axis(log_p, labels, axis)), -labels.size)
+CROSS_ENTROPY = "-Σ Y · log softmax(z) / N"
+
+
+def _cross_entropy(x: Any, labels: Any, axis: int) -> Any:
+    with composite("cross_entropy", CROSS_ENTROPY):
+        log_p = log_softmax(x, axis)
+        return div(sum(take_along_axis(log_p, labels, axis)), -labels.size)
 
 
 def _label_slope(g: Any, log_p: Any, labels: Any, axis: int) -> Any:

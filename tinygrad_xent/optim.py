@@ -16,7 +16,7 @@ import numpy.typing as npt
 from . import errors
 from .arguments import check_number, check_parameters
 from .schedules import CosineAnnealingLR, Schedule, StepLR
-from .tape import Node
+from .tape import Leaf, Node, touch
 from .tensor import Tensor
 
 __all__ = [
@@ -90,14 +90,16 @@ class Optimizer:
         Raises:
             GraphError: none has one.
         """
-        counts, found = self._counts, False
-        for i, leaf in enumerate(self._leaves):
-            if leaf.grad is not None:
-                counts[i] = t = counts[i] + 1
-                self.update(leaf.data, leaf.grad._data, t, self._buffers[i], self._scratch[i])
-                leaf.touch()
-                found = True
-        if not found:
+        counts, changed = self._counts, list[Leaf]()
+        try:
+            for i, leaf in enumerate(self._leaves):
+                if leaf.grad is not None:
+                    changed.append(leaf)
+                    counts[i] = t = counts[i] + 1
+                    self.update(leaf.data, leaf.grad._data, t, self._buffers[i], self._scratch[i])
+        finally:
+            touch(changed)
+        if not changed:
             what = f"{type(self).__name__}.step: no parameter has a gradient"
             raise errors.GraphError(errors.message(what, self.params[:4], "call loss.backward()"))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, cast
 
 import numpy as np
 
-from .backend import Array, shape
+from .backend import Array, Shapes, shape
 from .tape import apply
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _shapes_of(places: tuple[int, ...]) -> Picker:
 
 
 def _all_shapes(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    return (tuple([shape(x) for x in inputs]),)
+    return (Shapes([shape(x) for x in inputs]),)
 
 
 def _picker(places: tuple[int, ...]) -> Picker:

@@ -8,6 +8,7 @@ back; that is `walk.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from sys import _getframe
 from threading import Lock
 from types import CodeType
@@ -56,17 +57,20 @@ class Leaf:
         self.changed = -1
         self._changed_at: tuple[CodeType, int] | None = None
 
-    def touch(self) -> None:
-        """Note that the data was overwritten, and where."""
-        global latest_change
-        self._changed_at = user_position()
-        with _changing:
-            self.changed = latest_change = next_id()
-
     @property
     def changed_at(self) -> Line | None:
         """The user's line that last overwrote the data, None if none did."""
         return self._changed_at and line_of(*self._changed_at)
+
+
+def touch(leaves: Iterable[Leaf]) -> None:
+    """Note that the data of these leaves was overwritten, and where."""
+    global latest_change
+    position = user_position()
+    with _changing:
+        now = latest_change = next_id()
+    for leaf in leaves:
+        leaf.changed, leaf._changed_at = now, position
 
 
 class Node:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import errors, functions, interop, ops, walk
-from .tape import Leaf, Node, TensorBase, set_tensor_class, wrap
+from .tape import Leaf, Node, TensorBase, set_tensor_class, touch, wrap
 
 if TYPE_CHECKING:
     from .ops import Operand
@@ -87,7 +87,7 @@ class Tensor(TensorBase):
                 leaf.data[...] = new
             else:  # it was detached from an operation's result
                 leaf.data = self._data = new
-        leaf.touch()
+        touch((leaf,))
 
     @property
     def grad(self) -> Tensor | None:

@@ -20,6 +20,7 @@ def step(settings: Settings) -> Job:
     x = tx.Tensor(data)
     *hidden, (W_out, b_out) = [(parameter(W), parameter(b)) for W, b in layers]
     parameters = [p for pair in (*hidden, (W_out, b_out)) for p in pair]
+    optimizer = tx.optim.SGD(parameters, lr=rate)
 
     def run() -> Any:
         h = x
@@ -30,9 +31,8 @@ def step(settings: Settings) -> Job:
         else:
             loss = tx.cross_entropy(tx.linear(h, W_out, b_out), labels)
         loss.backward()
-        for p in parameters:
-            p.data -= rate * p.grad.numpy()
-            p.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
         return loss
 
     return Job(run, lambda: step_results(run, lambda: [p.data.copy() for p in parameters], rate))
