@@ -105,7 +105,7 @@ def measure(bench: Bench, only: list[str]) -> Run:
         run.imports = imports.import_times(IMPORT_ROUNDS)
     if chosen("growth", only):
         run.curves = [measure_curve(bench, curve) for curve in suite.CURVES]
-    run.verdicts = targets.verdicts(run.results, run.imports)
+    run.verdicts = targets.verdicts(run.results, run.imports, run.curves)
     run.profiles = {
         title: explain(bench, verdict) for title, verdict in targets.misses(run.verdicts).items()
     }

@@ -42,8 +42,9 @@ class Curve(NamedTuple):
     cases: dict[int, Case]
 
 
+LINEAR = "operations"  # the curve that must be a straight line
 CURVES = (
-    Curve("operations", {n: chain_case(n) for n in (1_000, 10_000, 100_000, 1_000_000)}),
+    Curve(LINEAR, {n: chain_case(n) for n in (1_000, 10_000, 100_000, 1_000_000)}),
     Curve("depth", {n: step_case(128, (64, *[64] * n, 10), "float32") for n in powers(0, 6)}),
     Curve("width", {n: step_case(128, (64, n, n, 10), "float32") for n in powers(4, 11)}),
     Curve("classes", {n: step_case(512, (64, n), "float32", True) for n in powers(3, 15, 2)}),

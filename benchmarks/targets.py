@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .cases import STEPS, Case
+from .growth import Growth
 from .measure import Result, Row
 from .peers import AUTOGRAD, OURS, REFERENCE, TORCH
-from .suite import CHAIN
+from .suite import CHAIN, LINEAR
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ TARGETS = (
     Target(STEPS[1], "time", AUTOGRAD, 0.20),
 )
 IMPORT_LIMIT_MS = 15.0
+STEP_LIMIT = 1.25  # of growth from one size to the next, as a part of the size's own: 1 is linear
 
 
 @dataclass
@@ -52,13 +54,16 @@ class Verdict:
     what: str = "time"
 
 
-def verdicts(results: Mapping[str, Result], imports: Mapping[str, Row]) -> list[Verdict]:
+def verdicts(
+    results: Mapping[str, Result], imports: Mapping[str, Row], curves: Iterable[Growth] = ()
+) -> list[Verdict]:
     """One for each target of which the case was run, and those over all cases."""
     rows = [judge(t, results[t.case.name]) for t in TARGETS if t.case.name in results]
     if slowest := against_autograd(results):
         rows.append(slowest)
     if imports:
         rows.append(import_verdict(imports))
+    rows += [v for curve in curves if curve.title == LINEAR for v in linear_verdicts(curve)]
     return rows
 
 
@@ -108,6 +113,25 @@ def against_autograd(results: Mapping[str, Result]) -> Verdict | None:
         not slower,
         results[worst].case,
     )
+
+
+def linear_verdicts(curve: Growth) -> list[Verdict]:
+    """No superlinear step between two neighbouring sizes, in time or memory."""
+    sizes = list(curve.results)
+    found = []
+    for what in ("time", "memory"):
+        step = curve.steepest(OURS, what)
+        found.append(
+            Verdict(
+                f"growth from {sizes[0]:,} to {sizes[-1]:,} {curve.title}: steepest step in {what}",
+                "not measured" if step is None else f"{step:.2f}",
+                f"≤ {STEP_LIMIT}",
+                None if step is None else step <= STEP_LIMIT,
+                curve.results[sizes[-1]].case,
+                what,
+            )
+        )
+    return found
 
 
 def import_verdict(imports: Mapping[str, Row]) -> Verdict:
