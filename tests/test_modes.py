@@ -148,6 +148,55 @@ def test_the_import_loads_nothing_but_numpy():
     assert "hypothesis" in loaded_by("import tinygrad_xent, hypothesis")  # it would be seen
 
 
+NOT_AT_ONCE = {
+    "dataclasses",
+    "hashlib",
+    "ipaddress",
+    "numpy.random",
+    "numpy.typing",
+    "pathlib",
+    "secrets",
+    "tinygrad_xent.check",
+    "tinygrad_xent.serialization",
+    "tinygrad_xent.tracing",
+    "urllib.parse",
+}
+"""What takes milliseconds to import and is wanted by some programs only."""
+
+
+def modules_after(*statements):
+    """The names of all modules in a fresh interpreter after each of the statements."""
+    code = "import sys\n" + "\n".join(f"{s}\nprint(*sys.modules)" for s in statements)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return [set(line.split()) for line in run.stdout.splitlines()]
+
+
+def test_the_import_loads_nothing_slow():
+    numpys, ours, used = modules_after(
+        "import numpy",
+        "import tinygrad_xent as tx",
+        "tx.save, tx.check, tx.trace; tx.nn.Linear(1, 1)",
+    )
+    added = ours - numpys
+    assert added & NOT_AT_ONCE == set()
+    assert "tinygrad_xent.optim" in added
+    assert {name for name in NOT_AT_ONCE if name.startswith("tinygrad_xent")} <= used
+
+
+def test_every_public_name_is_there_at_its_first_use():
+    """Those imported late too: by attribute, by `from`, by `*` and in `dir`."""
+    for statement in (
+        "import tinygrad_xent as tx; tx.trace; tx.Trace; tx.save; tx.load; tx.check; tx.tracing",
+        "from tinygrad_xent import Trace, check, load, save, trace, tracing",
+        "from tinygrad_xent import *; trace, Trace, save, load, check, optim.SGD",
+        "import tinygrad_xent.optim, tinygrad_xent.data; tinygrad_xent.optim.SGD",
+        "import tinygrad_xent as tx; assert set(tx.__all__) <= set(dir(tx))",
+    ):
+        modules_after(statement)
+    with pytest.raises(AttributeError, match="no attribute 'tracer'"):
+        tx.tracer  # noqa: B018
+
+
 def test_leaves_are_copied_and_pickled():
     w = leaf([[1.0, 2.0]], "w", np.float32)
     copies = (copy.copy(w), copy.deepcopy(w), pickle.loads(pickle.dumps(w)))

@@ -62,13 +62,13 @@ from .ops import (
     where,
 )
 from .tensor import Tensor
-from .tracing import Trace, trace
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from . import check
     from .estimator import SoftmaxClassifier as SoftmaxClassifier
     from .serialization import load, save
+    from .tracing import Trace, trace
 
 __version__ = "0.1.0"
 
@@ -146,16 +146,27 @@ __all__ = [
 ]
 
 
+# Imported at their first use, so that a program does not wait for what it never asks for; only
+# `tx.SoftmaxClassifier` needs scikit-learn.
+_LATER_MODULES = ("check", "tracing")
+_LATER = {
+    "SoftmaxClassifier": "estimator",
+    "Trace": "tracing",
+    "load": "serialization",
+    "save": "serialization",
+    "trace": "tracing",
+}
+
+
 def __getattr__(name: str) -> object:
-    """What is imported at its first use: a program that checks and saves nothing does not wait for it,
-    and only `tx.SoftmaxClassifier` needs scikit-learn.
-    """
     from importlib import import_module
 
-    if name in ("load", "save"):
-        return getattr(import_module(".serialization", __name__), name)
-    if name == "check":
-        return import_module(".check", __name__)
-    if name == "SoftmaxClassifier":
-        return import_module(".estimator", __name__).SoftmaxClassifier
+    if name in _LATER_MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

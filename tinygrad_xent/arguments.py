@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from .module import Module
 from .tape import Leaf
 from .tensor import Tensor
 
-Seed: TypeAlias = np.random.Generator | int | None
+if TYPE_CHECKING:  # NumPy imports its random part only when a program names it
+    Seed: TypeAlias = np.random.Generator | int | None
 
 
 def check_sizes(who: str, sizes: Any) -> None:

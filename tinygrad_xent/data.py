@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from . import errors
-from .arguments import Seed, check_sizes, generator
+from .arguments import check_sizes, generator
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .arguments import Seed
+
+    Array: TypeAlias = npt.NDArray[Any]
 
 
 class Batches:

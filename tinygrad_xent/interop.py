@@ -7,16 +7,18 @@ no tensor needs a gradient; where one does it would cut the tape silently, so it
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
+from functools import cache
+from inspect import Signature, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import errors, functions, ops
 from .tape import Node, TensorBase, wrap
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from .tensor import Tensor
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
@@ -127,7 +129,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
     np.argmax: lambda a, axis=None: functions.argmax(a, axis),
 }
-_SIGNATURES = {function: signature(ours) for function, ours in FUNCTIONS.items()}
 
 # They read shapes, or answer with booleans and places: no gradient, so nothing is cut.
 ON_VALUES = frozenset(
@@ -169,10 +170,15 @@ def array_function(
 def _fits(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether our function has the arguments of this call."""
     try:
-        _SIGNATURES[function].bind(*args, **kwargs)
+        _signature(function).bind(*args, **kwargs)
     except TypeError:
         return False
     return True
+
+
+@cache  # made when asked for: few programs call more than a few of these
+def _signature(function: Any) -> Signature:
+    return signature(FUNCTIONS[function])
 
 
 def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:

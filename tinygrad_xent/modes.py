@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 import itertools
 import linecache
+import os
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import lru_cache, wraps
-from pathlib import Path, PurePath
 from types import CodeType, TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypeVar
 
@@ -202,12 +202,13 @@ OWN_FILES: set[str] = set()
 """The files whose lines are never the user's."""
 
 
-def own(folder: Path) -> None:
+def own(folder: str | os.PathLike[str]) -> None:
     """Count a folder's Python files as ours: this package's, and those of one built upon it."""
-    OWN_FILES.update(str(file) for file in folder.rglob("*.py"))
+    for path, _, files in os.walk(os.fspath(folder)):
+        OWN_FILES.update(os.path.join(path, file) for file in files if file.endswith(".py"))
 
 
-own(Path(__file__).parent)
+own(os.path.dirname(__file__))
 
 
 class Line(NamedTuple):
@@ -217,7 +218,7 @@ class Line(NamedTuple):
     number: int
 
     def __str__(self) -> str:
-        return f"{PurePath(self.file).name}:{self.number}"
+        return f"{os.path.basename(self.file)}:{self.number}"
 
     @property
     def text(self) -> str:

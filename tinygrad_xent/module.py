@@ -8,15 +8,17 @@ errors and in pictures. Each call runs in a scope of its own, which a picture fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from . import errors
 from .modes import MODE, Mode, ScopeEntry
 from .tape import Leaf, raw
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Mismatch(NamedTuple):

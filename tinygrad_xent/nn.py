@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from . import errors, ops
-from .arguments import Seed, check_number, check_sizes, generator
+from .arguments import check_number, check_sizes, generator
 from .module import Mismatch, Module
 from .tape import raw
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .arguments import Seed
 
 __all__ = [
     "INITIALISERS",

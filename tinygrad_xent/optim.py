@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from . import errors
 from .arguments import check_number, check_parameters
 from .schedules import CosineAnnealingLR, Schedule, StepLR
 from .tape import Leaf, Node, touch
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array: TypeAlias = npt.NDArray[Any]
 
 __all__ = [
     "SGD",
@@ -29,8 +33,6 @@ __all__ = [
     "StepLR",
     "clip_grad_norm",
 ]
-
-Array: TypeAlias = npt.NDArray[Any]
 
 # `out` by position: the keyword costs a small array a tenth of the call.
 _add: Any = np.add

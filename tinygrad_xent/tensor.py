@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from . import errors, functions, interop, ops, walk
 from .tape import Leaf, Node, TensorBase, set_tensor_class, touch, wrap
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from .ops import Operand
 
 
