@@ -45,6 +45,11 @@ class Row:
         low, _, high = statistics.quantiles(self.rounds, n=4)
         return (high - low) / 2 / self.seconds
 
+    def excess(self, other: Row) -> float:
+        """The median over the rounds of this time less the other's, in seconds."""
+        pairs = zip(self.rounds, other.rounds, strict=True)
+        return statistics.median(mine - its for mine, its in pairs)
+
     def ratio(self, other: Row) -> float:
         """The median over the rounds of this peer's time to the other's."""
         pairs = zip(self.rounds, other.rounds, strict=True)

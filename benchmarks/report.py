@@ -185,13 +185,13 @@ def pictures(results: Iterable[Result]) -> str:
 
 
 def imports(rows: Mapping[str, Row]) -> str:
-    base = rows["NumPy"].seconds
+    base = rows["NumPy"]
     lines = []
     for title, row in rows.items():
         if row.note:
             lines.append([title, f"missing: {row.note}", "", ""])
         else:
-            extra = f"{(row.seconds - base) * 1e3:+.1f} ms"
+            extra = f"{row.excess(base) * 1e3:+.1f} ms"
             lines.append([title, f"{row.seconds * 1e3:.1f} ms", f"{row.spread:.0%}", extra])
     return table(("package", "import", "±", "above NumPy"), lines)
 

@@ -175,9 +175,9 @@ def masked(x: Array, chosen: Array) -> Array:
     np.where (below some thousand elements its four calls cost more), and unlike a product it makes 0
     of infinity.
     """
-    if x.size < 4096 or x.dtype not in _BITS or x.shape != chosen.shape:
+    bits = _BITS.get(x.dtype)
+    if x.size < 4096 or bits is None or x.shape != chosen.shape:
         return np.where(chosen, x, 0)
-    bits = _BITS[x.dtype]
     mask = chosen.astype(bits)
     np.negative(mask, out=mask)  # 1 becomes all ones
     mask &= x.view(bits)

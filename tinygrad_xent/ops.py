@@ -553,8 +553,7 @@ def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], 
 
 def _masked(g: Any, chosen: Any) -> Any:
     """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
-    chosen, recorded = raw(chosen), isinstance(g, TensorBase)
-    return where(chosen, g, 0) if recorded else xp.masked(g, chosen)
+    return where(raw(chosen), g, 0) if isinstance(g, TensorBase) else xp.masked(g, chosen)
 
 
 def _constant(limit: Any) -> Any:
@@ -643,6 +642,8 @@ def _matmul_da(g: Any, b: Any) -> Any:
 
 def _matmul_db(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
     """aᵀ @ g, likewise. Rows of a stack times one matrix count as more rows of one product."""
+    if a.ndim == g.ndim == 2:
+        return a.mT @ g
     if len(b_shape) == 1:
         g = expand_dims(g, -1)
     if a.ndim == 1:
