@@ -553,7 +553,8 @@ def scatter_along_axis(g: Operand, indices: Operand, /, shape: tuple[int, ...], 
 
 def _masked(g: Any, chosen: Any) -> Any:
     """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
-    return where(raw(chosen), g, 0) if isinstance(g, TensorBase) else xp.masked(g, chosen)
+    recorded = isinstance(g, TensorBase)
+    return where(raw(chosen), g, 0) if recorded else xp.masked(g, chosen)
 
 
 def _constant(limit: Any) -> Any:

@@ -22,6 +22,7 @@ CALLS = array_calls(mg) | {
     "sigmoid": sigmoid,
     "relu": relu,
     "identity": lambda x: +x,
+    "softmax_cross_entropy": lambda x, labels, axis: softmax_crossentropy(x, labels[:, 0]),
     "softmax": lambda x, axis: softmax(x, axis=axis),
     "log_softmax": lambda x, axis: logsoftmax(x, axis=axis),
 }
