@@ -23,7 +23,7 @@ from .peers import OURS, PEERS, REFERENCE, TORCH
 from .report import Run, render
 
 HERE = Path(__file__).parent
-SECONDS, IMPORT_ROUNDS, CURVE_ROUNDS = 0.15, 15, 3
+SECONDS, IMPORT_ROUNDS, FEW_ROUNDS = 0.12, 15, 3
 
 
 def main() -> int:
@@ -95,8 +95,8 @@ def measure(bench: Bench, only: list[str]) -> Run:
         for case in cases:
             if chosen(case.name, only):
                 progress(case.name)
-                # Single operations are many: few rounds of each.
-                rounds = CURVE_ROUNDS if case.kind == "operation" else None
+                # Single operations are many, pictures slow: few rounds of each.
+                rounds = FEW_ROUNDS if case.kind in ("operation", "trace", "draw") else None
                 run.results[case.name] = result = bench.run(case, peers, rounds=rounds)
                 if memory:
                     bench.memory(result, suite.tiny(case))
@@ -117,7 +117,7 @@ def measure_curve(bench: Bench, curve: suite.Curve) -> growth.Growth:
     for size, case in curve.cases.items():
         progress(f"growth by {curve.title}: {size:,}")
         peers = [peer for peer in (REFERENCE, OURS, TORCH) if peer in bench.workers]
-        results[size] = bench.run(case, peers, rounds=CURVE_ROUNDS)
+        results[size] = bench.run(case, peers, rounds=FEW_ROUNDS)
         bench.memory(results[size], suite.tiny(case))
     return growth.Growth(curve.title, results)
 

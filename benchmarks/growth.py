@@ -45,12 +45,15 @@ class Growth:
         return float(np.polyfit(np.log(sizes[-half:]), np.log(values[-half:]), 1)[0])
 
     def steepest(self, peer: str, measure: str) -> float | None:
-        """The largest growth between neighbours as a part of the number's own: 1 is linear."""
+        """The largest growth of what one more costs, from one pair of neighbouring sizes to the next:
+        1 is linear. A fixed cost, or memory that stood ready, does not count.
+        """
         sizes, values = self.points(peer, measure)
-        if len(sizes) < 2:
+        if len(sizes) < 3:
             return None
-        ratios = np.divide(values[1:], values[:-1]) / np.divide(sizes[1:], sizes[:-1])
-        return float(np.max(ratios))
+        marginal = np.diff(values) / np.diff(sizes)
+        rising = marginal[:-1] > 0
+        return float(np.max(marginal[1:][rising] / marginal[:-1][rising])) if rising.any() else None
 
 
 def plot(curves: Sequence[Growth], path: Path) -> None:

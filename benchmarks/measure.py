@@ -20,7 +20,8 @@ from .cases import Array, Case
 from .peers import OURS, REFERENCE
 from .workers import PeerError, Worker
 
-LONG_ROUND_S, FEW_ROUNDS = 20.0, 3
+# Where a round takes longer than so many seconds, there are at most so many: noise is short.
+MOST_ROUNDS = ((20.0, 3), (60.0, 1))
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest element of each array
 
 
@@ -138,8 +139,8 @@ class Bench:
                 answer = self.attempt(row, "time", seconds=self.seconds)
                 row.rounds += [answer["median"]] if answer else []
             number += 1
-            if sum(row.rounds[-1] for row in rows if row.rounds) > LONG_ROUND_S:
-                rounds = min(rounds, FEW_ROUNDS)
+            took = sum(row.rounds[-1] for row in rows if row.rounds)
+            rounds = min([rounds, *(most for long, most in MOST_ROUNDS if took > long)])
         for row in rows:
             self.workers[row.peer].ask("forget")
 

@@ -211,7 +211,7 @@ def growth(curves: Iterable[Growth]) -> str:
             )
     text = (
         "The exponent is the slope of the larger half in logarithms: 1 is linear. The steepest step is "
-        "the largest growth between neighbouring sizes as a part of the size's own: 1 is linear."
+        "the largest growth of what one more costs, from one pair of neighbouring sizes to the next."
     )
     header = (
         "curve",

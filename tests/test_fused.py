@@ -120,6 +120,18 @@ def test_what_the_forward_saved_serves_derivatives_of_any_order():
     assert np.abs(third.numpy()).max() > 1e-3
 
 
+def test_a_composite_stands_at_one_line_within_a_scope_of_the_user():
+    z = leaf(3, 3)
+    with tx.scope("mine"):
+        loss = tx.mse_loss(tx.mean(z, axis=0), np.zeros(3))
+    operations = [entry for entry in tx.trace(loss) if entry.kind == "operation"]
+    assert {entry.line.text for entry in operations} == {
+        "loss = tx.mse_loss(tx.mean(z, axis=0), np.zeros(3))"
+    }
+    assert {entry.scope[0] for entry in operations} == {"mine"}
+    assert {entry.scope[1] for entry in operations} == {"mean", "mse_loss"}
+
+
 def test_linear_adds_in_place_only_where_the_result_is_the_same():
     x, W = np.ones((2, 3), np.float32), np.ones((3, 2), np.float32)
     assert tx.linear(x, W, np.ones(2)).dtype == np.float64

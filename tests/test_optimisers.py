@@ -149,6 +149,61 @@ def test_a_step_between_forward_and_backward_is_noticed_at_its_line():
         loss.backward()
 
 
+@every
+@pytest.mark.parametrize("shape", [(1400, 300), (3, 90_000), (400_000,), (140, 30, 100)])
+def test_a_large_parameter_is_updated_in_rows_with_the_same_result(make, shape, monkeypatch):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal(shape), rng.standard_normal((3, *shape))
+
+    def trained(elementwise):
+        monkeypatch.setattr(SGD, "elementwise", elementwise)
+        monkeypatch.setattr(Adam, "elementwise", elementwise)
+        optimizer = make([w := parameter(start, dtype=np.float64), b := parameter()])
+        for g in gradients:
+            w.grad, b.grad = g, [1.0, 2.0]
+            optimizer.step()
+        again = pickle.loads(pickle.dumps(optimizer))
+        assert sum(a.size for pair in again._scratch for a in pair) == sum(
+            a.size for pair in optimizer._scratch for a in pair
+        )
+        return optimizer, w.numpy(), b.numpy()
+
+    (in_rows, *ours), (whole, *theirs) = trained(True), trained(False)
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    np.testing.assert_array_equal(ours[1], theirs[1])
+    assert in_rows._scratch[0][0].size < whole._scratch[0][0].size == start.size
+
+
+def test_an_update_of_ones_own_sees_the_whole_parameter():
+    class Normed(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 1.0})
+
+        def update(self, w, g, t, buffers, scratch):
+            w -= self.lr * g / np.sqrt((g * g).sum())
+
+    w = parameter(np.zeros((300, 300)))
+    w.grad = np.ones((300, 300))
+    Normed([w]).step()
+    np.testing.assert_allclose(w.numpy(), -1 / 300)
+
+
+def test_what_a_step_changed_before_it_failed_is_noticed_too():
+    class Failing(SGD):
+        def update(self, w, g, *rest):
+            super().update(w, g, *rest)
+            if w.shape == (1,):
+                raise ZeroDivisionError
+
+    a, b = parameter(name="a"), parameter([3.0], name="b")
+    loss = (a * a).sum() + (b * b).sum()
+    a.grad, b.grad = [1.0, 1.0], [1.0]
+    with pytest.raises(ZeroDivisionError):
+        Failing([a, b], lr=0.1).step()
+    with pytest.raises(tx.GraphError, match=r"[ab] was kept by mul .* overwritten at"):
+        loss.backward()
+
+
 def test_zero_grad_forgets_every_gradient():
     w = parameter()
     w.grad = [1.0, 1.0]

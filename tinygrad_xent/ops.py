@@ -246,8 +246,8 @@ def softplus(x: Operand, /) -> Array:
 
 @op(
     "max(a, b)",
-    ("g where a > b", lambda g, a, b: where(a > b, g, where(a == b, g / 2, 0))),
-    ("g where b > a", lambda g, a, b: where(b > a, g, where(a == b, g / 2, 0))),
+    ("g where a > b", lambda g, a, b: _winner(g, raw(a) > raw(b), raw(a) == raw(b))),
+    ("g where b > a", lambda g, a, b: _winner(g, raw(b) > raw(a), raw(a) == raw(b))),
 )
 def maximum(a: Operand, b: Operand, /) -> Array:
     """The larger of a and b, elementwise; equal ones share the gradient.
@@ -260,8 +260,8 @@ def maximum(a: Operand, b: Operand, /) -> Array:
 
 @op(
     "min(a, b)",
-    ("g where a < b", lambda g, a, b: where(a < b, g, where(a == b, g / 2, 0))),
-    ("g where b < a", lambda g, a, b: where(b < a, g, where(a == b, g / 2, 0))),
+    ("g where a < b", lambda g, a, b: _winner(g, raw(a) < raw(b), raw(a) == raw(b))),
+    ("g where b < a", lambda g, a, b: _winner(g, raw(b) < raw(a), raw(a) == raw(b))),
 )
 def minimum(a: Operand, b: Operand, /) -> Array:
     """The smaller of a and b, elementwise; equal ones share the gradient.
@@ -290,8 +290,8 @@ def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
 @op(
     "a if c else b",
     None,
-    ("g where c", lambda g, condition: where(condition, g, 0)),
-    ("g where not c", lambda g, condition: where(condition, 0, g)),
+    ("g where c", lambda g, condition: _masked(g, raw(condition))),
+    ("g where not c", lambda g, condition: _masked(g, xp.logical_not(raw(condition)))),
 )
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b.
@@ -555,6 +555,11 @@ def _masked(g: Any, chosen: Any) -> Any:
     """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
     recorded = isinstance(g, TensorBase)
     return where(raw(chosen), g, 0) if recorded else xp.masked(g, chosen)
+
+
+def _winner(g: Any, wins: Array, ties: Array) -> Any:
+    """g where it wins, half of it where there is a tie, else 0. Ties are rare."""
+    return _masked(g, wins) + _masked(g / 2, ties) if ties.any() else _masked(g, wins)
 
 
 def _constant(limit: Any) -> Any:

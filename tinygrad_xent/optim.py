@@ -42,6 +42,9 @@ _divide: Any = np.divide
 _sqrt: Any = np.sqrt
 
 
+BLOCK = 1 << 18  # elements: with gradient, buffers and scratch they stay in the cache
+
+
 class Optimizer:
     """What optimisers share. A subclass names its settings and buffers and defines `update`.
 
@@ -54,9 +57,12 @@ class Optimizer:
     Attributes:
         lr: the learning rate; may be set between steps, as the schedules do.
         params: the tensors it updates.
+        elementwise: whether `update` treats every element alike. Then a large parameter may be
+            updated some rows at a time: they stay in the cache, and the scratch small.
     """
 
     lr: float
+    elementwise: bool = False
 
     def __init__(
         self, params: Iterable[Tensor], settings: dict[str, Any], buffers: Sequence[str] = ()
@@ -67,10 +73,17 @@ class Optimizer:
         for name, value in settings.items():
             setattr(self, name, value)
         self.params = check_parameters(who, params)
-        self._leaves: list[Any] = [tensor._source() for tensor in self.params]
         self._counts = [0] * len(self.params)  # of updates: a parameter without gradient skips one
         self._buffers = [tuple(np.zeros(p.shape, p.dtype) for _ in buffers) for p in self.params]
-        self._scratch = _scratch(self.params)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Work out how each parameter is updated: in rows, and with which scratch."""
+        self._leaves: list[Any] = [tensor._source() for tensor in self.params]
+        shapes = [tensor.shape for tensor in self.params]
+        self._rows = [_rows_at_once(shape) if self.elementwise else None for shape in shapes]
+        pieces = [s if n is None else (n, *s[1:]) for s, n in zip(shapes, self._rows, strict=True)]
+        self._scratch = _scratch(pieces, [tensor.dtype for tensor in self.params])
 
     def update(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
@@ -98,12 +111,24 @@ class Optimizer:
                 if leaf.grad is not None:
                     changed.append(leaf)
                     counts[i] = t = counts[i] + 1
-                    self.update(leaf.data, leaf.grad._data, t, self._buffers[i], self._scratch[i])
+                    if self._rows[i] is None:
+                        buffers, scratch = self._buffers[i], self._scratch[i]
+                        self.update(leaf.data, leaf.grad._data, t, buffers, scratch)
+                    else:
+                        self._update_by_rows(i, t, leaf.data, leaf.grad._data)
         finally:
             touch(changed)
         if not changed:
             what = f"{type(self).__name__}.step: no parameter has a gradient"
             raise errors.GraphError(errors.message(what, self.params[:4], "call loss.backward()"))
+
+    def _update_by_rows(self, i: int, t: int, w: Array, g: Array) -> None:
+        (one, two), buffers = self._scratch[i], self._buffers[i]
+        for start in range(0, len(w), len(one)):
+            rows = slice(start, start + len(one))
+            few = w[rows]
+            carried = tuple(array[rows] for array in buffers)
+            self.update(few, g[rows], t, carried, (one[: len(few)], two[: len(few)]))
 
     def zero_grad(self) -> None:
         """Forget every parameter's gradient: `.grad` is None again."""
@@ -166,27 +191,35 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied or pickled together with its model, it goes on with the copy's parameters."""
-        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_scratch")}
+        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_rows", "_scratch")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._leaves = [tensor._source() for tensor in self.params]
-        self._scratch = _scratch(self.params)
+        self._plan()
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)}" for name in self._settings)
         return f"{type(self).__name__}({len(self.params)} parameters, {settings})"
 
 
-def _scratch(params: Sequence[Tensor]) -> list[tuple[Array, Array]]:
-    """For each parameter two arrays of its shape. All are cut from the same two: one update is over
-    before the next begins.
+def _rows_at_once(shape: tuple[int, ...]) -> int | None:
+    """How many rows of a large parameter are updated at a time; None: all of them."""
+    size = math.prod(shape)
+    return None if size <= BLOCK else max(1, BLOCK // (size // shape[0]))
+
+
+def _scratch(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[tuple[Array, Array]]:
+    """Two arrays of each shape. All are cut from the same two: one update is over before the next
+    begins.
     """
-    largest = {p.dtype: max(q.size for q in params if q.dtype == p.dtype) for p in params}
+    sizes = [math.prod(shape) for shape in shapes]
+    largest: dict[Any, int] = {}
+    for n, dtype in zip(sizes, dtypes, strict=True):
+        largest[dtype] = max(n, largest.get(dtype, 0))
     room = {dtype: (np.empty(n, dtype), np.empty(n, dtype)) for dtype, n in largest.items()}
     return [
-        (room[p.dtype][0][: p.size].reshape(p.shape), room[p.dtype][1][: p.size].reshape(p.shape))
-        for p in params
+        (room[dtype][0][:n].reshape(shape), room[dtype][1][:n].reshape(shape))
+        for shape, n, dtype in zip(shapes, sizes, dtypes, strict=True)
     ]
 
 
@@ -212,6 +245,7 @@ class SGD(Optimizer):
     array([0.8, 1.6])
     """
 
+    elementwise = True
     momentum: float
     weight_decay: float
     dampening: float
@@ -291,6 +325,7 @@ class Adam(Optimizer):
     array([0.9, 1.9])
     """
 
+    elementwise = True
     betas: tuple[float, float]
     eps: float
     weight_decay: float

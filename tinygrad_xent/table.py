@@ -114,7 +114,7 @@ class Op:
     row also says what it is made of: `parts` computes the same from other rows. It runs and is
     recorded as one operation, and a trace shows the others. `saves` names values that its forward
     returns behind y, so that rules may ask for them, and for each the row whose result it is: of the
-    first input, with the settings that row shares.
+    first input, with the settings of the same names. That row's rule must need its result alone.
 
     Raises:
         TypeError: not one rule (or None) an input.
@@ -221,8 +221,8 @@ def op(
         formula: what it computes, for people.
         rules: for each input its derivative's formula and the rule, or None where there is none.
             A rule's first argument is the output's gradient `g`; the names of the others say what
-            it needs: `y` the output, an input, `<input>_shape`, a setting; in an operation of many
-            inputs `shapes` (first) and `i` (last). What no rule names is not kept.
+            it needs: `y` the output, an input, `<input>_shape`, a setting, a saved value; in an
+            operation of many inputs `shapes` (first) and `i` (last). What no rule names is not kept.
         parts, saves: of a fused row, see `Op`.
     """
     made = tuple(DerivativeRule(*rule) if rule else None for rule in rules)

@@ -194,7 +194,7 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
             inputs.append(x)
         bit += bit
     if not tensors and not any(hasattr(x, "dtype") for x in raws):
-        raws[0] = np.asarray(raws[0])  # numbers alone: NumPy's arithmetic, not Python's
+        raws = [np.asarray(x) for x in raws]  # numbers alone: NumPy's arithmetic, not Python's
     try:
         y, saved = op.forward(*raws, *settings), ()
         if op.saves:
@@ -217,10 +217,8 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
             node.kept = plan.keep((*raws, y, *settings, *saved))
             node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, scope, None
             node.id = next_id()
-            if (
-                position is None
-            ):  # user_position() in place, from the caller of the table's function
-                frame = _getframe(2)
+            if position is None:  # user_position() in place
+                frame = _getframe(2)  # the caller of the table's function
                 while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
                     frame = frame.f_back
                 node._code, node._instruction = frame.f_code, frame.f_lasti
