@@ -185,15 +185,14 @@ def pictures(results: Iterable[Result]) -> str:
 
 
 def imports(rows: Mapping[str, Row]) -> str:
-    base = rows["NumPy"]
     lines = []
     for title, row in rows.items():
+        above = title if row.peer == "numpy" else f"{title}, above NumPy"
         if row.note:
-            lines.append([title, f"missing: {row.note}", "", ""])
+            lines.append([above, f"missing: {row.note}", ""])
         else:
-            extra = f"{row.excess(base) * 1e3:+.1f} ms"
-            lines.append([title, f"{row.seconds * 1e3:.1f} ms", f"{row.spread:.0%}", extra])
-    return table(("package", "import", "±", "above NumPy"), lines)
+            lines.append([above, f"{row.seconds * 1e3:.1f} ms", f"{row.spread:.0%}"])
+    return table(("package", "import", "±"), lines)
 
 
 def growth(curves: Iterable[Growth]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import growth, profiles, targets
+from benchmarks import growth, imports, profiles, targets
 from benchmarks.cases import STEPS
 from benchmarks.measure import Result, Row
 from benchmarks.peers import AUTOGRAD, OURS, REFERENCE, TORCH
@@ -58,12 +58,28 @@ def test_slower_than_autograd_anywhere_is_a_miss() -> None:
     assert cases[0].settings["operation"] in render(Run([], results=results))
 
 
+@pytest.mark.parametrize(("ours", "close"), [(0.5, False), (0.9, True), (1.1, True), (2, False)])
+def test_what_noise_could_turn_is_close(ours: float, close: bool) -> None:
+    case = OPERATIONS[10][0]
+    assert targets.is_close(result(case, ours=ours, autograd=1.0)) is close
+    assert not targets.is_close(result(case, ours=ours, hand=1.0))
+
+
 @pytest.mark.parametrize(("extra", "met"), [(0.014, True), (0.016, False)])
 def test_the_import_is_judged_above_numpys(extra: float, met: bool) -> None:
-    imports = {"NumPy": Row("numpy", [0.1]), "tinygrad_xent": Row("tx", [0.1 + extra])}
-    (verdict,) = targets.verdicts({}, imports)
+    rows = {"NumPy": Row("numpy", [0.1]), "tinygrad_xent": Row("tx", [extra])}
+    (verdict,) = targets.verdicts({}, rows)
     assert verdict.met is met
-    assert "above NumPy" in render(Run([], imports=imports))
+    assert "tinygrad_xent, above NumPy" in render(Run([], imports=rows))
+
+
+def test_a_rows_import_leaves_numpys_out() -> None:
+    def seconds(before: str, module: str) -> float:
+        done = imports.run(imports.PROGRAM.format(before, module))
+        assert done.returncode == 0, done.stderr
+        return float(done.stdout)
+
+    assert seconds("time, numpy", "numpy") < 1e-3 < seconds("time", "numpy")
 
 
 def test_missing_peers_are_named() -> None:
