@@ -27,6 +27,18 @@ def test_relu_and_abs_are_flat_at_zero():
     equal(slope(tx.abs, [-3.0, 0.0, 3.0]), [-1.0, 0.0, 1.0])
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("size", [6, 3000])  # small and large arrays go two ways
+def test_relu_of_what_is_not_finite(size, dtype):
+    special = [-1, 0, 2] if dtype is np.int64 else [-np.inf, -1, 0, 2, np.inf, np.nan]
+    x = np.resize(np.array(special, dtype), size)
+    y = tx.relu(Tensor(x)).numpy()
+    assert y.dtype == dtype
+    equal(y, np.where(x < 0, 0, x))  # nan stays nan
+    if dtype is not np.int64:
+        equal(slope(tx.relu, x, seed=np.full(size, np.inf, dtype)), np.where(x > 0, np.inf, 0))
+
+
 def test_equal_maxima_share_evenly():
     equal(slope(tx.max, [1.0, 3.0, 3.0, 3.0]), [0.0, 1 / 3, 1 / 3, 1 / 3])
     equal(slope(tx.min, [1.0, 3.0, 1.0, 3.0]), [0.5, 0.0, 0.5, 0.0])

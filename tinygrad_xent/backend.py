@@ -51,7 +51,7 @@ def shape(x: Array) -> tuple[int, ...]:
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """As `np.sum`; the rows of a matrix through BLAS, as its product with ones."""
     if axis in _LAST and _has_many_rows(x, 4096):
-        y = x @ ones(x.shape[1], x.dtype)  # 3 to 13 times as fast as reducing row by row
+        y = x.dot(ones(x.shape[1], x.dtype))  # 3 to 13 times as fast as reducing row by row
         return y[:, None] if keepdims else y
     return _sum(x, axis=axis, keepdims=keepdims)
 
@@ -72,6 +72,14 @@ def ones(n: int, dtype: Any) -> Array:
 @lru_cache(maxsize=64)  # 4 MB at most
 def _short_ones(n: int, dtype: Any) -> Array:
     array = np.ones(n, dtype)
+    array.flags.writeable = False
+    return array
+
+
+@lru_cache(maxsize=256)
+def number(value: float, dtype: Any) -> Array:
+    """A number as an array without axes, which a ufunc would take 0.5 us to make of it at each call."""
+    array = np.array(value, dtype)
     array.flags.writeable = False
     return array
 
@@ -157,7 +165,7 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)): right for any size of x."""
     x = floats(x)
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return relu(x) + np.log1p(np.exp(-np.abs(x)))
 
 
 def linear(x: Array, weight: Array, bias: Array) -> Array:
@@ -170,19 +178,21 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:
 
 
 def relu(x: Array) -> Array:
-    return np.maximum(x, 0)
+    zero = number(0, x.dtype)
+    if x.size < 1024 or x.dtype.char not in "fd":
+        return np.maximum(x, zero)
+    return x.clip(zero, number(inf, x.dtype))  # NumPy's loop for two limits is 3 times as fast
 
 
 def masked(x: Array, chosen: Array) -> Array:
     """x where chosen, else 0. On large arrays `and` with a mask of bits is 15 times faster than
-    np.where (below some thousand elements its four calls cost more), and unlike a product it makes 0
+    np.where (below a thousand elements its four calls cost more), and unlike a product it makes 0
     of infinity.
     """
     bits = _BITS.get(x.dtype)
-    if x.size < 4096 or bits is None or x.shape != shape(chosen):
+    if x.size < 1024 or bits is None or x.shape != shape(chosen):
         return np.where(chosen, x, 0)
-    mask = chosen.astype(bits)
-    np.negative(mask, out=mask)  # 1 becomes all ones
+    mask = np.negative(chosen.view(np.int8)).astype(bits)  # true, a byte of 1, becomes all ones
     mask &= x.view(bits)
     return mask.view(x.dtype)
 
@@ -326,9 +336,9 @@ def fit(x: Array, shape: tuple[int, ...]) -> Array:
     if x.ndim == 0:
         return broadcast_to(x, shape)
     if x.ndim == 2 and x.shape[1:] == shape:  # a bias
-        if x.size > 2048 and x.dtype.kind == "f":
+        if x.size > 256 and x.dtype.kind == "f":
             # BLAS sums columns twice as fast, from such sizes on
-            return ones(x.shape[0], x.dtype) @ x
+            return ones(x.shape[0], x.dtype).dot(x)
         return _sum(x, axis=0)
     if not stretches_to(shape, x.shape):
         return broadcast_to(x, shape)

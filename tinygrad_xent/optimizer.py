@@ -60,9 +60,10 @@ class Optimizer:
         """Work out how each parameter is updated: in rows, and with which scratch."""
         self._leaves: list[Any] = [tensor._source() for tensor in self.params]
         shapes = [tensor.shape for tensor in self.params]
-        self._rows = [_rows_at_once(shape) if self.elementwise else None for shape in shapes]
-        pieces = [s if n is None else (n, *s[1:]) for s, n in zip(shapes, self._rows, strict=True)]
+        rows = [_rows_at_once(shape) if self.elementwise else None for shape in shapes]
+        pieces = [s if n is None else (n, *s[1:]) for s, n in zip(shapes, rows, strict=True)]
         self._scratch = _scratch(pieces, [tensor.dtype for tensor in self.params])
+        self._jobs = list(zip(self._leaves, rows, self._buffers, self._scratch, strict=True))
 
     def update(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
@@ -86,23 +87,24 @@ class Optimizer:
         """
         counts, changed = self._counts, list[Leaf]()
         try:
-            for i, leaf in enumerate(self._leaves):
+            for i, (leaf, rows, buffers, scratch) in enumerate(self._jobs):
                 if leaf.grad is not None:
                     changed.append(leaf)
                     counts[i] = t = counts[i] + 1
-                    if self._rows[i] is None:
-                        buffers, scratch = self._buffers[i], self._scratch[i]
+                    if rows is None:
                         self.update(leaf.data, leaf.grad._data, t, buffers, scratch)
                     else:
-                        self._update_by_rows(i, t, leaf.data, leaf.grad._data)
+                        self._update_by_rows(leaf.data, leaf.grad._data, t, buffers, scratch)
         finally:
             touch(changed)
         if not changed:
             what = f"{type(self).__name__}.step: no parameter has a gradient"
             raise errors.GraphError(errors.message(what, self.params[:4], "call loss.backward()"))
 
-    def _update_by_rows(self, i: int, t: int, w: Array, g: Array) -> None:
-        (one, two), buffers = self._scratch[i], self._buffers[i]
+    def _update_by_rows(
+        self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
+    ) -> None:
+        one, two = scratch
         for start in range(0, len(w), len(one)):
             rows = slice(start, start + len(one))
             few = w[rows]
@@ -170,7 +172,7 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied or pickled together with its model, it goes on with the copy's parameters."""
-        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_rows", "_scratch")}
+        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_scratch", "_jobs")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

@@ -80,10 +80,8 @@ def _picker(places: tuple[int, ...]) -> Picker:
     """A function that picks these places from a tuple, as fast as Python has it."""
     if len(places) > 1:
         return itemgetter(*places)
-    if places:
-        (place,) = places
-        return lambda values: (values[place],)
-    return lambda values: ()
+    (place,) = places or (0,)
+    return itemgetter(slice(place, place + len(places)))  # a tuple of one, or none
 
 
 class DerivativeRule:

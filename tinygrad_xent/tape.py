@@ -199,14 +199,14 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
         y, saved = op.forward(*raws, *settings), ()
         if op.saves:
             y, *saved = y
-        kind = y.dtype.kind
+        dtype = y.dtype
     except Exception as error:
         raise errors.explain(op.name, operands, settings, error) from None
     if not tensors:
         return y
     tensor = _new(_tensor_class)
     tensor._data, tensor._node = y, None
-    if kind != "f":
+    if dtype.kind != "f":
         check_result(op, operands, y)
     elif live:
         recording, scope, position = _mode()
@@ -215,7 +215,7 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
             tensor._node = node = _new(Node)
             node.plan, node.inputs, node.settings = plan, tuple(inputs), settings
             node.kept = plan.keep((*raws, y, *settings, *saved))
-            node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, scope, None
+            node.shape, node.dtype, node.scope, node.name = y.shape, dtype, scope, None
             node.id = next_id()
             if position is None:  # user_position() in place
                 frame = _getframe(2)  # the caller of the table's function

@@ -150,7 +150,7 @@ def _walk(
             node.kept = None
         if g is None or kept is None:
             continue
-        if node in targets:
+        if targets and node in targets:
             found[node] = g
         if plan.shapes:
             kept += plan.shapes(inputs)
@@ -242,9 +242,9 @@ def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
     given = {id(seed)}
     for source, g in grads.items():
         # A NumPy scalar can't be changed: a gradient of one element is an array all the same.
-        if type(g) is not np.ndarray or g.base is not None or id(g) in given:
+        if (key := id(g)) in given or type(g) is not np.ndarray or g.base is not None:
             grads[source] = np.array(g)
-        given.add(id(g))
+        given.add(key)
     return grads
 
 
@@ -264,13 +264,13 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool
     seed = seed_gradient(root, gradient, create_graph)
     keep = retain_graph or create_graph
     grads = gradients(root._source(), seed, retain_graph=keep, create_graph=create_graph)
-    for leaf, g in grads.items():
-        if leaf.requires_grad and type(leaf) is Leaf:
-            held = leaf.grad
-            if create_graph:
-                leaf.grad = g if held is None else held + g
-            else:
-                leaf.grad = wrap(g if held is None else np.asarray(held._data + g), None)
+    for leaf, g in grads.items():  # without targets these are the leaves that require grad
+        assert type(leaf) is Leaf
+        held = leaf.grad
+        if create_graph:
+            leaf.grad = g if held is None else held + g
+        else:
+            leaf.grad = wrap(g if held is None else np.asarray(held._data + g), None)
     if (level := AUTOPSY.get()) and not _looks_finite(root, grads, level):
         from .check import nonfinite  # only a run that is not finite pays for it
 
