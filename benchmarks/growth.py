@@ -23,9 +23,12 @@ class Growth:
     results: Mapping[int, Result]
 
     def points(self, peer: str, measure: str) -> tuple[list[int], list[float]]:
-        """The sizes at which the peer was measured, with seconds or bytes."""
+        """The sizes at which the peer was measured, with seconds of the fastest round or bytes.
+
+        The sizes are measured one after another: a slow moment of the machine is no growth.
+        """
         value: Callable[[Row], float | None] = (
-            (lambda row: row.seconds if row.rounds else None)
+            (lambda row: min(row.rounds, default=None))
             if measure == "time"
             else (lambda row: row.memory)
         )

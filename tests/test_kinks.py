@@ -113,6 +113,20 @@ def test_every_kind_of_sequence_may_name_an_element_twice(index):
     equal(slope(lambda t: t[index], x), expected)
 
 
+@pytest.mark.parametrize("shape", [(200,), (200, 7), (200, 3, 4)])
+@pytest.mark.parametrize("kind", ["i8", "u1", "i1"])  # a place in 200 x 12 numbers is beyond a byte
+def test_many_rows_read_more_than_once(shape, kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape)
+    low, high = {"i8": (-200, 200), "u1": (0, 200), "i1": (-128, 128)}[kind]
+    index = rng.integers(low, high, (50, 8)).astype(kind)
+    g = rng.normal(size=x[index].shape)
+    expected = np.zeros_like(x)
+    np.add.at(expected, index, g)
+    equal(slope(lambda t: t[index], x, seed=g), expected)
+    equal(tx.ops.scatter(np.ones(shape[1:]), shape, index), slope(lambda t: t[index], x))
+
+
 # --- logits of any size ---------------------------------------------------------------------------
 
 HUGE = np.array([[1e4, -1e4, 0.0], [1e4, 1e4, 1e4], [-1e4, -1e4, 0.0]])

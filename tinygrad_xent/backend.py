@@ -242,6 +242,11 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     parts = index if isinstance(index, tuple) else (index,)
     if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
         out[index] = g
+    elif isinstance(index, np.ndarray) and g.size > 256 and g.shape == index.shape + shape[1:]:
+        # np.add.at adds numbers one by one 4 times as fast as whole rows.
+        row = math.prod(shape[1:])
+        places = index.astype(np.intp)[..., None] * row + np.arange(row)
+        np.add.at(out.reshape(-1), places.reshape(-1), g.reshape(-1))
     else:
         np.add.at(out, index, g)  # integer arrays and lists may name an element more than once
     return out
