@@ -125,6 +125,26 @@ def test_the_logits_are_never_whole():
     assert peak < gradients + 3 * block < logits / 3
 
 
+def test_with_few_classes_x_is_not_copied_whole(monkeypatch):
+    monkeypatch.setattr(chunked, "CACHED", 1 << 12)
+    rng = np.random.default_rng(0)
+    x, w = leaf(rng.normal(size=(2048, 256))), leaf(rng.normal(size=(256, 3)))
+    tracemalloc.start()
+    tx.linear_cross_entropy(x, w, None, rng.integers(0, 3, 2048)).backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * x.data.nbytes  # its gradient, and not its like again
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_row_that_counts_nothing_has_no_gradient(smoothing):
+    """Class weights of 0 leave a row without mass, by which the gradient is never divided."""
+    leaves, y = linear_problem()
+    options = {"class_weight": np.zeros(5), "label_smoothing": smoothing, "reduction": "sum"}
+    for g in gradients_of(tx.linear_cross_entropy(*leaves, y, **options), leaves, 1.0):
+        np.testing.assert_array_equal(g.numpy(), np.zeros(g.shape))
+
+
 def test_a_mean_over_nothing_in_blocks():
     leaves, _ = linear_problem()
     with pytest.warns(RuntimeWarning, match="linear_cross_entropy: a mean over no sample"):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import errors, losses, ops, targets
+from . import backend, errors, losses, ops, targets
 from .arguments import check_number, check_sizes
 from .backend import Array
 from .modes import MODE
@@ -56,7 +56,7 @@ def linear_cross_entropy(
         class_weight: (C,), a factor for each class.
         ignore_index, label_smoothing, reduction: as for `cross_entropy`.
         chunk_rows: rows of logits held at a time; None for 256, fewer beyond 32,000 classes, more
-            below 4,000.
+            where both C and D are below 4,000.
 
     Values and gradients equal the composed form to rounding. Beside the gradients themselves it
     needs one block of logits and a small buffer. When a gradient is needed they are computed in the
@@ -135,7 +135,8 @@ class _Blocks:
         places, counted = targets.labels(name, logits, labels, axis, options["ignore_index"])
         self.places = places[:, 0]
         self.counted = None if counted is None else counted[:, 0]
-        self.rows = chunk_rows or max(4 * CACHED // classes, min(256, BLOCK // classes), 1)
+        fewest = max(1, min(256, BLOCK // classes))
+        self.rows = chunk_rows or max(fewest, 4 * CACHED // max(weight.shape))
         self._weigh(logits)
         self.ready: dict[int, Any] = {}  # gradients not yet handed out, by input
         self.ready_for: Any = None  # the gradient they include; None: they still lack it
@@ -196,36 +197,42 @@ class _Blocks:
         """The loss of each row, and the gradients of Σ unit · loss, block after block."""
         count, classes = len(x), weight.shape[1]
         unit = np.broadcast_to(np.asarray(unit, self.dtype), (count,))
-        rows = np.empty(count, self.dtype)
+        rows, scale = np.empty((2, count), self.dtype)
         shapes = (x.shape, weight.shape, (classes,))
         grads = {i: np.zeros(shapes[i], self.dtype) for i in live}
         block = np.empty((min(self.rows, count), classes), self.dtype)
         step = max(1, CACHED // classes)
         for start in range(0, count, self.rows):
-            part = x[start : start + self.rows]
+            here = slice(start, start + self.rows)
+            part = x[here]
             z = np.matmul(part, weight, out=block[: len(part)])
             for i in range(0, len(z), step):
                 few = z[i : i + step]
-                here = slice(start + i, start + i + len(few))
+                these = slice(start + i, start + i + len(few))
                 few += bias
-                rows[here] = self._finish(few, here, unit[here], bool(live))
+                rows[these], scale[these] = self._finish(few, these, unit[these], bool(live))
                 if 2 in grads:
-                    grads[2] += np.ones(len(few), self.dtype) @ few
+                    grads[2] += scale[these].dot(few)
+            column = scale[here, None]
             if 0 in grads:
-                np.matmul(z, weight.T, out=grads[0][start : start + self.rows])
+                slopes = np.matmul(z, weight.T, out=grads[0][here])
+                slopes *= column
             if 1 in grads:
-                _add_product(grads[1], part.T, z)
+                _add_product(grads[1], (part * column).T, z)
         return rows, grads
 
-    def _finish(self, z: Array, here: slice, unit: Array, differentiate: bool) -> Array:
-        """The losses of a few rows of logits, which become the gradient of Σ unit · loss in place."""
+    def _finish(self, z: Array, here: slice, unit: Array, differentiate: bool) -> tuple[Array, Any]:
+        """The losses of a few rows of logits, and s; s · z is then the gradient of Σ unit · loss.
+
+        z changes in place. Multiplying x and xᵀ's product by s is less work than multiplying z.
+        """
         a, b, w = self.factor[here], self.share, self.class_weight
         at_label = (np.arange(len(z)), self.places[here])
         z -= np.maximum.reduce(z, axis=1, keepdims=True)
         z_label = z[at_label]
-        z_sum = None if b is None else z.sum(axis=1) if w is None else z @ w
+        z_sum = None if b is None else backend.sum(z, axis=1) if w is None else z @ w
         np.exp(z, out=z)
-        total = np.add.reduce(z, axis=1)
+        total = backend.sum(z, axis=1)
         level = np.log(total)
         loss = a * (level - z_label)
         mass = a
@@ -234,11 +241,12 @@ class _Blocks:
             loss += b * (self.class_total * level - z_sum)
             mass = a + b * self.class_total
         if differentiate:
-            z *= (unit * mass / total)[:, None]
-            z[at_label] -= unit * a
+            share = total / np.where(mass, mass, 1)  # no mass: s is 0
+            z[at_label] -= share * a
             if b is not None:
-                z -= (unit * b)[:, None] * (1 if w is None else w)
-        return loss if self.counted is None else np.where(self.counted[here], loss, 0)
+                z -= (share * b)[:, None] * (1 if w is None else w)
+        loss = loss if self.counted is None else np.where(self.counted[here], loss, 0)
+        return loss, unit * mass / total
 
     def _composed(self, g: Any, operands: tuple[Any, Any, Any]) -> dict[int, Any]:
         """The gradients as tensors, from the composed form on fresh places of the tape."""
