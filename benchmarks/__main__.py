@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=lambda text: text.split(","), default=[""], metavar="A,B")
     parser.add_argument("--save", action="store_true", help="write RESULTS.md in any case")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=25)
     return parser.parse_args()
 
 

@@ -21,7 +21,7 @@ from .peers import OURS, REFERENCE
 from .workers import PeerError, Worker
 
 # Where a round takes longer than so many seconds, there are at most so many: noise is short.
-MOST_ROUNDS = ((5.0, 7), (20.0, 3), (60.0, 1))
+MOST_ROUNDS = ((5.0, 11), (20.0, 3), (60.0, 1))
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest element of each array
 
 

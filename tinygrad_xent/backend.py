@@ -30,7 +30,7 @@ sqrt, tanh, abs, sign = np.sqrt, np.tanh, np.absolute, np.sign
 add, subtract, multiply = operator.add, operator.sub, operator.mul
 divide, power = operator.truediv, operator.pow
 negative: Any = operator.neg
-matmul, maximum, minimum, isfinite = np.matmul, np.maximum, np.minimum, np.isfinite
+maximum, minimum, isfinite = np.maximum, np.minimum, np.isfinite
 where, concatenate, logical_not = np.where, np.concatenate, np.logical_not
 
 _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}  # floats, and as integers
@@ -168,9 +168,15 @@ def softplus(x: Array) -> Array:
     return relu(x) + np.log1p(np.exp(-np.abs(x)))
 
 
+def matmul(a: Array, b: Array) -> Array:
+    """a @ b; small matrices by `dot`, which calls BLAS 0.5 us sooner, but clears the result first."""
+    matrices = type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2
+    return a.dot(b) if matrices and len(a) * b.shape[1] <= 1 << 13 else a @ b
+
+
 def linear(x: Array, weight: Array, bias: Array) -> Array:
     """x @ weight + bias; the sum takes the place of the product where it may."""
-    y = x @ weight
+    y = matmul(x, weight)
     if bias.dtype is not y.dtype or bias.shape != y.shape[-1:]:
         return y + bias
     y += bias

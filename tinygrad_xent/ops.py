@@ -224,7 +224,7 @@ def sigmoid(x: Operand, /) -> Array:
     return xp.sigmoid(x)
 
 
-@op("max(x, 0)", ("g where y > 0", lambda g, y: _masked(g, y > 0)))
+@op("max(x, 0)", ("g where y > 0", lambda g, y: _masked(g, y > xp.number(0, y.dtype))))
 def relu(x: Operand, /) -> Array:
     """x where it is positive, else 0; the slope at 0 is 0.
 
@@ -643,13 +643,13 @@ def _matmul_da(g: Any, b: Any) -> Any:
         g, b = expand_dims(g, -1), expand_dims(b, -1)
     if g.ndim < b.ndim:
         g = expand_dims(g, -2)
-    return g @ b.mT
+    return xp.matmul(g, b.mT)
 
 
 def _matmul_db(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
     """aᵀ @ g, likewise. Rows of a stack times one matrix count as more rows of one product."""
     if a.ndim == g.ndim == 2:
-        return a.mT @ g
+        return xp.matmul(a.mT, g)
     if len(b_shape) == 1:
         g = expand_dims(g, -1)
     if a.ndim == 1:
