@@ -12,6 +12,7 @@ import numpy as np
 from .measure import Result, Row
 from .peers import OURS, PEERS
 
+OTHERS = ("#555555", "#d55e00")  # the peers' colours beside our blue
 MEASURES: dict[str, tuple[str, float]] = {"time": ("ms", 1e3), "memory": ("MB", 1e-6)}
 
 
@@ -70,6 +71,7 @@ def plot(curves: Sequence[Growth], path: Path) -> None:
     figure, axes = plt.subplots(2, len(curves), figsize=(3.4 * len(curves), 6), squeeze=False)
     for column, curve in zip(axes.T, curves, strict=True):
         for axis, (measure, (unit, scale)) in zip(column, MEASURES.items(), strict=True):
+            axis.set_prop_cycle(color=OTHERS)
             draw_curve(axis, curve, measure, scale)
             axis.set(xlabel=curve.title, ylabel=f"{measure} ({unit})", xscale="log", yscale="log")
             axis.grid(alpha=0.3)

@@ -195,8 +195,8 @@ def imports(rows: Mapping[str, Row]) -> str:
     return table(("package", "import", "±"), lines)
 
 
-def growth(curves: Iterable[Growth]) -> str:
-    """How each measure grows: the exponent, and the worst step between neighbouring sizes."""
+def growth(curves: Sequence[Growth]) -> str:
+    """How each measure grows: the exponent, the worst step between neighbouring sizes; what is void."""
     lines = []
     for curve in curves:
         for peer in (OURS, TORCH):
@@ -220,4 +220,11 @@ def growth(curves: Iterable[Growth]) -> str:
         "memory: exponent",
         "steepest step",
     )
-    return f"{text}\n\n{table(header, lines)}"
+    void = [
+        f"- void: {curve.title} {size:,}, {PEERS[peer].title}: {row.note}"
+        for curve in curves
+        for size, result in curve.results.items()
+        for peer, row in result.rows.items()
+        if row.note
+    ]
+    return "\n\n".join([text, table(header, lines), *(["\n".join(void)] if void else [])])

@@ -101,6 +101,14 @@ def test_growth_tells_a_straight_line_from_a_square(tmp_path: Path) -> None:
     assert (tmp_path / "growth.svg").read_text().count("tinygrad_xent") >= 1
 
 
+def test_a_void_point_of_a_curve_is_told() -> None:
+    broken = curve(1)
+    assert "- void:" not in render(Run([], curves=[broken]))
+    broken.results[1000].rows[OURS] = Row(OURS, note="wrong gradient: result 1 is off")
+    text = render(Run([], curves=[broken]))
+    assert "- void: n 1,000, tinygrad_xent: wrong gradient: result 1 is off" in text
+
+
 def test_the_profiles_name_the_function_and_the_line() -> None:
     def heavy() -> float:
         block = np.ones(300_000)
