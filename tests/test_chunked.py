@@ -138,11 +138,22 @@ def test_with_few_classes_x_is_not_copied_whole(monkeypatch):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_a_row_that_counts_nothing_has_no_gradient(smoothing):
-    """Class weights of 0 leave a row without mass, by which the gradient is never divided."""
+    """Class weights of 0: no gradient, and nothing divided by 0."""
     leaves, y = linear_problem()
     options = {"class_weight": np.zeros(5), "label_smoothing": smoothing, "reduction": "sum"}
     for g in gradients_of(tx.linear_cross_entropy(*leaves, y, **options), leaves, 1.0):
         np.testing.assert_array_equal(g.numpy(), np.zeros(g.shape))
+
+
+def test_a_row_whose_factors_cancel_has_its_gradient_all_the_same():
+    """A negative class weight makes label and smoothed part of row 0 count 0.5 and -0.5."""
+    rng = np.random.default_rng(0)
+    leaves, y = [leaf(rng.normal(size=s)) for s in ((2, 4), (4, 2), 2)], [0, 1]
+    options = {"label_smoothing": 0.5, "reduction": "sum"}
+    expected = gradients_of(composed(*leaves, y, weight=[1.0, -3.0], **options), leaves, 1.0)
+    loss = tx.linear_cross_entropy(*leaves, y, class_weight=[1.0, -3.0], **options)
+    for a, b in zip(gradients_of(loss, leaves, 1.0), expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
 
 
 def test_a_mean_over_nothing_in_blocks():

@@ -224,7 +224,7 @@ class _Blocks:
     def _finish(self, z: Array, here: slice, unit: Array, differentiate: bool) -> tuple[Array, Any]:
         """The losses of a few rows of logits, and s; s · z is then the gradient of Σ unit · loss.
 
-        z changes in place. Multiplying x and xᵀ's product by s is less work than multiplying z.
+        z changes in place. To multiply x and its gradient by s is less work than to multiply z.
         """
         a, b, w = self.factor[here], self.share, self.class_weight
         at_label = (np.arange(len(z)), self.places[here])
@@ -235,18 +235,17 @@ class _Blocks:
         total = backend.sum(z, axis=1)
         level = np.log(total)
         loss = a * (level - z_label)
-        mass = a
         if b is not None:
             b = b[here]
             loss += b * (self.class_total * level - z_sum)
-            mass = a + b * self.class_total
-        if differentiate:
-            share = total / np.where(mass, mass, 1)  # no mass: s is 0
-            z[at_label] -= share * a
-            if b is not None:
-                z -= (share * b)[:, None] * (1 if w is None else w)
+        if differentiate and b is None:
+            z[at_label] -= total
+        elif differentiate:
+            z *= (a + b * self.class_total)[:, None]
+            z[at_label] -= total * a
+            z -= (total * b)[:, None] * (1 if w is None else w)
         loss = loss if self.counted is None else np.where(self.counted[here], loss, 0)
-        return loss, unit * mass / total
+        return loss, unit * (a if b is None else 1) / total
 
     def _composed(self, g: Any, operands: tuple[Any, Any, Any]) -> dict[int, Any]:
         """The gradients as tensors, from the composed form on fresh places of the tape."""
