@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import modes
+from .lines import Line, user_line
 
 
 class ShapeError(ValueError):
@@ -42,9 +42,9 @@ def describe(x: Any) -> str:
     return f"{prefix}{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
-def at_line(line: modes.Line | None = None) -> str:
+def at_line(line: Line | None = None) -> str:
     """`at train.py:12: y = a @ b`, for the user's line unless another is given."""
-    line = line or modes.user_line()
+    line = line or user_line()
     return f"at {line}: {line.text}" if line.text else f"at {line}"
 
 

@@ -7,7 +7,6 @@ manners: `fit`, `predict`, labels of any type, clones, pipelines and searches.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
@@ -15,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from . import errors, ops
+from . import errors, lines, ops
 from .arguments import check_number, check_sizes
 from .data import batches
 from .losses import binary_cross_entropy_with_logits, cross_entropy
@@ -259,7 +258,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                     break
             else:
                 if self.tol is not None:
-                    warnings.warn(self._not_converged(), ConvergenceWarning, stacklevel=3)
+                    lines.warn(self._not_converged(), ConvergenceWarning)
         if best_state:
             self.model_.load_state_dict(best_state)
 

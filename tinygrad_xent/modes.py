@@ -1,21 +1,20 @@
 """What the tape notes beside each operation: is it recording, in which scope, at whose line.
 
 `no_grad` and `scope` live in a context variable, so two threads (or two async tasks) never see each
-other's. The user's line is the innermost frame that is not a file of this package.
+other's. A mode may hold the line; otherwise `lines.py` finds it.
 """
 
 from __future__ import annotations
 
 import inspect
 import itertools
-import linecache
-import os
-import sys
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from functools import lru_cache, wraps
+from functools import wraps
 from types import CodeType, TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypeVar
+
+from .lines import user_position
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -196,57 +195,3 @@ def is_grad_enabled() -> bool:
     False
     """
     return MODE.get().recording
-
-
-OWN_FILES: set[str] = set()
-"""The files whose lines are never the user's."""
-
-
-def own(folder: str | os.PathLike[str]) -> None:
-    """Count a folder's Python files as ours: this package's, and those of one built upon it."""
-    for path, _, files in os.walk(os.fspath(folder)):
-        OWN_FILES.update(os.path.join(path, file) for file in files if file.endswith(".py"))
-
-
-own(os.path.dirname(__file__))
-
-
-class Line(NamedTuple):
-    """A line of the user's program."""
-
-    file: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{os.path.basename(self.file)}:{self.number}"
-
-    @property
-    def text(self) -> str:
-        """The source text of the line, "" where it can't be had."""
-        return linecache.getline(self.file, self.number).strip()
-
-
-def user_position() -> tuple[CodeType, int]:
-    """The code object and instruction of the innermost frame outside this package.
-
-    0.2 us: the line number is only worked out when someone asks (`line_of`).
-    """
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
-        frame = frame.f_back
-    return frame.f_code, frame.f_lasti
-
-
-@lru_cache(maxsize=4096)
-def line_of(code: CodeType, instruction: int) -> Line:
-    """The line that a position of `user_position` stands on."""
-    number = code.co_firstlineno
-    for start, end, line in code.co_lines():
-        if start <= instruction < end and line is not None:
-            number = line
-    return Line(code.co_filename, number)
-
-
-def user_line() -> Line:
-    """The user's line that called into this package."""
-    return line_of(*user_position())

@@ -9,7 +9,6 @@ back; that is `walk.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from sys import _getframe
 from threading import Lock
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,8 @@ import numpy as np
 
 from . import errors
 from .backend import Array
-from .modes import MODE, OWN_FILES, Line, ScopeEntry, line_of, next_id, user_position
+from .lines import Line, line_of, user_frame, user_position
+from .modes import MODE, ScopeEntry, next_id
 
 if TYPE_CHECKING:
     from .table import Op, Plan
@@ -112,7 +112,7 @@ class Node:
 
     @property
     def position(self) -> tuple[CodeType, int]:
-        """Where the user's program ran the operation, see `modes.user_position`."""
+        """Where the user's program ran the operation, see `lines.user_position`."""
         return self._code, self._instruction
 
     @property
@@ -217,10 +217,8 @@ def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
             node.kept = plan.keep((*raws, y, *settings, *saved))
             node.shape, node.dtype, node.scope, node.name = y.shape, dtype, scope, None
             node.id = next_id()
-            if position is None:  # user_position() in place
-                frame = _getframe(2)  # the caller of the table's function
-                while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
-                    frame = frame.f_back
+            if position is None:
+                frame = user_frame(3)  # from the caller of the table's function
                 node._code, node._instruction = frame.f_code, frame.f_lasti
             else:
                 node._code, node._instruction = position

@@ -5,27 +5,22 @@ The checks cost one pass over the labels. Everything here works on raw arrays an
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from . import backend as xp
-from . import errors
+from . import errors, lines
 from .backend import Array
-from .modes import user_line
 from .tape import TensorBase
 
 _SIGNED, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
 REDUCTIONS = ("mean", "sum", "none")
-_shown: dict[Any, Any] = {}  # what `warnings` already showed, so that a training loop shows it once
 
 
 def warn(what: str, operands: tuple[Any, ...], fix: str) -> None:
     """A RuntimeWarning at the user's line."""
-    line = user_line()
-    text = errors.message(what, operands, fix)
-    warnings.warn_explicit(text, RuntimeWarning, line.file, line.number, registry=_shown)
+    lines.warn(errors.message(what, operands, fix), RuntimeWarning)
 
 
 def floats(name: str, x: Any) -> Any:

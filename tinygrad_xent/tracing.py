@@ -15,7 +15,8 @@ import numpy as np
 
 from . import errors
 from .backend import Array, shape
-from .modes import Line, ScopeEntry, next_id, recording_as
+from .lines import Line
+from .modes import ScopeEntry, next_id, recording_as
 from .tape import Leaf, Node, TensorBase, wrap
 from .walk import collect, fit, seed_gradient
 

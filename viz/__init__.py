@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import tinygrad_xent as tx
-from tinygrad_xent import Tensor, Trace, modes
+from tinygrad_xent import Tensor, Trace, lines
 
 from .cards import SHOWABLE, Options
 from .changes import check_same_graph
@@ -39,7 +39,7 @@ __all__ = [
 Direction: TypeAlias = Literal["TB", "LR", "BT", "RL", "backward"]
 DIRECTIONS = get_args(Direction)
 
-modes.own(Path(__file__).parent)  # an error inside names the line that called us
+lines.own(Path(__file__).parent)  # an error inside names the line that called us
 
 
 def draw(

@@ -6,12 +6,11 @@ import contextlib
 import hashlib
 import html
 import itertools
-import sys
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tinygrad_xent import lines
 from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
@@ -22,16 +21,7 @@ from .graph import Graph, Node, build, views
 from .svg import Part, finish
 from .theme import SCHEME, ThemeName, palette
 
-_HERE = str(Path(__file__).parent)
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
-
-
-def _user_level() -> int:
-    """The stacklevel at which a warning points to the user's line, seen from the caller."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 class DrawingWarning(UserWarning):
@@ -86,7 +76,7 @@ class Drawing:
     def _note(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
         note = f"Folded: {why}. These {len(graph.nodes):,} nodes stand for all {len(self.trace):,}."
-        warnings.warn(note, DrawingWarning, stacklevel=_user_level())
+        lines.warn(note, DrawingWarning)
         return Graph(graph.nodes, graph.edges, graph.groups, graph.parents, (note,))
 
     # what it is made of

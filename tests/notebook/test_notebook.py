@@ -1,6 +1,7 @@
 """A notebook, run by a real kernel: each cell shows its drawing once, in forms that a frontend knows."""
 
 import re
+import subprocess
 import sys
 import warnings
 import xml.etree.ElementTree as ET
@@ -33,11 +34,9 @@ CELLS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def outputs():
-    """What each cell put out, run once."""
-    cells = [nbformat.v4.new_code_cell(text) for text in [SETUP, *CELLS]]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+def run(cells):
+    """What each cell put out behind the first, which only prepares."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the kernel's own
         nbclient.NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
@@ -45,6 +44,11 @@ def outputs():
     setup, *rest = [cell.outputs for cell in notebook.cells]
     assert setup == []
     return rest
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    return run([SETUP, *CELLS])
 
 
 def shown(outputs):
@@ -86,3 +90,53 @@ def test_a_cell_without_an_engine_says_so_once_and_raises_nothing(outputs):
     (bundle,) = shown(outputs[8])
     assert set(bundle) == {"text/plain", "text/html"}
     assert "digraph" in bundle["text/html"]
+
+
+# --- the user's line --------------------------------------------------------------------------------
+
+WHERE = """y = (x *
+     x).sum()
+print(tx.trace(y)[y].line, "|", tx.trace(y)[y].line.text)"""
+LINES = [
+    WHERE,
+    "y.backward()",
+    WHERE,
+    "import copy\n\ntry:\n    copy.deepcopy([y])\nexcept tx.GraphError as error:\n    print(error)",
+    "# too small\n(y / 0).backward()",
+    "print(viz.draw(y).svg)",
+]
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """What each cell printed, as one text; numbered as the notebook numbers them."""
+    printed = [" ".join(o.get("text", "") for o in cell) for cell in run([SETUP, *LINES])]
+    return dict(enumerate(printed, start=2))
+
+
+def test_an_operation_stands_in_its_cell(texts):
+    assert texts[2] == "cell 2, line 2 | x).sum()\n"
+
+
+def test_a_cell_run_again_has_its_new_number(texts):
+    assert texts[4] == "cell 4, line 2 | x).sum()\n"
+
+
+def test_an_error_names_the_cell(texts):
+    assert "\n  at cell 5, line 4: copy.deepcopy([y])\n" in texts[5]
+
+
+def test_a_warning_names_the_cell(texts):
+    assert "div at cell 6, line 2" in texts[6]
+    assert "\n    (y / 0).backward()\n" in texts[6]
+
+
+def test_a_picture_names_the_cell(texts):
+    assert "cell 4, line 2: x).sum()" in texts[7].replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_so_does_ipython_in_a_terminal():
+    command = [sys.executable, "-m", "IPython", "--quick", "--simple-prompt", "--no-banner"]
+    cells = "\n".join([*SETUP.strip().splitlines()[:3], "x = tx.Tensor(1.0)", "x + 'a'"])
+    done = subprocess.run(command, input=cells, capture_output=True, text=True, timeout=60)
+    assert "at cell 5, line 1: x + 'a'" in done.stdout

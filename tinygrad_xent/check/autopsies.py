@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..backend import Array
-from ..modes import Line
+from ..lines import Line
 from ..tracing import Entry, Trace
 from .reading import Index, at, label, number, paragraph
 

@@ -8,13 +8,13 @@ the one-sided slopes, and a warning says so. What is not finite never passes.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .. import lines
 from .diagnosis import Diagnosis, diagnose
 from .differences import Slope, noise_of, slope, step_for
 from .point import Function, Point
@@ -136,7 +136,7 @@ def gradcheck(
     if kinks:
         note = f"a kink at {kinks} place{'s' if kinks > 1 else ''}: bounded by the one-sided slopes"
         notes.append(note)
-        warnings.warn(f"gradcheck: {note}", KinkWarning, stacklevel=2)
+        lines.warn(f"gradcheck: {note}", KinkWarning)
     bad = next((r for r in reports if not r.ok), None)
     guilty = () if bad is None else _guilty(point)
     shown = bad or max(reports, key=lambda r: r.excess)

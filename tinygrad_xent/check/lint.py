@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..modes import Line, user_line
+from ..lines import Line, user_line
 from ..tape import Node, wrap
 from ..tracing import Entry, Trace
 from ..walk import collect, leaves_of

@@ -7,17 +7,15 @@ gradient, so the operation is found by looking: its inputs are finite and its ou
 
 from __future__ import annotations
 
-import sys
-import warnings
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from .. import errors
+from .. import errors, lines
 from ..backend import Array
-from ..modes import AUTOPSY, OWN_FILES
+from ..modes import AUTOPSY
 from ..tracing import Entry, Trace
 from . import causes
 from .autopsies import Autopsy, Operand
@@ -114,10 +112,7 @@ def warn(output: Any) -> None:
         if report is None:  # a sum of squares overflowed, the gradient itself did not
             return
         text = f"{report}\n  (gradients were delivered; tx.check.autopsy(False) switches this off)"
-    level, frame = 1, sys._getframe()
-    while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, NonFiniteWarning, stacklevel=level)
+    lines.warn(text, NonFiniteWarning)
 
 
 # --- forward -------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import errors
-from ..modes import Line, recording
+from ..lines import Line
+from ..modes import recording
 from ..tape import Leaf, Node
 from ..tracing import check_unchanged
 from ..walk import collect, fit

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..modes import Line, recording
+from ..lines import Line
+from ..modes import recording
 from ..table import TABLE
 from ..tape import TensorBase
 from ..tensor import Tensor
