@@ -15,7 +15,7 @@ from .cases import (
     scalar_network_case,
     step_case,
 )
-from .operations import INPUTS
+from .operations import NAMES
 
 
 def powers(low: int, high: int, step: int = 1) -> list[int]:
@@ -26,7 +26,7 @@ SIZES = (10, 1_000, 1_000_000)
 CHAIN = chain_case(1_000_000)
 GRAPHS = (CHAIN, fan_out_case(10_000), scalar_network_case(20))
 LINEAR_LOSSES = (linear_loss_case(4096, 64, 1000), linear_loss_case(512, 256, 32000))
-OPERATIONS = {size: tuple(operation_case(name, size) for name in INPUTS) for size in SIZES}
+OPERATIONS = {size: tuple(operation_case(name, size) for name in NAMES) for size in SIZES}
 PICTURES = tuple(
     scalar_network_case(neurons, kind=kind)
     for kind, most in (("trace", 1000), ("draw", 100))

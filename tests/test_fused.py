@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from op_cases import Call, draw_call
+from hypothesis import settings
 
 import tinygrad_xent as tx
-from tinygrad_xent import ops
+from tests.row_checks import check_parts
+from tests.strategies import CHOSEN, each_call
 from tinygrad_xent.table import TABLE
 from tinygrad_xent.walk import collect
 
@@ -23,40 +21,20 @@ def leaf(*shape: int, name: str | None = None) -> tx.Tensor:
     return tx.Tensor(rng.standard_normal(shape), requires_grad=True, name=name)
 
 
-def results(call: Call, function: Any) -> list[Any]:
-    """The value and the gradients, by the row or by its parts."""
-    leaves = [tx.Tensor(x, requires_grad=True) for x in call.inputs[: len(call.live)]]
-    y = function(*leaves, *call.inputs[len(leaves) :], **call.settings)
-    y.backward(np.cos(np.arange(y.size, dtype=float)).reshape(y.shape))
-    return [y.numpy(), *(x.grad.numpy() for x in leaves if x.grad is not None)]
-
-
-def check_parts(name: str) -> None:
-    @settings(max_examples=50, deadline=None, derandomize=True)
-    @given(draw_call(name))
-    def same(call: Call) -> None:
-        ours, theirs = results(call, getattr(ops, name)), results(call, TABLE[name].parts)
-        assert len(ours) == len(theirs)
-        for a, b in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
-
-    same()
-
-
 def test_there_are_fused_rows():
     assert FUSED == ["linear", "softmax_cross_entropy"]
 
 
 @pytest.mark.parametrize("name", FUSED)
 def test_a_fused_row_computes_what_its_parts_compute(name):
-    check_parts(name)
+    each_call(name, check_parts, settings(CHOSEN, max_examples=50))
 
 
 def test_parts_that_compute_something_else_are_caught(monkeypatch):
     wrong = lambda x, weight, bias: tx.sub(tx.matmul(x, weight), bias)  # noqa: E731
     monkeypatch.setattr(TABLE["linear"], "parts", wrong)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check_parts("linear")
+        each_call("linear", check_parts)
 
 
 def test_recorded_as_one_operation_each_and_shown_as_all():

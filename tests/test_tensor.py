@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.operations import CASES
+from tests.strategies import each_call
 from tinygrad_xent import Tensor
 from tinygrad_xent.table import TABLE
 
@@ -234,40 +236,30 @@ def test_unary_operators():
 
 # --- every method is the function of its name -----------------------------------------------------
 
-ARGUMENTS = {
-    "clip": (-1, 2),
-    "sum": (1,),
-    "max": (0, True),
-    "min": (-1,),
-    "mean": (1,),
-    "var": (0,),
-    "argmax": (1,),
-    "softmax": (0,),
-    "log_softmax": (0,),
-    "logsumexp": (1, True),
-    "squeeze": (),
-    "expand_dims": (1,),
-    "broadcast_to": ((4, 2, 3),),
-    "astype": (np.float32,),
-    "reshape": ((3, 2),),
-    "transpose": ((1, 0),),
-}
 METHODS = [name for name in tx.__all__ if inspect.isfunction(getattr(Tensor, name, None))]
 
 
 def test_the_usual_methods_exist():
-    wanted = ["exp", "log", "sqrt", "tanh", "abs", "sigmoid", "relu", "softplus"]
-    assert set(wanted) | set(ARGUMENTS) <= set(METHODS)
+    wanted = "exp log sqrt tanh abs sigmoid relu softplus clip sum max min mean var argmax softmax"
+    wanted += " log_softmax logsumexp squeeze expand_dims broadcast_to astype reshape transpose"
+    assert set(wanted.split()) <= set(METHODS)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_method_equals_function(name):
-    arguments = ARGUMENTS.get(name, ())
-    method, function = getattr(leaf(P), name)(*arguments), getattr(tx, name)(leaf(P), *arguments)
+def same_call(name, x, *arguments):
+    method, function = getattr(leaf(x), name)(*arguments), getattr(tx, name)(leaf(x), *arguments)
     np.testing.assert_array_equal(method.numpy(), function.numpy())
     assert method.shape == function.shape
     assert method.dtype == function.dtype
     assert method.requires_grad == function.requires_grad == (name != "argmax")
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) & set(CASES)))
+def test_method_equals_function(name):
+    each_call(name, lambda call: same_call(name, *call.inputs, *call.settings.values()))
+
+
+def test_argmax_equals_function():
+    same_call("argmax", P, 1)
 
 
 def test_every_row_is_public_or_behind_something_public():

@@ -139,7 +139,7 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]] = {
     "broadcast_to": (lambda x, shape: np.broadcast_to(x, shape), broadcast_backward),
     "join": (
         lambda a, b, axis: np.concatenate((a, b), axis),
-        lambda g, y, a, b, axis: tuple(np.split(g, (len(a),), axis)),
+        lambda g, y, a, b, axis: tuple(np.split(g, (a.shape[axis],), axis)),
     ),
     "getitem": (
         lambda x, index: x[index],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_xent as tx
-from tinygrad_xent import ops
+from tests.operations import function_of
 
 from .. import cases
 from ..cases import Job, Settings, step_results, training
@@ -100,7 +100,7 @@ def recorded_network(settings: Settings) -> tuple[list[list[Any]], Any]:
 
 def operation(settings: Settings) -> Job:
     inputs, row, places = call(settings)
-    function = getattr(ops, settings["operation"])
+    function = function_of(settings["operation"])
     arguments = [parameter(x) if i in places else x for i, x in enumerate(inputs)]
     y = function(*arguments, **row)
     g = upstream(y.shape, y.dtype)

@@ -10,7 +10,6 @@ import pytest
 
 from benchmarks.cases import Case, Job
 from benchmarks.measure import Bench, Row, difference
-from benchmarks.operations import INPUTS
 from benchmarks.peers import OURS, PEERS, REFERENCE
 from benchmarks.suite import OPERATIONS, QUICK, TINY, tiny
 from benchmarks.workers import PeerError, Worker
@@ -64,8 +63,9 @@ def test_our_results_are_the_hand_written_ones(bench: Bench, case: Case) -> None
 
 
 def test_every_row_of_the_operations_table_is_measured() -> None:
-    assert set(INPUTS) == set(TABLE)
-    assert all(len(cases) == len(TABLE) for cases in OPERATIONS.values())
+    rows = {name for name, row in TABLE.items() if any(row.rules)}
+    for cases in OPERATIONS.values():
+        assert {case.settings["operation"] for case in cases} == rows
 
 
 @linux

@@ -1,6 +1,6 @@
 """The proof that `diagnose` names what was done, printed as a table:
 
-    python tests/check/diagnosis_proof.py
+    python -m tests.check.diagnosis_proof
 
 Gradients of a softmax layer and of a hidden layer on random data get one mistake seeded, or two, or
 none. Shapes are ordinary (samples, classes and features all different) or awkward: as many samples as

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from diagnosis_proof import SEEDS, SHAPES, count, named_on_nonsense, named_on_right
 
 import tinygrad_xent as tx
+from tests.check.diagnosis_proof import SEEDS, SHAPES, count, named_on_nonsense, named_on_right
 from tinygrad_xent.check import diagnose
 
 X = np.array([[5, 6, 7, 8], [3, 8, 3, 4], [7, 9, 6, 9], [2, 1, 2, 3], [8, 4, 3, 2]]) / 10

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from mutation_proof import mutated
 
 import tinygrad_xent as tx
+from tests.check.mutation_proof import mutated
 from tinygrad_xent.check import KinkWarning, gradcheck
 from tinygrad_xent.table import TABLE
 
