@@ -25,9 +25,9 @@ parity browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
 	$(BIN)/python -m pytest tests/$@
 
 proofs: $(VENV)/.test
-	$(BIN)/python tests/check/mutation_proof.py
-	$(BIN)/python tests/check/mutation_proof.py --healthy
-	$(BIN)/python tests/check/diagnosis_proof.py
+	$(BIN)/python -m tests.check.mutation_proof
+	$(BIN)/python -m tests.check.mutation_proof --healthy
+	$(BIN)/python -m tests.check.diagnosis_proof
 
 examples: $(VENV)/.examples
 	set -e; for lesson in examples/plot_*.py; do echo "== $$lesson"; $(BIN)/python $$lesson; done

@@ -5,10 +5,18 @@ import warnings
 
 import numpy as np
 import pytest
-from measures import COLOURS, GEOMETRY, crowded, faint, luminance, overlapping, spilled
 
 import tinygrad_xent as tx
 import viz
+from tests.browser.measures import (
+    COLOURS,
+    GEOMETRY,
+    crowded,
+    faint,
+    luminance,
+    overlapping,
+    spilled,
+)
 
 SCRIPT = "<script>window.sentinel=1</script>"
 HOSTILE = [
