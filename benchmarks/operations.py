@@ -35,6 +35,9 @@ class Sized(Maker):
     def matmul_shapes(self, weight: bool = False) -> tuple[Shape, Shape]:
         return (self.side, self.side), (self.side, self.side)
 
+    def axes(self, ndim: int) -> int:
+        return -1
+
     def index(self, shape: Shape) -> Any:
         return self.rng.integers(0, shape[0], shape[0])
 
