@@ -19,6 +19,7 @@ from hypothesis import settings
 import tinygrad_xent as tx
 from tests.operations import Call
 from tests.strategies import CHOSEN, each_call
+from tests.tensors import equal, leaf
 from tinygrad_xent.table import TABLE
 
 STEP = 1e-3
@@ -37,7 +38,7 @@ def check_call(call: Call) -> None:
     points, expected = call.points, np.asarray(call(*call.points))
     leaves = leaves_of(call)
     y = call(*leaves)
-    np.testing.assert_array_equal(np.asarray(y.detach() if leaves else y), expected)
+    equal(y, expected)
     if not leaves:  # nothing to differentiate
         return
     seed = rng.uniform(-1, 1, expected.shape)
@@ -48,18 +49,18 @@ def check_call(call: Call) -> None:
 
     def slope_along(*arrays: Any) -> float:
         """<gradient of <seed, f>, u>, from one walk on raw arrays: the last array is the seed."""
-        leaves = [tx.Tensor(x, requires_grad=True) for x in arrays[:-1]]
+        leaves = [leaf(x) for x in arrays[:-1]]
         call(*leaves).backward(arrays[-1])
         return sum(float(np.sum(gradient(x) * u)) for x, u in zip(leaves, along, strict=True))
 
     y.backward(seed)
     close(map(gradient, leaves), differences(value, points))
 
-    leaves, v = leaves_of(call), tx.Tensor(seed, requires_grad=True)
+    leaves, v = leaves_of(call), leaf(seed)
     call(*leaves).backward(v, create_graph=True)
     total = sum(((x.grad * u).sum() for x, u in zip(leaves, along, strict=True)), tx.Tensor(0.0))
-    for leaf in (*leaves, v):
-        leaf.zero_grad()
+    for x in (*leaves, v):
+        x.zero_grad()
     total.backward()
     close(map(gradient, [*leaves, v]), differences(slope_along, [*points, seed]))
 
@@ -77,12 +78,12 @@ def check_parts(call: Call) -> None:
 
 
 def leaves_of(call: Call) -> list[tx.Tensor]:
-    return [tx.Tensor(x, requires_grad=True) for x in call.points]
+    return [leaf(x) for x in call.points]
 
 
-def gradient(leaf: tx.Tensor) -> Any:
+def gradient(x: tx.Tensor) -> Any:
     """A leaf's gradient as an array; zeros where no path led to it."""
-    return np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy()
+    return np.zeros(x.shape) if x.grad is None else x.grad.numpy()
 
 
 def close(ours: Any, theirs: Any, rtol: float = 1e-6, atol: float = 1e-8) -> None:

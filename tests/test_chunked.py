@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import leaf
 from tinygrad_xent import Tensor, chunked
-
-
-def leaf(values: Any) -> Tensor:
-    return Tensor(values, requires_grad=True)
 
 
 def linear_problem() -> tuple[list[Tensor], Any]:

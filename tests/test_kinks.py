@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import equal
 from tinygrad_xent import Tensor
 
 
@@ -16,10 +17,6 @@ def slope(f, *points, seed=None):
     y.backward(np.ones(y.shape) if seed is None else seed)
     found = [leaf.grad.numpy() for leaf in leaves]
     return found[0] if len(found) == 1 else found
-
-
-def equal(ours, expected):
-    np.testing.assert_array_equal(ours, np.array(expected))
 
 
 def test_relu_and_abs_are_flat_at_zero():

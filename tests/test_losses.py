@@ -10,12 +10,8 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import leaf
 from tinygrad_xent import Tensor
-
-
-def leaf(values: Any) -> Tensor:
-    return Tensor(values, requires_grad=True)
-
 
 # --- the reference: one sample at a time, no array operation, no tape ----------------------------
 

@@ -10,18 +10,10 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.measure import base_of, kept_bytes
+from tests.tensors import equal, leaf
 from tinygrad_xent import Tensor
 from tinygrad_xent.tape import Node
 from tinygrad_xent.walk import collect
-
-
-def leaf(data, name=None, dtype=None):
-    return Tensor(data, requires_grad=True, name=name, dtype=dtype)
-
-
-def equal(ours, expected):
-    np.testing.assert_array_equal(ours.numpy() if isinstance(ours, Tensor) else ours, expected)
-
 
 # --- memory ---------------------------------------------------------------------------------------
 

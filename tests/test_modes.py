@@ -12,17 +12,9 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import equal, leaf
 from tinygrad_xent import GraphError, Tensor
 from tinygrad_xent.tape import Leaf
-
-
-def leaf(data, name=None, dtype=None):
-    return Tensor(data, requires_grad=True, name=name, dtype=dtype)
-
-
-def equal(ours, expected):
-    np.testing.assert_array_equal(ours.numpy() if isinstance(ours, Tensor) else ours, expected)
-
 
 # --- modes ----------------------------------------------------------------------------------------
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.tensors import equal, leaf
 from tinygrad_xent import GraphError, Tensor, concatenate
 from tinygrad_xent.walk import collect
-
-
-def leaf(data, name=None, dtype=None):
-    return Tensor(data, requires_grad=True, name=name, dtype=dtype)
-
-
-def equal(ours, expected):
-    np.testing.assert_array_equal(ours.numpy() if isinstance(ours, Tensor) else ours, expected)
-
 
 # --- size -----------------------------------------------------------------------------------------
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import leaf
 from tinygrad_xent import DtypeError, GraphError, OutOfRangeError, ShapeError, Tensor
 
 HERE = "test_targets.py"
-
-
-def leaf(values: Any, name: str | None = None) -> Tensor:
-    return Tensor(values, requires_grad=True, name=name)
 
 
 # --- nothing to average --------------------------------------------------------------------------

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import leaf
 from tinygrad_xent import GraphError, ShapeError, Tensor
-
-
-def leaf(data, name=None, dtype=None):
-    return Tensor(data, requires_grad=True, name=name, dtype=dtype)
 
 
 def network():

@@ -41,7 +41,7 @@ class Layer:
         self.w = tx.Tensor(rng.standard_normal((d, k)), requires_grad=True)
         self.b = tx.Tensor(rng.standard_normal(k), requires_grad=True)
         self.z = tx.Tensor(self.x @ self.w.numpy() + self.b.numpy(), requires_grad=True)
-        self.p = tx.softmax(self.z.numpy(), axis=1)
+        self.p = np.asarray(tx.softmax(self.z.numpy(), axis=1))
 
     def loss(self, z, count=None):
         return -tx.sum(tx.log_softmax(z, axis=1) * self.y) / (count or self.n)

@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import leaf
 from tinygrad_xent.check import lint
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4))
 LABELS = RNG.integers(3, size=(12, 1))
 ONE_HOT = np.eye(3)[LABELS[:, 0]]
-
-
-def leaf(data, name=None):
-    return tx.Tensor(data, requires_grad=True, name=name)
 
 
 def logits():

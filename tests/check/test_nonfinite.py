@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.tensors import leaf
 from tinygrad_xent.check import NonFiniteWarning, autopsy, explain_nonfinite
 
 WAYS = {}
@@ -20,10 +21,6 @@ def way(op, phase, says):
         return function
 
     return register
-
-
-def leaf(data, dtype=None, name=None):
-    return tx.Tensor(data, requires_grad=True, dtype=dtype, name=name)
 
 
 # --- forward -------------------------------------------------------------------------------------
@@ -92,7 +89,7 @@ def exp_overflows():
 
 @way("exp", "forward", "88.7")
 def exp_overflows_in_float32():
-    return tx.exp(leaf([1.0, 89.0], np.float32)).sum()  # HERE
+    return tx.exp(leaf([1.0, 89.0], dtype=np.float32)).sum()  # HERE
 
 
 @way("expm1", "forward", "overflow in exp")
@@ -156,7 +153,7 @@ def quotient_overflows():
 
 @way("sqrt", "forward", "negative")
 def root_of_a_rounded_variance():
-    x = leaf([1e8 + 1, 1e8 + 1, 1e8 + 2], np.float32)
+    x = leaf([1e8 + 1, 1e8 + 1, 1e8 + 2], dtype=np.float32)
     spread = (x * x).mean() - x.mean() * x.mean() - 1.0
     return tx.sqrt(spread)  # HERE
 
@@ -196,12 +193,12 @@ def difference_overflows():
 
 @way("sum", "forward", "overflow")
 def sum_overflows_in_float32():
-    return leaf([3e38, 3e38], np.float32).sum()  # HERE
+    return leaf([3e38, 3e38], dtype=np.float32).sum()  # HERE
 
 
 @way("matmul", "forward", "learning rate")
 def matmul_of_an_exploded_parameter():
-    w = leaf(np.full((3, 2), 1e30), np.float32, name="w")
+    w = leaf(np.full((3, 2), 1e30), dtype=np.float32, name="w")
     return (np.full((4, 3), 1e10, np.float32) @ w).sum()  # HERE
 
 
@@ -366,7 +363,7 @@ def derivative_inside_a_checkpoint():
 
 @way("leaf", "backward", "adding up 2")
 def sum_of_gradients_overflows():
-    x = leaf([1e-30], np.float32, name="x")
+    x = leaf([1e-30], dtype=np.float32, name="x")
     return (x * np.float32(3e38) + x * np.float32(3e38)).sum()
 
 

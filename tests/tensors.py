@@ -1,0 +1,19 @@
+"""Leaves and comparisons that many test files use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_xent import Tensor
+
+
+def leaf(data: Any, name: str | None = None, dtype: Any = None) -> Tensor:
+    """A tensor that needs a gradient."""
+    return Tensor(data, requires_grad=True, name=name, dtype=dtype)
+
+
+def equal(ours: Any, expected: Any) -> None:
+    """The same numbers, to the last bit."""
+    np.testing.assert_array_equal(ours.numpy() if isinstance(ours, Tensor) else ours, expected)
