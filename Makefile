@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: demo test lint types parity browser notebook packaging proofs examples bench bench-quick clean
+.PHONY: demo test lint types parity browser notebook packaging proofs examples reading stubs bench bench-quick clean
 
 demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
@@ -31,6 +31,12 @@ proofs: $(VENV)/.test
 
 examples: $(VENV)/.examples
 	set -e; for lesson in examples/plot_*.py; do echo "== $$lesson"; $(BIN)/python $$lesson; done
+
+reading: $(VENV)/.test
+	$(BIN)/python -m benchmarks.reading
+
+stubs: $(VENV)/.test
+	$(BIN)/python -m tinygrad_xent.stubs
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks

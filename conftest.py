@@ -10,3 +10,12 @@ import tinygrad_xent as tx
 def doctest_names(doctest_namespace):
     """The names that the packages' docstrings use without importing them."""
     doctest_namespace.update(np=np, tx=tx, Tensor=tx.Tensor)
+
+
+@pytest.fixture(autouse=True)
+def own_operations():
+    """What a test adds to the table is taken out again."""
+    before = set(tx.public.PUBLIC)
+    yield
+    for name in set(tx.public.PUBLIC) - before:
+        tx.remove_op(name)

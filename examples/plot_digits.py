@@ -177,7 +177,7 @@ for _ in range(200):
     optimizer.step()
 
 judged = {name: p[judge].astype(float) for name, p in pooled.items()}
-judged[f"smoothed, β = {beta.item():.2f}"] = tx.softmax(beta.item() * log_p[judge])
+judged[f"smoothed, β = {beta.item():.2f}"] = tx.softmax(beta.item() * log_p[judge]).numpy()
 table(
     f"The other half: {judge.sum()} answers",
     ["model", "accuracy", "mean confidence", "calibration error", "-log p", "99% sure, and wrong"],

@@ -26,7 +26,7 @@ A = tx.Tensor([[2.0, 1.0, 0.1], [0.1, 2.0, 1.9]], requires_grad=True, name="A")
 Y = tx.Tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], name="Y")
 
 p = tx.softmax(A, axis=1)
-with tx.scope("cross_entropy", "-Σ Y · log softmax(A)"):
+with tx.scope("cross_entropy", "-Σ (Y · log softmax(A))"):
     losses = -(Y * tx.log_softmax(A, axis=1)).sum(axis=1)
 loss = losses.mean()
 loss.name = "loss"
@@ -92,7 +92,7 @@ save(viz.draw(loss), "softmax_cross_entropy.svg")
 # probabilities: together ``diag(a) - a aᵀ``.
 
 z = [2.0, 1.0, -1.0]
-a = tx.softmax(z := np.array(z))
+a = tx.softmax(z := np.array(z)).numpy()
 J = tx.jacobian(tx.softmax)(z).numpy()
 
 table(
@@ -164,7 +164,7 @@ class Forgetful:
     """Keeps its result under the name of the method that made it."""
 
     def softmax(self, scores):
-        return tx.softmax(scores, axis=1)
+        return tx.softmax(scores, axis=1).numpy()
 
     def forward(self, scores, target):
         self.softmax = self.softmax(scores)

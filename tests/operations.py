@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygrad_xent import functions, ops
+import tinygrad_xent  # noqa: F401 -- fills the table
+from tinygrad_xent.public import PUBLIC
 from tinygrad_xent.table import TABLE
-from tinygrad_xent.tape import apply
 
 GAP = 0.05  # the distance of every point from ties and kinks
 
@@ -76,28 +75,17 @@ def is_float(x: Any) -> bool:
     return isinstance(x, np.ndarray | np.generic) and x.dtype.kind == "f"
 
 
-COMPOSITES: dict[str, Callable[..., Any]] = {
-    "mean": functions.mean,
-    "var": functions.var,
-    "concatenate": lambda *arrays, axis: functions.concatenate(arrays, axis),
-    "stack": lambda *arrays, axis: functions.stack(arrays, axis),
-}
-
-
 def function_of(name: str) -> Callable[..., Any]:
-    """The public function of a row or composite; of a row that a test has added, what would be it."""
-    if name in COMPOSITES:
-        return COMPOSITES[name]
-    return getattr(ops, name, None) or partial(apply_row, name)
-
-
-def apply_row(name: str, *inputs: Any, **settings: Any) -> Any:
-    return apply(TABLE[name], inputs, TABLE[name].bind((), settings))
+    """The public function of a row or composite, with each array an argument of its own."""
+    function = PUBLIC[name].function
+    if name in ("concatenate", "stack"):
+        return lambda *arrays, axis: function(arrays, axis)
+    return function
 
 
 def has_rule(name: str) -> bool:
     """Whether there is anything to differentiate."""
-    return name in COMPOSITES or any(TABLE[name].rules)
+    return name not in TABLE or any(TABLE[name].rules)
 
 
 # --- makers --------------------------------------------------------------------------------------
@@ -225,6 +213,10 @@ def of_nonzero(m: Maker) -> Call:
     return call(m.nonzero(m.shape()))
 
 
+def of_special(m: Maker) -> Call:
+    return call(m.rng.choice([-np.inf, -1.0, 0.0, 2.0, np.inf, np.nan], m.shape()))
+
+
 def of_two(m: Maker) -> Call:
     a, b = m.shapes(2)
     return call(m.any(a), m.any(b))
@@ -233,6 +225,10 @@ def of_two(m: Maker) -> Call:
 def of_two_distinct(m: Maker) -> Call:
     a, b = m.shapes(2)
     return call(m.distinct(a), m.distinct(b, GAP))
+
+
+def of_two_masks(m: Maker) -> Call:
+    return call(*map(m.mask, m.shapes(2)))
 
 
 def reduction(m: Maker, values: str = "any", of_nothing: bool = False) -> Call:
@@ -250,6 +246,12 @@ def along_axis(m: Maker) -> Call:
     shape = m.shape(min_dims=1)
     axis = m.axis(len(shape))
     return call(m.any(without_empty(shape, axis)), axis=axis)
+
+
+def argmax(m: Maker) -> Call:
+    shape = m.shape(min_dims=1)
+    axis = m.choice([m.axis(len(shape)), None])
+    return call(m.distinct(without_empty(shape, axis)), axis=axis, keepdims=m.bool())
 
 
 def div(m: Maker) -> Call:
@@ -399,10 +401,34 @@ CASES: dict[str, Callable[[Maker], Call]] = {
     "scatter": scatter,
     "take_along_axis": take_along_axis,
     "scatter_along_axis": scatter_along_axis,
+    "less": of_two_distinct,
+    "less_equal": of_two_distinct,
+    "greater": of_two_distinct,
+    "greater_equal": of_two_distinct,
+    "equal": of_two_distinct,
+    "not_equal": of_two_distinct,
+    "bitwise_and": of_two_masks,
+    "bitwise_or": of_two_masks,
+    "bitwise_xor": of_two_masks,
+    "invert": lambda m: call(m.mask(m.shape())),
+    "isfinite": of_special,
+    "isnan": of_special,
+    "isinf": of_special,
+    "signbit": of_nonzero,
+    "sign": of_nonzero,
+    "floor": smooth,
+    "ceil": smooth,
+    "rint": smooth,
+    "argmax": argmax,
+    "any": lambda m: reduction(m, "mask", of_nothing=True),
+    "all": lambda m: reduction(m, "mask", of_nothing=True),
     "mean": reduction,
     "var": reduction,
+    "square": smooth,
+    "positive": smooth,
     "concatenate": join,
     "stack": stack,
 }
 ROWS = tuple(TABLE)
+COMPOSITES = tuple(name for name, p in PUBLIC.items() if name not in TABLE and p.export)
 NAMES = (*ROWS, *COMPOSITES)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.operations import CASES, NAMES, has_rule, make_call
 from tinygrad_xent import DtypeError, Tensor
+from tinygrad_xent.public import PUBLIC
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
 
@@ -243,10 +245,34 @@ def test_an_array_may_take_in_a_plain_gradient():
     np.testing.assert_array_equal(w, np.zeros(3))
 
 
-def test_functions_of_raw_arrays_give_raw_arrays():
-    for f in (tx.exp, tx.softmax, tx.sum, tx.mean, tx.argmax, lambda x: tx.concatenate([x, x])):
-        assert isinstance(f(X), np.ndarray | np.generic)
-    assert isinstance(tx.add(1.0, 2.0), np.floating)
+def test_functions_give_a_tensor_whatever_they_take():
+    functions = (tx.exp, tx.softmax, tx.sum, tx.mean, tx.argmax, lambda x: tx.concatenate([x, x]))
+    for f in (*functions, tx.floor, tx.square, tx.identity, lambda x: tx.less(x, 2.0)):
+        expected = f(Tensor(X))
+        for same in (X, X.tolist(), leaf()):
+            y = f(same)
+            assert isinstance(y, Tensor)
+            assert y.dtype == expected.dtype
+            assert y.numpy().tobytes() == expected.numpy().tobytes()
+            assert not y.requires_grad or same is not X
+    assert isinstance(tx.add(1.0, 2.0), Tensor)
+    assert tx.add(1, 2).dtype == np.int64
+
+
+def test_a_raw_array_is_checked_as_a_tensor_is():
+    for f in (tx.exp, tx.floor, tx.less, tx.sum, lambda x: tx.where(x, 1.0, 2.0)):
+        arguments = (np.array(["a"]), 1.0) if f is tx.less else (np.array(["a"]),)
+        with pytest.raises(DtypeError, match=r"takes numbers, got text|must be boolean"):
+            f(*arguments)
+    with pytest.raises(tx.ShapeError, match=r"add: shapes \(2, 3\) and \(2,\) do not broadcast"):
+        tx.add(X, np.ones(2))
+
+
+def test_equality_with_what_is_no_number_is_the_others_to_decide():
+    assert (leaf() == None) is False  # noqa: E711
+    assert (leaf() != None) is True  # noqa: E711
+    assert Tensor(2.0) == pytest.approx(2.0 + 1e-9)
+    assert (Tensor([1.0, 2.0]) == [1.0, 3.0]).tolist() == [True, False]
 
 
 def test_numpy_functions_do_not_write_into_tensors():
@@ -264,3 +290,49 @@ def test_numpy_functions_do_not_write_into_tensors():
         np.add.at(t, 0, 1.0)
     loss.backward()
     assert w.grad.tolist() == t.tolist() == [1.0, 2.0]
+
+
+# --- one door: whatever the door, the same function ------------------------------------------------
+
+
+def answered():
+    """Every NumPy function that a row or composite answers for, `reduce` apart."""
+    for name, known in PUBLIC.items():
+        for theirs in known.numpy:
+            if name in CASES and getattr(theirs, "__name__", "") != "reduce":
+                yield pytest.param(name, theirs, id=f"{name}-{theirs.__name__}")
+
+
+@pytest.mark.parametrize(("name", "theirs"), list(answered()))
+def test_numpys_function_gives_what_ours_gives(name, theirs):
+    call = make_call(name)
+    inputs = [Tensor(x, requires_grad=i in call.live) for i, x in enumerate(call.inputs)]
+    arguments = [inputs] if name in ("concatenate", "stack") else inputs
+    ours = PUBLIC[name].function(*arguments, **call.settings)
+    for settings in (call.settings, {k: v for k, v in call.settings.items() if v is not False}):
+        found = theirs(*arguments, **settings)
+        assert isinstance(found, Tensor)
+        assert found.dtype == ours.dtype
+        assert found.requires_grad == ours.requires_grad == has_rule(name)
+        np.testing.assert_array_equal(found.numpy(), ours.numpy())
+    plain = theirs(
+        *([call.inputs] if len(arguments) < len(inputs) else call.inputs), **call.settings
+    )
+    np.testing.assert_allclose(ours.numpy(), plain, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tensors_arrays_and_lists_go_through_one_door(name):
+    call = make_call(name)
+    expected = call(*map(Tensor, call.points))
+    for kind in (np.asarray, np.ndarray.tolist, Tensor):
+        found = call(*map(kind, call.points))
+        assert isinstance(found, Tensor)
+        assert (found.dtype, found.requires_grad) == (expected.dtype, False)
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_flags_of_numpy_are_flags():
+    x = leaf()
+    assert np.sum(x, keepdims=np.bool_(True)).shape == (1, 1)
+    assert np.max(x, axis=np.int64(1), keepdims=np.False_).shape == (2,)

@@ -193,9 +193,10 @@ def test_losses_are_scopes_of_table_operations():
     assert operations == [(name, ("cross_entropy",)) for name in names]
 
 
-def test_raw_arrays_give_raw_losses():
+def test_raw_arrays_give_a_tensor_that_needs_no_gradient():
     loss = tx.cross_entropy(np.zeros((2, 4)), [1, 2])
-    assert not isinstance(loss, Tensor)
+    assert isinstance(loss, Tensor)
+    assert not loss.requires_grad
     assert loss == pytest.approx(math.log(4))
 
 
@@ -216,3 +217,17 @@ def test_labels_of_any_integer_dtype(dtype):
     labels = np.array([1, 0], dtype)
     assert tx.cross_entropy(z, labels).item() == tx.cross_entropy(z, [1, 0]).item()
     assert tx.cross_entropy(z, Tensor(labels)).item() == tx.cross_entropy(z, [1, 0]).item()
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_logits_in_any_memory_order(axis):
+    """The fused gradient is made in place: of a transposed array too."""
+    z = np.random.default_rng(0).standard_normal((4, 4))
+    labels = [0, 3, 1, 1]
+    one_hot = np.eye(4)[labels] if axis != 0 else np.eye(4)[labels].T
+    turned = leaf(z.T)
+    loss = tx.cross_entropy(turned.T, labels, axis=axis)
+    loss.backward()
+    expected = (tx.softmax(z, axis=axis).numpy() - one_hot) / 4
+    np.testing.assert_allclose(turned.grad.numpy().T, expected, atol=1e-15)
+    assert loss.item() == pytest.approx(tx.cross_entropy(z, labels, axis=axis).item(), rel=1e-15)

@@ -15,7 +15,7 @@ from tests.check.mutation_proof import mutated, row_verdicts
 from tests.operations import CASES, COMPOSITES, NAMES, ROWS, of_two
 from tests.row_checks import check_row
 from tests.strategies import CHOSEN
-from tinygrad_xent.table import TABLE, op
+from tinygrad_xent.table import TABLE
 from tinygrad_xent.tape import raw
 
 # To see a broken rule fail, the smallest failing input is not needed.
@@ -71,9 +71,8 @@ def test_a_wrong_sign_is_caught():
 
 def new_row(monkeypatch: Any, forward: Callable[..., Any], *rules: Any) -> str:
     """A row that stands in the table until the test ends, and its one line of inputs."""
-    monkeypatch.setitem(TABLE, forward.__name__, None)
     monkeypatch.setitem(CASES, forward.__name__, of_two)
-    op("new", *rules)(forward)
+    tx.op("a · a · b", *rules)(forward)
     return forward.__name__
 
 
@@ -81,7 +80,8 @@ def square_times(a: Any, b: Any, /) -> Any:
     return a * a * b
 
 
-DA, DB = ("2 g a b", lambda g, a, b: 2 * g * a * b), ("g a²", lambda g, a: g * a * a)
+DA = ("2 · g · a · b", lambda g, a, b: 2 * g * a * b)
+DB = ("g · a²", lambda g, a: g * a * a)
 
 
 def test_one_line_of_inputs_checks_a_new_row(monkeypatch):

@@ -1,8 +1,11 @@
 """Saved state comes back as it was, a damaged file never does, and a crash leaves a whole file."""
 
+import base64
 import os
+import pickle
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -270,3 +273,31 @@ def test_the_kills_find_a_save_that_writes_in_place(path):
     run = kill_fifty_times(path, "in place")
     assert "ValueError: load: " in run.stderr
     assert "damaged" in run.stderr
+
+
+# --- pickles of earlier versions ------------------------------------------------------------------
+
+# A tensor, a Linear(1, 2) after one step of Adam, and the optimiser's state, before tx.op was public.
+OLD = (
+    "c-n<g&1(}u6yI#Jn^tm&B0ZWMqm|&Xl;T>0gc`{q2%cn}%}%n5$t0bfp^c#EAx#5MFMT~!q5puFUcFc^"
+    "3W5qAqzHOYk5#G{6+GzdZh{oFeGB`BeQ$nWdpotBNorBSapALGlM~lorc4wCWkH7{n3v<j8Wv!R$#%C_"
+    "wCf#Ci*4BwKH;475HdEW^$rUJmvy05!H6~y(#(xl*07@Wv6OIdfHf>s66(=c&@;hsMXyW4OL}7lhpX{C"
+    "35hwZR;w3(tBPI~O`tO@Wn;NNt+;DXP<>vlLSjiBY6#i=HW*VDF8Pd-(89?(cvJZ>m#E+L1bTYGGrWmV"
+    "nRjHru49Vn)YgKTD?PKm48L#A9^KiFnY>)YW7u6HJOoYQ+b!bI)?Xq>IX(&g4X^iO@Q3W$r*8{ix8-Kz"
+    "gZ_AT41PKSPd7ST<x3DIm-FZHSMt+&2c;8gPhIz!s~F~8(ngpFs8EKRLF7wsaV%SpHp03OhC_u?QMNw6"
+    "2<v6p+WYb9?bKj;1tCehYI62M@7~8VFbkPD5Zk47^{>jKXf+9Dy(5_j@M;_lg|s6Z4a#G_RGShO&JIfP"
+    "P3`XU8^5-!QICxNKbG_TcTXSeZCIloZBsCVMM*e4jOx}5?oRH^S>t{%)%)DKapHB>8uy4w$^jPt00~q!"
+    "MF"
+)
+
+
+def test_an_earlier_pickle_loads():
+    tensor, layer, state = pickle.loads(zlib.decompress(base64.b85decode(OLD)))
+    assert (tensor.tolist(), tensor.name, tensor.requires_grad) == ([[1.5, -2.0]], "w", True)
+    np.testing.assert_allclose(layer.weight.numpy(), [[0.17392338, -0.36042657]], rtol=1e-7)
+    optimizer = tx.optim.Adam(layer.parameters(), lr=0.2)
+    optimizer.load_state_dict(state)
+    assert optimizer.lr == 0.1
+    tx.cross_entropy(layer([[1.0], [2.0]]), [0, 1]).backward()
+    optimizer.step()
+    assert optimizer.state_dict()["counts"] == [2, 2]

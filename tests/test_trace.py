@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+import re
+
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+import viz
 from tests.tensors import leaf
 from tinygrad_xent import GraphError, ShapeError, Tensor
 
@@ -274,3 +278,79 @@ def test_tracing_costs_the_tape_nothing():
     assert all(n.kept is k for n, k in zip((node, node.inputs[0]), kept, strict=True))
     loss.backward()
     assert x.grad.numpy().tolist() == [2.0, 4.0]
+
+
+# --- plain data -----------------------------------------------------------------------------------
+
+
+def checkpointed():
+    """Equal programs with a checkpoint of an intermediate result, and a closed loss."""
+    rng = np.random.default_rng(0)
+    w, x = leaf(rng.standard_normal((3, 4)), "w"), Tensor(rng.standard_normal((5, 3)), name="x")
+    h = tx.checkpoint(lambda t: tx.tanh(t) * t)(x @ w)
+    return tx.linear_cross_entropy(h, np.eye(4, 6), None, [0, 1, 2, 3, 4], chunk_rows=2) + h.mean()
+
+
+PROGRAMS = {
+    "network": lambda: network()[0],
+    "checkpoint": checkpointed,
+    "fused": lambda: tx.cross_entropy(leaf(np.eye(3))[[0, 2]], [1, 0]),
+    "masks": lambda: tx.where(np.array([True, False]), leaf([np.nan, 1.0]), 0.0)[1],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_trace_is_plain_data(program):
+    """Equal for equal computations, the same after a pickle, without an address in any text."""
+    one, two = tx.trace(PROGRAMS[program]()), tx.trace(PROGRAMS[program]())
+    assert one == two
+    assert hash(one) == hash(two)
+    again = pickle.loads(pickle.dumps(one))
+    assert again == one
+    assert [e.line for e in again] == [e.line for e in one]
+    assert not re.search(r"0x[0-9a-f]{6,}", repr(one))
+    first, second = viz.draw(one), viz.draw(two)
+    assert first.dot == second.dot == viz.draw(again).dot
+    assert not re.search(r"0x[0-9a-f]{6,}", first.dot)
+    assert viz.compare(one, two).dot
+
+
+def test_settings_that_are_nan_or_tensors_compare():
+    x = leaf([1.0, 2.0], "x")
+    for limit in (float("nan"), Tensor([0.0, 1.5])):
+        one, two = (tx.trace(x.clip(limit, None).sum()) for _ in range(2))
+        assert one == two == pickle.loads(pickle.dumps(one))
+
+
+def test_traces_of_different_computations_differ():
+    x = leaf([1.0, 2.0], "x")
+    trace = tx.trace((x * 2.0).sum())
+    for other in (
+        (x * 3.0).sum(),
+        (x + 2.0).sum(),
+        (leaf([1.0, 2.5], "x") * 2.0).sum(),
+        (leaf([1.0, 2.0], "y") * 2.0).sum(),
+        (leaf([1.0, 2.0], "x", np.float32) * 2.0).sum(),
+        (x * 2.0).sum(axis=0),
+        (x * 2.0).mean(),
+    ):
+        assert trace != tx.trace(other)
+    assert trace != "something else"
+    (x * 2.0).sum().backward()
+    assert trace == tx.trace((x * 2.0).sum())  # another line, and x.grad is there now
+
+
+def test_a_trace_from_a_pickle_knows_no_tensors():
+    x = leaf([1.0], "x")
+    trace = pickle.loads(pickle.dumps(tx.trace(x * 2)))
+    assert x not in trace
+    with pytest.raises(KeyError, match="took no part"):
+        trace[x]
+    assert tx.check.explain_nonfinite(trace) is None
+    assert tx.check.lint(trace) == ()
+
+
+def test_what_a_closed_operation_needs_is_in_no_setting():
+    trace = tx.trace(checkpointed())
+    closed = [e for e in trace if e.op in ("checkpoint", "linear_cross_entropy")]
+    assert [e.settings for e in closed] == [{}, {}]

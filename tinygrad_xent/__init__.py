@@ -7,14 +7,15 @@
 >>> w.grad.numpy().round(4)
 array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
+
+The operations are exported from the table; type checkers and editors read `__init__.pyi`, which
+`python -m tinygrad_xent.stubs` writes.
 """
 
-from typing import TYPE_CHECKING
-
-from . import data, nn, optim
+from . import data, nn, optim, walk
 from .chunked import linear_cross_entropy
 from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
-from .functions import argmax, concatenate, mean, stack, var
+from .extend import custom_vjp, op, remove_op
 from .losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -23,128 +24,12 @@ from .losses import (
     softmax_focal_loss,
 )
 from .modes import is_grad_enabled, no_grad, scope
-from .ops import (
-    abs,
-    add,
-    astype,
-    broadcast_to,
-    clip,
-    div,
-    exp,
-    expand_dims,
-    expm1,
-    identity,
-    linear,
-    log,
-    log1p,
-    log_softmax,
-    logsumexp,
-    matmul,
-    max,
-    maximum,
-    min,
-    minimum,
-    mul,
-    neg,
-    pow,
-    relu,
-    reshape,
-    sigmoid,
-    softmax,
-    softplus,
-    sqrt,
-    squeeze,
-    sub,
-    sum,
-    take_along_axis,
-    tanh,
-    transpose,
-    where,
-)
+from .public import exports
 from .tensor import Tensor
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
-
-if TYPE_CHECKING:
-    from . import check
-    from .estimator import SoftmaxClassifier as SoftmaxClassifier
-    from .serialization import load, save
-    from .tracing import Trace, trace
+from .watch import watch_backward
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "DtypeError",
-    "GraphError",
-    "OutOfRangeError",
-    "ShapeError",
-    "Tensor",
-    "Trace",
-    "abs",
-    "add",
-    "argmax",
-    "astype",
-    "binary_cross_entropy_with_logits",
-    "broadcast_to",
-    "check",
-    "checkpoint",
-    "clip",
-    "concatenate",
-    "cross_entropy",
-    "data",
-    "div",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "grad",
-    "hessian",
-    "hvp",
-    "identity",
-    "is_grad_enabled",
-    "jacobian",
-    "linear",
-    "linear_cross_entropy",
-    "load",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logsumexp",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mse_loss",
-    "mul",
-    "neg",
-    "nll_loss",
-    "nn",
-    "no_grad",
-    "optim",
-    "pow",
-    "relu",
-    "reshape",
-    "save",
-    "scope",
-    "sigmoid",
-    "softmax",
-    "softmax_focal_loss",
-    "softplus",
-    "sqrt",
-    "squeeze",
-    "stack",
-    "sub",
-    "sum",
-    "take_along_axis",
-    "tanh",
-    "trace",
-    "transpose",
-    "value_and_grad",
-    "var",
-    "vjp",
-    "where",
-]
-
 
 # Imported at their first use, so that a program does not wait for what it never asks for; only
 # `tx.SoftmaxClassifier` needs scikit-learn.
@@ -156,6 +41,47 @@ _LATER = {
     "save": "serialization",
     "trace": "tracing",
 }
+
+_OPERATIONS = exports()
+globals().update(_OPERATIONS)
+
+__all__ = [
+    "DtypeError",
+    "GraphError",
+    "OutOfRangeError",
+    "ShapeError",
+    "Tensor",
+    "Trace",
+    "binary_cross_entropy_with_logits",
+    "check",
+    "checkpoint",
+    "cross_entropy",
+    "custom_vjp",
+    "data",
+    "grad",
+    "hessian",
+    "hvp",
+    "is_grad_enabled",
+    "jacobian",
+    "linear_cross_entropy",
+    "load",
+    "mse_loss",
+    "nll_loss",
+    "nn",
+    "no_grad",
+    "op",
+    "optim",
+    "remove_op",
+    "save",
+    "scope",
+    "softmax_focal_loss",
+    "trace",
+    "value_and_grad",
+    "vjp",
+    *_OPERATIONS,
+]
+
+walk.WATCHERS.append(watch_backward)
 
 
 def __getattr__(name: str) -> object:

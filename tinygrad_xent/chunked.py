@@ -20,8 +20,8 @@ from . import backend, errors, losses, ops, targets
 from .arguments import check_number, check_sizes
 from .backend import Array
 from .modes import MODE
-from .table import DerivativeRule, Op
-from .tape import TensorBase, apply
+from .table import Op
+from .tape import apply, is_tensor
 from .walk import gradients
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def linear_cross_entropy(
     }
     blocks = _Blocks(x, weight, bias, targets.raw(name, target), options, chunk_rows)
     operands = (x, weight, bias, blocks.labels)
-    loss: Tensor = apply(_LINEAR_CROSS_ENTROPY, operands, (blocks,))
+    loss: Tensor = apply(_LINEAR_CROSS_ENTROPY, operands, (), MODE.get(), (blocks,))
     return loss
 
 
@@ -131,7 +131,7 @@ class _Blocks:
         )
         self.dtype = np.result_type(*(t.dtype for t in (x, weight, bias) if hasattr(t, "dtype")))
         logits = np.broadcast_to(self.dtype.type(0), (count, classes))  # a shape, without memory
-        axis = targets.class_axis(name, logits, 1)
+        logits, axis = targets.scores(name, logits, 1, options["reduction"])
         places, counted = targets.labels(name, logits, labels, axis, options["ignore_index"])
         self.places = places[:, 0]
         self.counted = None if counted is None else counted[:, 0]
@@ -175,7 +175,7 @@ class _Blocks:
 
     def gradient(self, g: Any, operands: tuple[Any, Any, Any], i: int) -> Any:
         """The gradient of input `i`. All are computed together, and each is handed out once."""
-        recorded = isinstance(g, TensorBase)
+        recorded = is_tensor(g)
         left = self.ready_for is g or (self.ready_for is None and not recorded)
         if i not in self.ready or not left:
             self.ready_for = g
@@ -268,27 +268,24 @@ def _add_product(total: Array, a: Array, b: Array) -> None:
         part += a @ b[:, start : start + columns]
 
 
-def _forward(x: Array, weight: Array, bias: Any, target: Array, /, blocks: _Blocks) -> Array:
+def _forward(x: Array, weight: Array, bias: Any, labels: Array, /, blocks: _Blocks) -> Array:
     return blocks.value(x, weight, bias)
+
+
+def _rule(i: int) -> Any:
+    return lambda g, x, weight, bias, blocks: blocks.gradient(g, (x, weight, bias), i)
 
 
 _LINEAR_CROSS_ENTROPY = Op(
     _forward,
-    "cross_entropy(x @ W + b, y)",
-    (
-        DerivativeRule(
-            "g · (softmax - Y) @ Wᵀ / N",
-            lambda g, x, weight, bias, blocks: blocks.gradient(g, (x, weight, bias), 0),
-        ),
-        DerivativeRule(
-            "xᵀ @ (softmax - Y) · g / N",
-            lambda g, x, weight, bias, blocks: blocks.gradient(g, (x, weight, bias), 1),
-        ),
-        DerivativeRule(
-            "Σ (softmax - Y) · g / N",
-            lambda g, x, weight, bias, blocks: blocks.gradient(g, (x, weight, bias), 2),
-        ),
+    "-Σ log softmax(x @ weight + bias)[labels] / N",
+    [
+        ("g · (softmax(x @ weight + bias) - Y) @ weightᵀ / N", _rule(0)),
+        ("g · xᵀ @ (softmax(x @ weight + bias) - Y) / N", _rule(1)),
+        ("g · (softmax(x @ weight + bias) - Y) / N", _rule(2)),
         None,
-    ),
+    ],
     name="linear_cross_entropy",
+    kind="product reduction",
+    state=("blocks",),
 )

@@ -59,12 +59,37 @@ def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
     return "\n".join(lines)
 
 
+def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
+    """A rule gave what is no gradient of its input: an impossible shape, or no array."""
+    argument, given = node.plan.input_names[i], getattr(c, "shape", type(c).__name__)
+    what = (
+        f"{node.op.name}: its rule for {argument} ({node.op.rule_for(i).formula}) gave {given}, and "
+        f"{argument} has the shape {node.inputs[i].shape}; the operation ran at {node.line}"
+    )
+    fix = "a rule gives an array of its input's shape, or of the output's: the walk undoes broadcasting"
+    return ShapeError(message(what, [node.inputs[i]], fix))
+
+
+def freed(node: Any) -> GraphError:
+    """A walk already spent what an operation kept."""
+    what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
+    fix = "call the first backward(retain_graph=True), or run the forward pass again"
+    return GraphError(message(what, fix=fix))
+
+
+def overwritten(node: Any, leaf: Any) -> GraphError:
+    """A leaf that an operation kept was changed before backward could use it."""
+    name = leaf.name or f"a leaf of shape {leaf.shape}"
+    what = f"backward: {name} was kept by {node.op.name} at {node.line} and overwritten at {leaf.changed_at}"
+    fix = "call backward() before the update, or run the forward pass again"
+    return GraphError(message(what, fix=fix))
+
+
 BROADCAST_FIX = (
     "from the right, each pair of axes must be equal or one of them 1; "
     "add an axis with expand_dims(x, axis) or reorder with reshape"
 )
 AXIS_FIX = "axes run from -ndim to ndim - 1"
-SPOKEN = {"join": "concatenate", "getitem": "index"}  # rows that the user calls by another name
 INDEX_FIX = "integer indices run from -n to n - 1; labels must be integers, use labels.astype(int)"
 
 
@@ -72,7 +97,6 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
     """NumPy's error for a failed operation, told in terms of the user's program."""
     if isinstance(error, (ShapeError, DtypeError, OutOfRangeError, GraphError)):
         return error  # already ours
-    op = SPOKEN.get(op, op)
     if bad := [x for x in map(_raw, operands) if _kind(x) in "OUSVMm"]:
         what = f"{op}: takes numbers, got {_kind_name(bad[0])}"
         return DtypeError(message(what, operands, "convert to a float array first"))
@@ -86,9 +110,10 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
         return OutOfRangeError(message(f"{op}: {error}", operands, fix))
     if isinstance(error, TypeError):
         return DtypeError(message(f"{op}: {error}", operands))
-    if isinstance(error, ValueError):
+    if type(error) is ValueError:
         return _explain_value_error(op, operands, settings, error)
-    return type(error)(message(f"{op}: {error}", operands))
+    error.add_note(message(f"in {op}", operands))  # of a class of its own: it stays what it is
+    return error
 
 
 def _explain_value_error(

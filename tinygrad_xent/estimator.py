@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from . import errors, lines, ops
+from . import backend as xp
+from . import errors, lines
 from .arguments import check_number, check_sizes
 from .data import batches
 from .losses import binary_cross_entropy_with_logits, cross_entropy
@@ -392,9 +393,11 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         row need not sum to 1. Raises as `predict`.
         """
         logits = self._outputs(X)
-        return ops.sigmoid(logits) if self._multilabel else ops.softmax(logits)  # type: ignore[return-value]
+        p: Array = xp.sigmoid(logits) if self._multilabel else xp.softmax(logits)
+        return p
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`, finite where that is rounded to 0. Raises as `predict`."""
         logits = self._outputs(X)
-        return -ops.softplus(-logits) if self._multilabel else ops.log_softmax(logits)  # type: ignore
+        log_p: Array = -xp.softplus(-logits) if self._multilabel else xp.log_softmax(logits)
+        return log_p

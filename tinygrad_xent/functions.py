@@ -1,7 +1,7 @@
 """Composites: functions made of the table's operations, each a named scope.
 
 They need no rule of their own: their gradient is that of what they are made of. A picture draws each
-as one box that opens. Like the table's functions they take tensors or raw arrays.
+as one box that opens. Like the rows they take tensors, arrays or lists, and give a tensor.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import backend as xp
 from . import errors, ops
 from .backend import Axis
 from .modes import composite
-from .tape import TensorBase, raw, wrap
+from .public import public
+from .tape import is_tensor, raw
 
 if TYPE_CHECKING:
     from .ops import Operand
     from .tensor import Tensor
 
 
+@public(numpy=np.mean, method=True)
 def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean over an axis, several, or all.
 
@@ -33,6 +34,7 @@ def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops.div(ops.sum(x, axis, keepdims), _count(x, axis))
 
 
+@public(numpy=np.var, method=True)
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The variance over an axis, several, or all: the mean squared distance from the mean.
 
@@ -48,6 +50,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) ->
         return ops.div(ops.sum(squares, axis, keepdims), _count(x, axis) - ddof)
 
 
+@public(numpy=np.concatenate)
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
     """The arrays joined along an existing axis; flattened first if it is None.
 
@@ -60,6 +63,7 @@ def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
     return ops.join(*arrays, axis=axis)
 
 
+@public(numpy=np.stack)
 def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     """The arrays, all of one shape, joined along a new axis.
 
@@ -76,28 +80,46 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
         return ops.join(*(ops.expand_dims(x, axis) for x in arrays), axis=axis)
 
 
-def argmax(x: Operand, axis: int | None = None) -> Tensor:
-    """The index of the largest element along an axis (of the flat array if None). No gradient.
+@public(numpy=np.square)
+def square(x: Operand, /) -> Tensor:
+    """x · x, elementwise.
 
-    >>> argmax(Tensor([[0.1, 0.7], [0.6, 0.4]]), axis=1).numpy()
-    array([1, 0])
+    >>> square(Tensor([2.0, 3.0])).numpy()
+    array([4., 9.])
     """
-    result: Tensor = (
-        wrap(xp.argmax(x._data, axis), None) if isinstance(x, TensorBase) else xp.argmax(x, axis)
-    )
-    return result
+    return ops.mul(x, x)
+
+
+@public(numpy=np.positive, operator="pos")
+def positive(x: Operand, /) -> Tensor:
+    """+x: x itself.
+
+    >>> positive(Tensor([2.0, -3.0])).numpy()
+    array([ 2., -3.])
+    """
+    return x if is_tensor(x) else ops.identity(x)
+
+
+@public(numpy=np.dot, export=False)
+def dot(a: Operand, b: Operand, /) -> Any:
+    """np.dot is a product for scalars, and for two stacks something that matmul is not."""
+    if 0 in (np.ndim(raw(a)), np.ndim(raw(b))):
+        return ops.mul(a, b)
+    if np.ndim(raw(a)) > 1 and np.ndim(raw(b)) > 2:
+        return NotImplemented
+    return ops.matmul(a, b)
 
 
 def _count(x: Any, axis: Axis) -> int:
     """How many elements a reduction over the axis takes together; `sum` has checked the axis."""
-    shape = xp.shape(x) if hasattr(x, "shape") else np.shape(x)
+    shape = np.shape(raw(x))
     if axis is None:
         return math.prod(shape)
     return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 def _several(name: str, arrays: Any) -> list[Any]:
-    if isinstance(arrays, TensorBase) or not hasattr(arrays, "__iter__"):
+    if is_tensor(arrays) or not hasattr(arrays, "__iter__"):
         what = f"{name}: takes a sequence of arrays"
         raise errors.DtypeError(errors.message(what, [arrays], f"{name}([a, b])"))
     return list(arrays)

@@ -13,7 +13,6 @@ import linecache
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from functools import lru_cache
 from sys import _getframe
 from types import CodeType, FrameType, ModuleType
@@ -36,32 +35,28 @@ class _NotUsers(dict[str, bool]):
 
     def __missing__(self, file: str) -> bool:
         if file.startswith("<"):  # <stdin>, <string>, <doctest ...> are the user's
-            answer = file.startswith(_GENERATED)
-        else:
-            python = file.startswith(_STDLIB) and not file.startswith(_INSTALLED)
-            answer = python or file.startswith((*_own, *_library_folders()))
-        self[file] = answer
-        return answer
+            return self.setdefault(file, file.startswith(_GENERATED))
+        python = file.startswith(_STDLIB) and not file.startswith(_INSTALLED)
+        return self.setdefault(file, python or file.startswith((*_own, *_library_folders())))
 
 
-_NOT_USERS = _NotUsers()
+NOT_USERS: dict[str, bool] = _NotUsers()
 
 
-def _library_folders() -> Iterator[str]:
+def _library_folders() -> list[str]:
     """Where the imported ones of `LIBRARIES` are; a frame's library is among them. A folder that is
     merely called like a library is not.
     """
-    for name in LIBRARIES:
-        module = sys.modules.get(name)
-        if isinstance(module, ModuleType):  # its dict is read so that a lazy module stays unloaded
-            for folder in object.__getattribute__(module, "__dict__").get("__path__", ()):
-                yield os.path.join(folder, "")
+    modules = [m for m in map(sys.modules.get, LIBRARIES) if isinstance(m, ModuleType)]
+    # A module's dict is read as it is, so that a lazy module stays unloaded.
+    known = (object.__getattribute__(module, "__dict__") for module in modules)
+    return [os.path.join(folder, "") for names in known for folder in names.get("__path__", ())]
 
 
 def own(folder: str | os.PathLike[str]) -> None:
     """Count a folder's files as ours: this package's, and those of one built upon it."""
     _own.append(os.path.join(os.fspath(folder), ""))
-    _NOT_USERS.clear()
+    NOT_USERS.clear()
 
 
 own(os.path.dirname(__file__))
@@ -73,7 +68,7 @@ def user_frame(depth: int = 1) -> FrameType:
         frame = _getframe(depth)
     except ValueError:  # C code called us, in a thread of its own
         frame = _getframe()
-    while _NOT_USERS[frame.f_code.co_filename] and (outer := frame.f_back):
+    while NOT_USERS[frame.f_code.co_filename] and (outer := frame.f_back):
         frame = outer
     return frame
 
@@ -139,12 +134,6 @@ def user_line() -> Line:
 def warn(text: str, category: type[Warning]) -> None:
     """A warning at the user's line; filters and "once a line" work as with `warnings.warn`."""
     frame = user_frame(2)
-    names = frame.f_globals
-    warnings.warn_explicit(
-        text,
-        category,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        module=names.get("__name__"),
-        registry=names.setdefault("__warningregistry__", {}),
-    )
+    file, number, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+    shown = names.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(text, category, file, number, names.get("__name__"), shown)

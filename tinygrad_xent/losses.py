@@ -80,20 +80,19 @@ def cross_entropy(
            [ 0.1667,  0.1667, -0.3333]])
     """
     name, formula = "cross_entropy", ops.CROSS_ENTROPY
-    logits = targets.floats(name, logits)
-    axis = targets.class_axis(name, logits, axis)
-    targets.check_reduction(name, reduction)
+    logits, axis = targets.scores(name, logits, axis, reduction)
     if label_smoothing != 0:
         check_number(name, "label_smoothing", label_smoothing, 0, 1)
-    weight = targets.class_weights(name, logits, weight, axis)
-    if targets.are_probabilities(target):
+    if weight is not None:
+        weight = targets.class_weights(name, logits, weight, axis)
+    values = targets.raw(name, target)
+    if values.dtype.kind == "f":
         y = targets.probabilities(name, logits, target, axis, ignore_index)
         with composite(name, formula):
             log_p = ops.log_softmax(logits, axis)
             return _from_probabilities(log_p, y, weight, label_smoothing, reduction, axis)
-    labels = places, counted = targets.labels(name, logits, target, axis, ignore_index)
-    plain = weight is None and counted is None and label_smoothing == 0
-    if plain and reduction == "mean" and places.size:
+    labels = places, counted = targets.labels(name, logits, values, axis, ignore_index)
+    if reduction == "mean" and places.size and weight is counted is None and not label_smoothing:
         return ops.softmax_cross_entropy(logits, places, axis)  # the commonest, fused
     with composite(name, formula):
         log_p = ops.log_softmax(logits, axis)
@@ -122,9 +121,7 @@ def nll_loss(
     >>> round(nll_loss(Tensor(np.log([[0.5, 0.25, 0.25]])), [1]).item(), 6)
     1.386294
     """
-    log_p = targets.floats("nll_loss", log_probabilities)
-    axis = targets.class_axis("nll_loss", log_p, axis)
-    targets.check_reduction("nll_loss", reduction)
+    log_p, axis = targets.scores("nll_loss", log_probabilities, axis, reduction)
     weight = targets.class_weights("nll_loss", log_p, weight, axis)
     labels = targets.labels("nll_loss", log_p, target, axis, ignore_index)
     with composite("nll_loss", "-Σ log p[y] / N"):
@@ -160,9 +157,7 @@ def softmax_focal_loss(
     array([0.0011, 0.1733])
     """
     name = "softmax_focal_loss"
-    logits = targets.floats(name, logits)
-    axis = targets.class_axis(name, logits, axis)
-    targets.check_reduction(name, reduction)
+    logits, axis = targets.scores(name, logits, axis, reduction)
     check_number(name, "gamma", gamma, 0)
     weight = targets.class_weights(name, logits, weight, axis)
     labels = targets.labels(name, logits, target, axis, ignore_index)
@@ -174,7 +169,7 @@ def softmax_focal_loss(
         wrong_p = ops.maximum(ops.neg(ops.expm1(log_p)), tiny)
         return ops.mul(ops.pow(wrong_p, gamma), log_p)
 
-    with composite(name, "-Σ (1 - p[y])^γ · log p[y] / N"):
+    with composite(name, "-Σ ((1 - p[y])ᵞ · log p[y]) / N"):
         log_p = ops.log_softmax(logits, axis)
         return _from_labels(name, log_p, labels, weight, 0, reduction, axis, focus)
 
@@ -217,7 +212,7 @@ def binary_cross_entropy_with_logits(
     y = targets.fractions(name, logits, target)
     if weight is not None:
         weight = targets.factors(name, logits, weight)
-    with composite(name, "Σ (1 - y) · z + softplus(-z)"):
+    with composite(name, "Σ ((1 - y) · z + softplus(-z)) / n"):
         positive = ops.softplus(ops.neg(logits))  # -log σ(z)
         if pos_weight is not None:
             share = 1 + (targets.factors(name, logits, pos_weight) - 1) * y

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import wraps
 from types import CodeType, TracebackType
-from typing import NamedTuple, ParamSpec, Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from .lines import user_position
 
@@ -41,21 +41,29 @@ class ScopeEntry:
         return tuple(reversed(entries))
 
 
-class Mode(NamedTuple):
-    """Whether operations are recorded here, the innermost scope around them, and the position at
-    which they stand, None for their own (see `user_position`).
+class Mode:
+    """Whether operations are recorded here, the innermost scope around them, the position at which
+    they stand, None for their own (see `user_position`), and whether rules are at work on raw
+    arrays: then the public functions take and give those. Never changed, only replaced.
     """
 
-    recording: bool
-    scope: ScopeEntry | None
-    position: tuple[CodeType, int] | None = None
+    __slots__ = ("on_arrays", "position", "recording", "scope")
+
+    def __init__(
+        self,
+        recording: bool,
+        scope: ScopeEntry | None,
+        position: tuple[CodeType, int] | None = None,
+        on_arrays: bool = False,
+    ) -> None:
+        self.recording, self.scope, self.position = recording, scope, position
+        self.on_arrays = on_arrays
 
 
 _START = Mode(recording=True, scope=None)
 MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
-AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
-"""Does `backward()` look for nan: False, True (at the loss), "gradients" (at both). `check.autopsy`
-sets it."""
+NOT_RECORDING = Mode(False, None)
+ON_ARRAYS = Mode(False, None, None, True)
 
 
 class _Block:
@@ -126,17 +134,6 @@ class recording(_Block):
         return Mode(True, outer.scope)
 
 
-class recording_as(_Block):
-    """Record inside as at another time and place: in that scope, at the user's line of then."""
-
-    def __init__(self, scope: ScopeEntry | None, position: tuple[CodeType, int]) -> None:
-        super().__init__()
-        self._mode = Mode(True, scope, position)
-
-    def _enter_from(self, outer: Mode) -> Mode:
-        return self._mode
-
-
 class scope(_Block):
     """Name the group to which the operations inside belong; pictures draw and fold it as one box.
 
@@ -160,9 +157,8 @@ class scope(_Block):
         self.name, self.formula = name, formula
 
     def _enter_from(self, outer: Mode) -> Mode:
-        return Mode(
-            outer.recording, ScopeEntry(self.name, outer.scope, self.formula), outer.position
-        )
+        entry = ScopeEntry(self.name, outer.scope, self.formula)
+        return Mode(outer.recording, entry, outer.position, outer.on_arrays)
 
 
 class composite:
@@ -176,11 +172,12 @@ class composite:
         self._name, self._formula = name, formula
 
     def __enter__(self) -> None:
-        recording, outer, position = MODE.get()
-        if recording and position is None:
+        outer = MODE.get()
+        position = outer.position
+        if outer.recording and position is None:
             position = user_position()
-        entry = ScopeEntry(self._name, outer, self._formula)
-        self._token = MODE.set(Mode(recording, entry, position))
+        entry = ScopeEntry(self._name, outer.scope, self._formula)
+        self._token = MODE.set(Mode(outer.recording, entry, position, outer.on_arrays))
 
     def __exit__(self, *error: object) -> None:
         MODE.reset(self._token)

@@ -147,7 +147,7 @@ class Linear(Module):
 class ReLU(Module):
     """max(x, 0), elementwise.
 
-    >>> ReLU()(np.array([-2.0, 3.0]))
+    >>> ReLU()(np.array([-2.0, 3.0])).numpy()
     array([0., 3.])
     """
 
@@ -160,7 +160,7 @@ class ReLU(Module):
 class Tanh(Module):
     """The hyperbolic tangent, elementwise.
 
-    >>> Tanh()(np.array([0.0, 100.0]))
+    >>> Tanh()(np.array([0.0, 100.0])).numpy()
     array([0., 1.])
     """
 
@@ -173,7 +173,7 @@ class Tanh(Module):
 class Sigmoid(Module):
     """The logistic function 1 / (1 + exp(-x)), elementwise.
 
-    >>> Sigmoid()(np.array([-1000.0, 0.0, 1000.0]))
+    >>> Sigmoid()(np.array([-1000.0, 0.0, 1000.0])).numpy()
     array([0. , 0.5, 1. ])
     """
 
@@ -194,8 +194,8 @@ class Dropout(Module):
             `rng.bit_generator.state` with a checkpoint to draw the same masks after a resume.
 
     >>> layer = Dropout(0.5, rng=0)
-    >>> layer(np.ones(4)), layer.eval()(np.ones(4))
-    (array([2., 0., 0., 0.]), array([1., 1., 1., 1.]))
+    >>> layer(np.ones(4)).tolist(), layer.eval()(np.ones(4)).tolist()
+    ([2.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0])
     """
 
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
@@ -203,11 +203,10 @@ class Dropout(Module):
         self.p, self.rng = float(p), generator("Dropout", rng)
         self.formula = f"x · mask / {1 - p:g}"
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ops.Operand) -> Tensor:
+        x = x if isinstance(x, Tensor) else Tensor(x)
         if not self.training or self.p == 0:
             return x
-        if not isinstance(x, Tensor):
-            x = np.asarray(x)
         kept = self.rng.random(x.shape) >= self.p
         dtype = x.dtype if x.dtype.kind == "f" else np.float64
         return ops.mul(x, kept.astype(dtype) / (1 - self.p if self.p < 1 else 1))

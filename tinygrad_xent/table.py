@@ -1,28 +1,33 @@
-"""What a row of the table is: a forward function, a rule an input, and what must be kept for them.
+"""What a row of the table is: a forward function, a rule for each input, and what else is known of the
+operation: its formulas, its kind, its parts.
 
-`ops.py` fills the table with the decorator `op`; here it is worked out, once for each choice of
-inputs that need a gradient, which arrays a rule's argument names ask for (`Plan`).
+`ops.py` fills the table with the decorator `op` of `public.py`, users add rows of their own with `tx.op`
+(`extend.py`). Here it is worked out, once for each choice of inputs that need a gradient, which arrays
+a rule's argument names ask for (`Plan`). Everything else that is said of an operation, by checks,
+traces, pictures and tests, is read off its row.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, cast
-
-import numpy as np
+from typing import Any, TypeAlias
 
 from .backend import Array, Shapes, shape
-from .tape import apply
 
-if TYPE_CHECKING:
-    from .tensor import Tensor
-
-P = ParamSpec("P")
 Rule: TypeAlias = Callable[..., Any]
 Picker: TypeAlias = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+KINDS = {
+    "elementwise": "each number from those at its place: a mask of the output is one of the inputs",
+    "moves": "the same numbers in other places",
+    "selects": "some of the numbers, and not others",
+    "reduction": "one number for each line along `axis`",
+    "rowwise": "each number from the whole line along `axis` in which it stands",
+    "product": "sums of products: of rows of one input with columns of the other",
+}
 
 
 class Plan:
@@ -30,92 +35,81 @@ class Plan:
 
     Attributes:
         input_names: the inputs as the formula calls them; those of `*arrays` are numbered.
-        names: of what is kept, in order.
-        keep: picks it from (*inputs, y, *settings, *saved).
-        shapes: picks from the inputs the shapes that rules want in place of arrays: they are known
-            without keeping anything. None where none is wanted.
+        names: of what is kept, in order: values, then shapes, which are numbers and keep no array.
+        keep: makes it of (*inputs, y, *settings, *state, *saved).
         rules: for each input that needs a gradient its place, its rule and what picks the rule's
-            arguments from (*kept, *shapes), None where it takes them all.
+            arguments from what was kept, None where it takes all.
     """
 
-    __slots__ = ("input_names", "keep", "names", "op", "rules", "shapes")
+    __slots__ = ("input_names", "keep", "names", "op", "rules")
 
     def __init__(self, op: Op, live: int, count: int) -> None:
         self.op = op
         inputs = op.inputs if not op.variadic else tuple(f"{op.inputs[0]}{i}" for i in range(count))
-        self.input_names = inputs
         rules = [(i, op.rule_for(i)) for i in range(count) if live >> i & 1 and op.rule_for(i)]
         wanted = {name for _, rule in rules if rule for name in rule.wants}
-        available = (*inputs, "y", *op.settings, *op.saves)
-        self.names = tuple(n for n in available if n in wanted)
-        self.keep = _picker(tuple(available.index(n) for n in self.names))
-        # A rule that wants `x_shape` gets a tuple of numbers, and nothing is kept for it.
-        names_of_shapes = tuple(n for n in (f"{n}_shape" for n in inputs) if n in wanted)
-        places = tuple(inputs.index(n.removesuffix("_shape")) for n in names_of_shapes)
-        self.shapes = _shapes_of(places) if places else None
-        if "shapes" in wanted:  # one value, however many the inputs
-            names_of_shapes, self.shapes = ("shapes",), _all_shapes
-        self.rules = [(i, *rule.bind(self.names + names_of_shapes, i)) for i, rule in rules if rule]
-
-    def values(self, inputs: Sequence[Array], y: Array, settings: tuple[Any, ...]) -> Any:
-        """What the rules' arguments are picked from, for these inputs and this output."""
-        saved = self.op.forward(*inputs, *settings)[1:] if self.op.saves else ()
-        kept = self.keep((*inputs, y, *settings, *saved))
-        return kept + self.shapes(inputs) if self.shapes else kept
+        available = (*inputs, "y", *op.settings, *op.state, *op.saves)
+        values = [i for i, name in enumerate(available) if name in wanted]
+        shapes = [i for i, name in enumerate(inputs) if {f"{name}_shape", "shapes"} & wanted]
+        names = [f"{inputs[i]}_shape" for i in shapes] if "shapes" not in wanted else ["shapes"]
+        self.input_names, self.names = inputs, (*[available[i] for i in values], *names)
+        self.keep = _keeper(_picker(values), shapes, Shapes if "shapes" in wanted else None)
+        self.rules = [(i, *rule.bind(self.names, i, op.variadic)) for i, rule in rules if rule]
 
 
-def _shapes_of(places: tuple[int, ...]) -> Picker:
-    """A function that picks the shapes of these inputs: of nodes, leaves, arrays or numbers."""
-    if len(places) == 1:
-        (place,) = places
-        return lambda inputs: (shape(inputs[place]),)
-    return lambda inputs: tuple([shape(inputs[place]) for place in places])
+def _keeper(pick: Picker, places: list[int], together: type | None) -> Picker:
+    """What `pick` picks, and the shapes of these inputs: one after the other, or `together`."""
+    if not places or together:
+        return pick if not together else lambda v: (*pick(v), together(shape(v[i]) for i in places))
+    first, *rest = places
+    if rest:
+        return lambda v: (*pick(v), *[shape(v[i]) for i in places])
+    return lambda v: (*pick(v), shape(v[first]))
 
 
-def _all_shapes(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    return (Shapes([shape(x) for x in inputs]),)
-
-
-def _picker(places: tuple[int, ...]) -> Picker:
-    """A function that picks these places from a tuple, as fast as Python has it."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    (place,) = places or (0,)
-    return itemgetter(slice(place, place + len(places)))  # a tuple of one, or none
+def _picker(places: list[int]) -> Picker:
+    """A function that picks these places from a tuple, as fast as Python has it: always a tuple."""
+    first, end = (places[0], places[-1] + 1) if places else (0, 0)
+    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(first, end))
 
 
 class DerivativeRule:
     """The derivative with respect to one input: its formula for people, its function for the walk."""
 
-    __slots__ = ("formula", "function", "wants")
-
     def __init__(self, formula: str, function: Rule) -> None:
         self.formula, self.function = formula, function
         self.wants = tuple(inspect.signature(function).parameters)[1:]
 
-    def bind(self, names: tuple[str, ...], i: int) -> tuple[Rule, Picker | None]:
+    def bind(self, names: tuple[str, ...], i: int, variadic: bool) -> tuple[Rule, Picker | None]:
         """The function and what picks its arguments from the kept values, which lie in the order of
         `names`; None if it wants just these.
         """
         function, wants = self.function, self.wants
-        if wants and wants[-1] == "i":  # one rule for every input of a variadic operation
+        if variadic and wants and wants[-1] == "i":  # one rule for each of many inputs
             function, wants = partial(function, i=i), wants[:-1]
-        if wants == names:
-            return function, None
-        return function, _picker(tuple(names.index(n) for n in wants))
+        return function, None if wants == names else _picker([names.index(n) for n in wants])
 
 
 class Op:
-    """One row of the table: a forward function on raw arrays and one rule an input.
+    """One row of the table: a forward function on raw arrays and a rule for each input.
 
-    Inputs are the forward's positional-only parameters (or its `*args`), settings the rest. A fused
-    row also says what it is made of: `parts` computes the same from other rows. It runs and is
-    recorded as one operation, and a trace shows the others. `saves` names values that its forward
-    returns behind y, so that rules may ask for them, and for each the row whose result it is: of the
-    first input, with the settings of the same names. That row's rule must need its result alone.
+    Inputs are the forward's positional-only parameters (or its `*args`), settings the rest.
 
-    Raises:
-        TypeError: not one rule (or None) an input.
+    Args:
+        forward: computes y from raw arrays and the settings.
+        formula: what it computes, in the grammar of `formulas.py`.
+        rules: for each input its derivative's formula and its rule, or None where there is none.
+        name: what it is called; the forward's name if None.
+        kind: what it does with the numbers, one word or several of `KINDS`: what passes a mask or a
+            batch axis, what the checks look for.
+        parts: of a fused row: computes the same from other rows. It runs and is recorded as one
+            operation, and a trace shows the others.
+        saves: values that the forward returns behind y, so that rules may ask for them, and for each
+            the row whose result it is: of the first input, with the settings of the same names. That
+            row's rule must need its result alone.
+        state: names of what a closed operation needs beside settings (objects, not numbers); the
+            forward takes it last, rules may ask for it, no trace shows it.
+        spoken: what errors call it, where users know it by another name.
     """
 
     __slots__ = (
@@ -123,6 +117,7 @@ class Op:
         "formula",
         "forward",
         "inputs",
+        "kinds",
         "name",
         "parts",
         "plans",
@@ -130,31 +125,39 @@ class Op:
         "rules",
         "saves",
         "settings",
+        "signature",
+        "spoken",
+        "state",
         "variadic",
     )
 
     def __init__(
         self,
-        forward: Callable[..., Array],
+        forward: Callable[..., Any],
         formula: str,
-        rules: tuple[DerivativeRule | None, ...],
+        rules: Sequence[tuple[str, Rule] | None],
+        *,
         name: str | None = None,
+        kind: str = "elementwise",
         parts: Callable[..., Any] | None = None,
         saves: dict[str, Op] | None = None,
+        state: tuple[str, ...] = (),
+        spoken: str = "",
     ) -> None:
-        self.saves = saves or {}
         self.name, self.formula, self.parts = name or forward.__name__, formula, parts
-        parameters = inspect.signature(forward).parameters.values()
+        self.kinds, self.saves, self.state = frozenset(kind.split()), saves or {}, state
+        self.spoken = spoken or self.name
+        self.signature = inspect.signature(forward)
+        parameters = [p for p in self.signature.parameters.values() if p.name not in state]
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
         self.inputs = tuple(p.name for p in parameters if p.kind in kinds)
         self.variadic = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
         self.settings = tuple(p.name for p in parameters if p.kind not in kinds)
         self.defaults = tuple(p.default for p in parameters if p.kind not in kinds)
         self.required = self.defaults.count(inspect.Parameter.empty)
-        self.forward = _by_position(forward, self.settings) if self.variadic else forward
-        if not self.variadic and len(rules) != len(self.inputs):
-            raise TypeError(f"{self.name}: {len(self.inputs)} inputs but {len(rules)} rules")
-        self.rules = rules
+        by_name = self.variadic or any(p.kind is p.KEYWORD_ONLY for p in parameters)
+        self.forward = _by_position(forward, self.settings + state) if by_name else forward
+        self.rules = tuple(rule and DerivativeRule(*rule) for rule in rules)
         self.plans: dict[int, Plan] = {}
 
     def rule_for(self, i: int) -> DerivativeRule | None:
@@ -163,110 +166,18 @@ class Op:
 
     def plan(self, live: int, count: int) -> Plan:
         """The plan for `count` inputs of which those with a bit in `live` need a gradient."""
-        if self.variadic:  # the count is part of the plan; such operations are few
-            return Plan(self, live, count)
-        plan = self.plans[live] = Plan(self, live, count)
-        return plan
-
-    def value(self, inputs: Sequence[Array], settings: tuple[Any, ...]) -> Array:
-        """y, from raw inputs."""
-        y = self.forward(*inputs, *settings)
-        return y[0] if self.saves else y
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The settings in order, from what was passed by position and by name."""
-        if not kwargs and self.required <= len(args) <= len(self.settings):
-            return args + self.defaults[len(args) :]
-        values = args + self.defaults[len(args) :]
-        if kwargs:
-            named = dict(zip(self.settings, values, strict=False))
-            for name in kwargs:
-                if name not in self.settings or name in self.settings[: len(args)]:
-                    meant = _PYTORCH_NAMES.get(name, "")
-                    hint = f"; did you mean {meant!r}?" if meant in self.settings else ""
-                    raise TypeError(f"{self.name}() got an unexpected argument {name!r}{hint}")
-            values = tuple((named | kwargs).values())
-        if len(values) > len(self.settings):
-            count = len(self.inputs) + len(self.settings)
-            raise TypeError(f"{self.name}() takes at most {count} arguments")
-        for name, value in zip(self.settings, values, strict=True):
-            if value is inspect.Parameter.empty:
-                raise TypeError(f"{self.name}() missing required argument {name!r}")
-        return values
-
-
-_PYTORCH_NAMES = {"dim": "axis", "keepdim": "keepdims"}
+        plan = Plan(self, live, count)  # of many inputs their count is a part: such ops are few
+        return plan if self.variadic else self.plans.setdefault(live, plan)
 
 
 def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Callable[..., Array]:
-    """A forward of `*inputs` and keyword settings, callable with the settings behind the inputs."""
-    count = len(settings)
-    return lambda *args: forward(*args[:-count], **dict(zip(settings, args[-count:], strict=True)))
+    """A forward whose settings have to be named, callable with the settings behind the inputs."""
+
+    def run(*args: Any) -> Array:
+        inputs = len(args) - len(settings)
+        return forward(*args[:inputs], **dict(zip(settings, args[inputs:], strict=True)))
+
+    return run
 
 
 TABLE: dict[str, Op] = {}
-
-
-def op(
-    formula: str,
-    *rules: tuple[str, Rule] | None,
-    parts: Callable[..., Any] | None = None,
-    saves: dict[str, str] | None = None,
-) -> Callable[[Callable[P, Array]], Callable[P, Tensor]]:
-    """Make a function on raw arrays a row of the table.
-
-    Args:
-        formula: what it computes, for people.
-        rules: for each input its derivative's formula and the rule, or None where there is none.
-            A rule's first argument is the output's gradient `g`; the names of the others say what
-            it needs: `y` the output, an input, `<input>_shape`, a setting, a saved value; in an
-            operation of many inputs `shapes` (first) and `i` (last). What no rule names is not kept.
-        parts, saves: of a fused row, see `Op`.
-    """
-    made = tuple(DerivativeRule(*rule) if rule else None for rule in rules)
-
-    def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
-        saved = {name: TABLE[row] for name, row in (saves or {}).items()}
-        row = TABLE[forward.__name__] = Op(forward, formula, made, parts=parts, saves=saved)
-        return cast("Callable[P, Tensor]", as_function(row, forward))
-
-    return decorate
-
-
-_RAW = (np.ndarray, np.generic)
-
-
-def as_function(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The public function of a row: separates inputs from settings."""
-    count, defaults = len(row.inputs), row.defaults
-    optional = inspect.Parameter.empty not in defaults
-
-    def join(*operands: Any, **settings: Any) -> Any:
-        return apply(row, operands, row.bind((), settings))
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if len(args) < count:
-            raise missing(args)
-        if not row.saves and type(args[1]) is np.ndarray and isinstance(args[0], _RAW):
-            return forward(*args, **kwargs)  # a rule at work in backward(), as below
-        return apply(row, args[:count], row.bind(args[count:], kwargs))
-
-    def call_one(x: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if type(x) is np.ndarray:  # a rule at work in backward()
-            return forward(x, *args, **kwargs)
-        settings = row.bind(args, kwargs) if args or kwargs or not optional else defaults
-        return apply(row, (x,), settings)
-
-    def call_plain(*operands: Any) -> Any:
-        if len(operands) < count:
-            raise missing(operands)
-        if len(operands) > count:
-            raise TypeError(f"{row.name}() takes {count} arguments, got {len(operands)}")
-        return apply(row, operands, ())
-
-    def missing(args: tuple[Any, ...]) -> TypeError:
-        return TypeError(f"{row.name}() missing required argument {row.inputs[len(args)]!r}")
-
-    if row.variadic:
-        return wraps(forward)(join)
-    return wraps(forward)(call_one if count == 1 else call if row.settings else call_plain)

@@ -8,17 +8,20 @@ back; that is `walk.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from sys import _getframe
 from threading import Lock
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from . import errors
 from .backend import Array
-from .lines import Line, line_of, user_frame, user_position
-from .modes import MODE, ScopeEntry, next_id
+from .lines import NOT_USERS, Line, line_of, user_frame, user_position
+from .methods import Methods
+from .modes import Mode, ScopeEntry, next_id
+from .operands import as_operand, check_numbers
 
 if TYPE_CHECKING:
     from .table import Op, Plan
@@ -36,26 +39,21 @@ class Leaf:
     smaller number saw other values.
     """
 
-    __slots__ = (
-        "_changed_at",
-        "changed",
-        "data",
-        "dtype",
-        "grad",
-        "id",
-        "name",
-        "requires_grad",
-        "shape",
-    )
+    data: Array
+    requires_grad: bool
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: Any
+    grad: Tensor | None
+    id: int
+    changed: int
+    _changed_at: tuple[CodeType, int] | None
+    __slots__ = tuple(__annotations__)
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
         self.data, self.requires_grad, self.name = data, requires_grad, name
-        self.shape: tuple[int, ...] = data.shape
-        self.dtype: Any = data.dtype
-        self.grad: Tensor | None = None
-        self.id = next_id()
-        self.changed = -1
-        self._changed_at: tuple[CodeType, int] | None = None
+        self.id, self.shape, self.dtype = next_id(), data.shape, data.dtype
+        self.grad, self._changed_at, self.changed = None, None, -1
 
     @property
     def changed_at(self) -> Line | None:
@@ -79,28 +77,16 @@ class Node:
     Attributes:
         plan: the row of the table and what was arranged for these inputs.
         inputs: for each a node, a leaf, or a raw array or number that needs no gradient.
-        settings: axis, shape and the like, in the row's order.
+        settings: axis, shape and the like, in the row's order: plain values.
+        state: what a closed operation needs beside them; empty for all others.
         kept: what the rules need, in the order of `plan.names`; None once backward has spent it.
         id: the creation number.
     """
 
-    __slots__ = (
-        "_code",
-        "_instruction",
-        "dtype",
-        "id",
-        "inputs",
-        "kept",
-        "name",
-        "plan",
-        "scope",
-        "settings",
-        "shape",
-    )
-    requires_grad = True
     plan: Plan
     inputs: tuple[Any, ...]
     settings: tuple[Any, ...]
+    state: tuple[Any, ...]
     kept: tuple[Any, ...] | None
     shape: tuple[int, ...]
     dtype: Any
@@ -109,6 +95,8 @@ class Node:
     id: int
     _code: CodeType
     _instruction: int
+    __slots__ = tuple(__annotations__)
+    requires_grad = True
 
     @property
     def position(self) -> tuple[CodeType, int]:
@@ -125,12 +113,23 @@ class Node:
         """The row of the table."""
         return self.plan.op
 
-    def recompute(self, inputs: list[Array]) -> Array:
-        """The output again, from the inputs' values."""
-        return self.plan.op.value(inputs, self.settings)
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, tuple[Any, ...]]:
+        """The output for other values of the inputs, and what the rules would keep of it."""
+        arguments = self.settings + self.state
+        y, saved = self.op.forward(*inputs, *arguments), ()
+        if self.op.saves:
+            y, *saved = y
+        return y, self.plan.keep((*inputs, y, *arguments, *saved))
+
+    def replaced(self, **changes: Any) -> Node:
+        """A copy with some of its attributes changed."""
+        node: Node = _new(Node)
+        for name in Node.__slots__:
+            setattr(node, name, changes[name] if name in changes else getattr(self, name))
+        return node
 
 
-class TensorBase:
+class TensorBase(Methods):
     """What the tape knows of a tensor: its values, and where they come from."""
 
     __slots__ = ("_data", "_node")
@@ -149,6 +148,11 @@ class TensorBase:
         return self._node
 
 
+def is_tensor(x: Any) -> TypeGuard[Tensor]:
+    """Whether it is a tensor: `Tensor` is the only class of them."""
+    return isinstance(x, TensorBase)
+
+
 def raw(x: Any) -> Any:
     """The raw array of a tensor; anything else as it is."""
     return x._data if isinstance(x, TensorBase) else x
@@ -156,7 +160,6 @@ def raw(x: Any) -> Any:
 
 _tensor_class: type[TensorBase] = TensorBase
 _new: Any = object.__new__
-_mode = MODE.get
 
 
 def set_tensor_class(cls: type[TensorBase]) -> None:
@@ -172,99 +175,58 @@ def wrap(data: Array, node: Node | Leaf | None) -> Any:
     return tensor
 
 
-def apply(op: Op, operands: tuple[Any, ...], settings: tuple[Any, ...]) -> Any:
+def apply(
+    op: Op,
+    operands: Sequence[Any],
+    settings: tuple[Any, ...],
+    mode: Mode,
+    state: tuple[Any, ...] = (),
+) -> Any:
     """Run an operation and, where a gradient will be needed, note it on the tape.
 
-    Raw arrays alone give a raw array back: that is how the rules run at full speed in `backward()`.
     The node and the tensor are made in place, without constructors: this is the hottest function.
     """
     raws, inputs, live, bit, tensors = [], [], 0, 1, False
     for x in operands:
         if isinstance(x, TensorBase):
-            tensors = True
-            source = x._node or x._source()
+            tensors, source, data = True, x._node or x._source(), x._data
             if source.requires_grad:
                 live |= bit
-            raws.append(x._data)
-            inputs.append(source)
         else:
-            if type(x) not in _PLAIN:
-                x = as_operand(op, x, operands)
-            raws.append(x)
-            inputs.append(x)
+            source = data = x if type(x) in _PLAIN else as_operand(op.spoken, x, operands)
+        raws.append(data)
+        inputs.append(source)
         bit += bit
     if not tensors and not any(hasattr(x, "dtype") for x in raws):
         raws = [np.asarray(x) for x in raws]  # numbers alone: NumPy's arithmetic, not Python's
+    arguments = settings + state if state else settings
     try:
-        y, saved = op.forward(*raws, *settings), ()
+        y = op.forward(*raws, *arguments)
         if op.saves:
-            y, *saved = y
+            y, arguments = y[0], (*arguments, *y[1:])
         dtype = y.dtype
     except Exception as error:
-        raise errors.explain(op.name, operands, settings, error) from None
-    if not tensors:
-        return y
+        raise errors.explain(op.spoken, operands, settings, error) from None
     tensor = _new(_tensor_class)
     tensor._data, tensor._node = y, None
     if dtype.kind != "f":
-        check_result(op, operands, y)
-    elif live:
-        recording, scope, position = _mode()
-        if recording:
-            plan = op.plans.get(live) or op.plan(live, len(raws))
-            tensor._node = node = _new(Node)
-            node.plan, node.inputs, node.settings = plan, tuple(inputs), settings
-            node.kept = plan.keep((*raws, y, *settings, *saved))
-            node.shape, node.dtype, node.scope, node.name = y.shape, dtype, scope, None
-            node.id = next_id()
-            if position is None:
-                frame = user_frame(3)  # from the caller of the table's function
-                node._code, node._instruction = frame.f_code, frame.f_lasti
-            else:
-                node._code, node._instruction = position
+        check_numbers(op.spoken, operands, y)
+    elif live and mode.recording and (plan := op.plans.get(live) or op.plan(live, len(raws))).rules:
+        tensor._node = node = _new(Node)
+        node.plan, node.inputs, node.settings, node.state = plan, tuple(inputs), settings, state
+        node.id, node.kept = next_id(), plan.keep((*raws, y, *arguments))
+        node.shape, node.dtype, node.scope, node.name = y.shape, dtype, mode.scope, None
+        if mode.position is None:  # the line of the caller of the row's function, if a user
+            try:
+                frame = _getframe(2)
+            except ValueError:  # C code called it, in a thread of its own
+                frame = _getframe()
+            if NOT_USERS[frame.f_code.co_filename]:
+                frame = user_frame(3)
+            node._code, node._instruction = frame.f_code, frame.f_lasti
+        else:
+            node._code, node._instruction = mode.position
     return tensor
 
 
-def saved_node(fused: Node, row: Op, y: Array) -> Node:
-    """What a fused operation saved, as a place of the tape of its own: the result `y` of `row`, which
-    was computed from the first input, so that its rule (and a second derivative) can be walked.
-    """
-    settings = dict(zip(fused.op.settings, fused.settings, strict=True))
-    node: Node = _new(Node)
-    node.plan, node.inputs = row.plans.get(1) or row.plan(1, 1), fused.inputs[:1]
-    node.settings = tuple(settings[name] for name in row.settings)
-    node.kept = node.plan.keep((None, y, *node.settings))  # its rule needs y alone
-    node.shape, node.dtype, node.scope, node.name = y.shape, y.dtype, fused.scope, None
-    node.id, node._code, node._instruction = next_id(), fused._code, fused._instruction
-    return node
-
-
 _PLAIN = frozenset({np.ndarray, float, int, bool})
-
-
-def as_operand(op: Op, x: Any, operands: tuple[Any, ...]) -> Array:
-    """An operand that is neither a tensor, an array nor a number: a list, say."""
-    if isinstance(x, np.generic):
-        return x
-    try:
-        array = np.asarray(x)
-    except ValueError:
-        what = f"{op.name}: a ragged list (rows of different lengths) is no array"
-        raise errors.ShapeError(errors.message(what, operands, "pad the rows")) from None
-    if array.dtype.kind not in "fiub":
-        what = f"{op.name}: takes numbers, got {type(x).__name__}"
-        raise errors.DtypeError(errors.message(what, operands))
-    return array
-
-
-def check_result(op: Op, operands: tuple[Any, ...], y: Array) -> None:
-    """Raise unless a result that is not floating is of integers or booleans."""
-    if y.dtype.kind == "c":
-        what = f"{op.name}: complex numbers are not supported"
-        raise errors.DtypeError(
-            errors.message(what, operands, "take real and imaginary parts apart")
-        )
-    if y.dtype.kind not in "iub":
-        raise errors.DtypeError(
-            errors.message(f"{op.name}: takes numbers, got {y.dtype}", operands)
-        )

@@ -12,7 +12,7 @@ import numpy as np
 from . import backend as xp
 from . import errors, lines
 from .backend import Array
-from .tape import TensorBase
+from .tape import is_tensor
 
 _SIGNED, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
 REDUCTIONS = ("mean", "sum", "none")
@@ -25,23 +25,18 @@ def warn(what: str, operands: tuple[Any, ...], fix: str) -> None:
 
 def floats(name: str, x: Any) -> Any:
     """A tensor, or a raw array, of a floating dtype."""
-    if not isinstance(x, TensorBase):
-        x = _array(name, x)
-    if x.dtype.kind != "f":
-        what = f"{name}: takes floats, got {x.dtype}"
+    values = raw(name, x)
+    if values.dtype.kind != "f":
+        what = f"{name}: takes floats, got {values.dtype}"
         fix = "x.astype(np.float64); labels come second: are the arguments swapped?"
         raise errors.DtypeError(errors.message(what, [x], fix))
-    return x
+    return x if is_tensor(x) else values
 
 
 def raw(name: str, x: Any) -> Array:
     """The values of a tensor or of anything NumPy makes an array of."""
-    return np.asarray(x._data) if isinstance(x, TensorBase) else _array(name, x)
-
-
-def _array(name: str, x: Any) -> Array:
     try:
-        return np.asarray(x)
+        return np.asarray(x._data if is_tensor(x) else x)
     except ValueError:
         what = f"{name}: a ragged list (rows of different lengths) is no array"
         raise errors.ShapeError(errors.message(what, [x])) from None
@@ -49,8 +44,12 @@ def _array(name: str, x: Any) -> Array:
 
 def check_reduction(name: str, reduction: str) -> None:
     if reduction not in REDUCTIONS:
-        what = f'{name}: reduction is "mean", "sum" or "none", got {reduction!r}'
-        raise ValueError(errors.message(what))
+        raise _unknown_reduction(name, reduction)
+
+
+def _unknown_reduction(name: str, reduction: str) -> ValueError:
+    what = f'{name}: reduction is "mean", "sum" or "none", got {reduction!r}'
+    return ValueError(errors.message(what))
 
 
 def values_like(name: str, x: Any, target: Any) -> Any:
@@ -106,23 +105,30 @@ def _constant(name: str, x: Any, weight: Any) -> Array:
 
 
 def _requires_grad(x: Any) -> bool:
-    return isinstance(x, TensorBase) and x._node is not None and x._node.requires_grad
+    return is_tensor(x) and x._node is not None and x._node.requires_grad
 
 
-def class_axis(name: str, scores: Any, axis: int) -> int:
-    """The axis of the classes, counted from 0: the only one of a single sample (C,)."""
+def scores(name: str, x: Any, axis: int, reduction: str) -> tuple[Any, int]:
+    """The scores of classes as floats, and the class axis counted from 0: the only one of a single
+    sample (C,). The reduction is checked on the way.
+    """
+    if reduction not in REDUCTIONS:
+        raise _unknown_reduction(name, reduction)
+    x = floats(name, x)
+    shape, ndim = x.shape, len(x.shape)
+    axis = 0 if ndim == 1 and axis == 1 else axis
+    if not (-ndim <= axis < ndim and shape[axis]):
+        raise _no_classes(name, x, axis)
+    return x, axis % ndim
+
+
+def _no_classes(name: str, scores: Any, axis: int) -> errors.ShapeError:
     shape = scores.shape
-    ndim = len(shape)
-    if ndim == 1 and axis == 1:
-        axis = 0
-    if not -ndim <= axis < ndim:
-        what = f"{name}: there is no class axis {axis} in the shape {shape}"
-        raise errors.ShapeError(errors.message(what, [scores], "scores are (C,), (N, C, ...)"))
-    axis %= ndim
-    if shape[axis] == 0:
-        what = f"{name}: no classes, axis {axis} of the shape {shape} has length 0"
-        raise errors.ShapeError(errors.message(what, [scores]))
-    return axis
+    if -len(shape) <= axis < len(shape):
+        what = f"{name}: no classes, axis {axis % len(shape)} of the shape {shape} has length 0"
+        return errors.ShapeError(errors.message(what, [scores]))
+    what = f"{name}: there is no class axis {axis} in the shape {shape}"
+    return errors.ShapeError(errors.message(what, [scores], "scores are (C,), (N, C, ...)"))
 
 
 def labels(
@@ -132,8 +138,7 @@ def labels(
 
     An ignored label becomes 0: it must name some class, its loss is dropped.
     """
-    places = raw(name, target)
-    shape = scores.shape
+    places, shape = raw(name, target), scores.shape
     if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
         raise _not_labels(name, scores, places, axis)
     if places.dtype is not _SIGNED:
@@ -173,13 +178,6 @@ def _label_out_of_range(
     what = f"{name}: label {places[first]}{where} is out of range for {classes} classes"
     fix = f"labels run from 0 to {classes - 1}; mark samples to leave out with ignore_index"
     return errors.OutOfRangeError(errors.message(what, [scores], fix))
-
-
-def are_probabilities(target: Any) -> bool:
-    """Whether a target of `cross_entropy` is floats; labels are integers."""
-    if not hasattr(target, "dtype"):
-        target = raw("cross_entropy", target)
-    return bool(target.dtype.kind == "f")
 
 
 def probabilities(name: str, scores: Any, target: Any, axis: int, ignore_index: int) -> Any:

@@ -1,24 +1,22 @@
 """Tensor: an array that remembers how it was made.
 
-The operators and methods are the table's functions (`ops.py`, `functions.py`) under another name;
+Most operators and methods are the table's functions under another name, inherited from `Methods`;
 the walk back is in `walk.py`; what NumPy's functions do with a tensor is in `interop.py`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import errors, functions, interop, ops, walk
+from . import errors, flat, functions, interop, lines, ops, walk  # noqa: F401 -- functions: methods
+from .operands import as_array, check_differentiable
 from .tape import Leaf, Node, TensorBase, set_tensor_class, touch, wrap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from .ops import Operand
 
 
 class Tensor(TensorBase):
@@ -52,11 +50,10 @@ class Tensor(TensorBase):
         dtype: npt.DTypeLike | None = None,
         name: str | None = None,
     ) -> None:
-        array = as_array(data, dtype)
+        array = as_array(_values(data) if isinstance(data, Tensor) else data, dtype)
         if requires_grad:
             check_differentiable(array)
-        self._data = array
-        self._node = Leaf(array, bool(requires_grad), name)
+        self._data, self._node = array, Leaf(array, bool(requires_grad), name)
 
     # --- values ----------------------------------------------------------------------------------
 
@@ -80,7 +77,7 @@ class Tensor(TensorBase):
             what = "data: the result of an operation can't be assigned"
             raise errors.GraphError(errors.message(what, [self], "make a leaf: t.detach()"))
         if value is not leaf.data:
-            new = as_array(value, leaf.dtype)
+            new = as_array(_values(value) if isinstance(value, Tensor) else value, leaf.dtype)
             if new.shape != leaf.shape:
                 what = f"data: can't put shape {new.shape} into a tensor of shape {leaf.shape}"
                 raise errors.ShapeError(errors.message(what, [self, value], "make a new Tensor"))
@@ -97,11 +94,8 @@ class Tensor(TensorBase):
         if type(node) is Leaf:
             return node.grad
         if type(node) is Node:
-            warnings.warn(
-                f"{node.op.name} made this tensor at {node.line}: only leaves keep .grad; "
-                "trace(loss)[t].grad has every gradient",
-                stacklevel=2,
-            )
+            text = f"{node.op.name} made this tensor at {node.line}: only leaves keep .grad; "
+            lines.warn(text + "trace(loss)[t].grad has every gradient", UserWarning)
         return None
 
     @grad.setter
@@ -241,51 +235,15 @@ class Tensor(TensorBase):
         """
         walk.backward(self, gradient, retain_graph, create_graph)
 
-    # --- operators -------------------------------------------------------------------------------
-
-    __add__, __sub__, __mul__, __truediv__ = ops.add, ops.sub, ops.mul, ops.div
-    __pow__, __matmul__, __neg__, __abs__ = ops.pow, ops.matmul, ops.neg, ops.abs
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return ops.sub(other, self)
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return ops.mul(other, self)
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return ops.div(other, self)
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return ops.pow(other, self)
-
-    def __rmatmul__(self, other: Operand) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __lt__(self, other: Operand) -> Tensor:
-        return compare(np.less, self, other)
-
-    def __le__(self, other: Operand) -> Tensor:
-        return compare(np.less_equal, self, other)
-
-    def __gt__(self, other: Operand) -> Tensor:
-        return compare(np.greater, self, other)
-
-    def __ge__(self, other: Operand) -> Tensor:
-        return compare(np.greater_equal, self, other)
-
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]  # elementwise, as in NumPy
-        return compare(np.equal, self, other)
-
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return compare(np.not_equal, self, other)
+    # --- operators and methods beside those of the table's rows (`methods.py`) -------------------
 
     __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]  # elementwise, as in NumPy
+        return NotImplemented if _is_no_array(other) else flat.equal(self, other)
+
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return NotImplemented if _is_no_array(other) else flat.not_equal(self, other)
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, raw_index(index))
@@ -294,16 +252,6 @@ class Tensor(TensorBase):
         what = "tensors are not assigned in place: the tape would keep the old values"
         fix = "use where(mask, new, old), or t.data[...] = new on a leaf outside a recording"
         raise errors.GraphError(errors.message(what, [self], fix))
-
-    # --- methods: the functions of the same name -------------------------------------------------
-
-    exp, log, sqrt, tanh, abs = ops.exp, ops.log, ops.sqrt, ops.tanh, ops.abs
-    sigmoid, relu, softplus, clip = ops.sigmoid, ops.relu, ops.softplus, ops.clip
-    sum, max, min = ops.sum, ops.max, ops.min
-    mean, var, argmax = functions.mean, functions.var, functions.argmax
-    softmax, log_softmax, logsumexp = ops.softmax, ops.log_softmax, ops.logsumexp
-    squeeze, expand_dims, broadcast_to = ops.squeeze, ops.expand_dims, ops.broadcast_to
-    astype = ops.astype
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape: `t.reshape(2, 3)` or `t.reshape((2, 3))`."""
@@ -361,38 +309,18 @@ class Tensor(TensorBase):
     __array_function__ = interop.array_function
 
 
-def as_array(data: Any, dtype: npt.DTypeLike | None) -> npt.NDArray[Any]:
-    """A fresh array of numbers from what a user passed, or an error that says what was wrong."""
-    if isinstance(data, Tensor):
-        if data.requires_grad:
-            what = "Tensor: the data requires grad, and a copy would cut the tape silently"
-            raise errors.GraphError(errors.message(what, [data], "pass t.detach() if you mean it"))
-        data = data._data
-    try:
-        array = np.array(data)
-    except ValueError:
-        what = "Tensor: a ragged list (rows of different lengths) is no array"
-        raise errors.ShapeError(errors.message(what, [data], "pad the rows")) from None
-    kind = array.dtype.kind
-    if kind == "c":
-        what = "Tensor: complex numbers are not supported"
-        raise errors.DtypeError(errors.message(what, [data], "keep real and imaginary parts apart"))
-    if kind not in "fiub":
-        what = f"Tensor: takes numbers, got dtype {array.dtype}"
-        raise errors.DtypeError(errors.message(what, [data], "convert to a float array first"))
-    if dtype is None:
-        return array
-    if (target := np.dtype(dtype)).kind not in "fiub":
-        raise errors.DtypeError(errors.message(f"Tensor: dtype {target} is not supported", [data]))
-    return array.astype(target, copy=False)
+def _values(data: Tensor) -> Any:
+    """A tensor's values, unless a copy of them would cut the tape."""
+    if data.requires_grad:
+        what = "Tensor: the data requires grad, and a copy would cut the tape silently"
+        raise errors.GraphError(errors.message(what, [data], "pass t.detach() if you mean it"))
+    return data._data
 
 
-def check_differentiable(array: npt.NDArray[Any]) -> None:
-    """Raise unless the dtype is floating: integers and booleans have no gradient."""
-    if array.dtype.kind != "f":
-        what = f"requires_grad: only floating dtypes have a gradient, got {array.dtype}"
-        fix = "pass floats, or dtype=np.float64"
-        raise errors.DtypeError(errors.message(what, [array], fix))
+def _is_no_array(x: Any) -> bool:
+    """Whether something is to decide itself what it is equal to: None, `pytest.approx(2)`."""
+    numbers = (Tensor, np.ndarray, np.generic, list, tuple, str, bytes, int, float, complex)
+    return not isinstance(x, numbers) and np.asarray(x).dtype == object
 
 
 def raw_index(index: Any) -> Any:
@@ -400,15 +328,6 @@ def raw_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(raw_index(part) for part in index)
     return index._data if isinstance(index, Tensor) else index
-
-
-def compare(ufunc: Callable[..., Any], a: Tensor, b: Any) -> Tensor:
-    """An elementwise comparison: booleans, which have no gradient."""
-    other = b._data if isinstance(b, Tensor) else b
-    try:
-        return wrap(ufunc(a._data, other), None)  # type: ignore[no-any-return]
-    except (TypeError, ValueError) as error:
-        raise errors.explain(ufunc.__name__, (a, b), (), error) from None
 
 
 set_tensor_class(Tensor)

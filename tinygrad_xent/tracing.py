@@ -8,7 +8,7 @@ checks read traces; ordinary training never pays for them. Nothing of the tape i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,12 +16,38 @@ import numpy as np
 from . import errors
 from .backend import Array, shape
 from .lines import Line
-from .modes import ScopeEntry, next_id, recording_as
-from .tape import Leaf, Node, TensorBase, wrap
-from .walk import collect, fit, seed_gradient
+from .modes import MODE, Mode, ScopeEntry, next_id
+from .tape import Leaf, Node, is_tensor, raw, wrap
+from .walk import collect, seed_gradient, sweep_arrays
 
 if TYPE_CHECKING:
     from .tensor import Tensor
+
+
+class _Plain:
+    """Plain data that holds arrays: equal if all that is compared is, nan to nan."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        compared = (f.name for f in fields(self) if f.compare)  # type: ignore[arg-type]
+        return self is other or all(
+            _same(getattr(self, name), getattr(other, name)) for name in compared
+        )
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, (np.ndarray, np.generic)) and isinstance(b, (np.ndarray, np.generic)):
+        alike = a.dtype == b.dtype and a.shape == b.shape
+        return alike and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, (tuple, list)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    return type(a) is type(b) and bool(a == b or (a != a and b != b))
 
 
 @dataclass(frozen=True)
@@ -33,8 +59,8 @@ class Scope:
     formula: str | None
 
 
-@dataclass(frozen=True)
-class Contribution:
+@dataclass(frozen=True, eq=False)
+class Contribution(_Plain):
     """What one use of a value adds to its gradient, before it is summed with the others.
 
     Attributes:
@@ -49,8 +75,11 @@ class Contribution:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class Entry(_Plain):
     """One operation, leaf or constant of a trace.
+
+    Two are equal if they say the same but for `line` and `accumulated`, which are no part of what was
+    computed.
 
     Attributes:
         id: place in the trace, from 0, in creation order.
@@ -70,6 +99,7 @@ class Entry:
         contributions: its parts, one a use, in the order in which the walk added them.
         arguments: for each input the operation's name for it, as its formula writes it.
         accumulated: what a leaf's `.grad` held when the trace was made: None before `backward()`.
+        kinds: what the operation does with the numbers, words of `table.KINDS`.
     """
 
     id: int
@@ -82,12 +112,16 @@ class Entry:
     value: Array
     name: str | None
     scopes: tuple[Scope, ...]
-    line: Line | None
+    line: Line | None = field(compare=False)
     requires_grad: bool
     gradient: Array | None = None
     contributions: tuple[Contribution, ...] = ()
     arguments: tuple[str, ...] = ()
-    accumulated: Array | None = None
+    accumulated: Array | None = field(default=None, compare=False)
+    kinds: frozenset[str] = frozenset()
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.op))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,10 +143,11 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(_Plain):
     """A computation as plain data: its entries in creation order.
 
-    Iterate over it, index it by id, or by a tensor that took part: `trace(loss)[w].gradient`.
+    Iterate over it, index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be
+    pickled (what comes back knows no tensors), and is equal to that of an equal computation.
 
     Attributes:
         entries: every leaf, constant and operation that the output depends on.
@@ -121,7 +156,10 @@ class Trace:
 
     entries: tuple[Entry, ...]
     output: int
-    _ids: dict[Any, int] = field(repr=False)
+    _ids: dict[int, int] = field(repr=False, compare=False)  # creation numbers -> entries
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Trace, (self.entries, self.output, {})
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -130,7 +168,7 @@ class Trace:
         return iter(self.entries)
 
     def __getitem__(self, key: int | Tensor) -> Entry:
-        if isinstance(key, TensorBase):
+        if is_tensor(key):
             node = key._node
             if node is None or node.id not in self._ids:
                 raise KeyError(errors.message("trace: this tensor took no part", [key]))
@@ -138,7 +176,7 @@ class Trace:
         return self.entries[key]
 
     def __contains__(self, key: object) -> bool:
-        if isinstance(key, TensorBase):
+        if is_tensor(key):
             return key._node is not None and key._node.id in self._ids
         return any(entry is key for entry in self.entries)
 
@@ -173,16 +211,16 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
     1 mul (0, 0) 9.0 1.0
     """
     root = output._source()
-    nodes = collect(root)[::-1] if isinstance(root, Node) else []
+    nodes = collect(root)[::-1]
     check_unchanged(nodes)
-    builder = _Builder(root)
+    replay = _Replay(root)
     for node in nodes:
-        builder.replay(node)
+        replay.run(node, (node.id, 0))
     if output.requires_grad:
         if gradient is None:
             gradient = np.ones(output.shape, output.dtype)
-        builder.walk(root, np.array(seed_gradient(output, gradient, False)))
-    return builder.trace(root)
+        replay.walk(root, np.array(seed_gradient(output, gradient, False)))
+    return replay.trace(root)
 
 
 def check_unchanged(nodes: list[Node]) -> None:
@@ -199,158 +237,156 @@ def check_unchanged(nodes: list[Node]) -> None:
                 raise errors.GraphError(errors.message(what, fix=fix))
 
 
-class _Builder:
-    """Collects values and gradients by source, then numbers them as entries.
+Age = tuple[float, ...]
 
-    A fused operation is opened: its parts are replayed in its place, and its key is the last one.
+
+class _Replay:
+    """A recorded computation run again as copies of its nodes, which the walk then goes back over.
+
+    A fused operation is opened: its parts are run in its place, and its copy is that of the last.
+    Copies, leaves and raw constants are known by a key; `ages` gives the order of the entries.
     """
 
     def __init__(self, root: Node | Leaf) -> None:
-        self.sources: dict[Any, Any] = {}  # key -> node, leaf or raw constant
-        self.ages: dict[Any, tuple[float, float, int]] = {}
+        self.copies: dict[Any, Node] = {}  # by recorded node
         self.values: dict[Any, Array] = {}
+        self.ages: dict[Any, Age] = {}
         self.gradients: dict[Any, Array] = {}
         self.contributions: dict[Any, list[tuple[Node, int, Array]]] = {}
-        self.opened: dict[Any, Node] = {}  # a fused operation -> the last of its parts
-        self.replayed: list[Node] = []
         if isinstance(root, Leaf):
-            self.add_end(root, root, (root.id, 0, 0))
+            self.add_end(root, root.data, (root.id, 0))
 
-    def key(self, source: Any, node: Node, i: int) -> Any:
-        """What identifies an input: a node or leaf itself, a raw array by identity, a number by
-        place.
-        """
-        if isinstance(source, (Node, Leaf)):
-            return self.opened.get(source, source)
-        return (id(source), None) if isinstance(source, np.ndarray) else (node, i)
-
-    def add_end(self, key: Any, source: Any, age: tuple[float, float, int]) -> None:
+    def add_end(self, key: Any, value: Any, age: Age) -> None:
         """Note a leaf or a raw constant, with a copy of its values: they may change later."""
-        if key not in self.sources:
-            value = source.data if isinstance(source, Leaf) else source
-            self.sources[key], self.values[key] = source, np.array(value)
-            self.ages[key] = age
+        if key not in self.values:
+            self.values[key], self.ages[key] = np.array(value), age
 
-    def replay(self, node: Node, fused: Node | None = None, part: int = 0) -> None:
-        """Compute a node's output again; its inputs are leaves or were replayed before.
-
-        Parts of a fused operation have its age: they were made only now.
+    def run(self, node: Node, age: Age) -> None:
+        """Compute a node again; its inputs are leaves or were run before. Parts of a fused operation
+        have its age: they were made only now.
         """
         if node.op.parts is not None:
             self.open(node, node.op.parts)
             return
-        age = (fused or node).id
-        for i, source in enumerate(node.inputs):
-            key = self.key(source, node, i)
-            if isinstance(source, Leaf) and source.id < age:
-                self.add_end(key, source, (source.id, 0, 0))
+        inputs = tuple(self.copies[s] if isinstance(s, Node) else s for s in node.inputs)
+        copy = node.replaced(inputs=inputs)
+        for i, source in enumerate(inputs):
+            if isinstance(source, Leaf):
+                self.add_end(source, source.data, (source.id, 0))
             elif not isinstance(source, Node):  # a raw constant stands before its first use
-                self.add_end(key, source, (age, part - 0.5, i))
-        self.replayed.append(node)
-        self.sources[node], self.ages[node] = node, (age, part, 0)
-        self.values[node] = node.recompute(self.inputs_of(node))
+                self.add_end(_key(copy, i), source, (age[0], age[1] - 0.5, i))
+        self.values[copy], copy.kept = copy.run(self.inputs_of(copy))
+        self.copies[node], self.ages[copy] = copy, age
 
     def open(self, fused: Node, parts: Callable[..., Tensor]) -> None:
-        """Replay a fused operation as the operations it stands for."""
+        """Run a fused operation as the operations it stands for."""
         inputs = [
-            wrap(s.data if isinstance(s, Leaf) else self.values[self.key(s, fused, i)], s)
+            wrap(s.data if isinstance(s, Leaf) else self.values[self.copies[s]], s)
             if isinstance(s, (Node, Leaf))
             else s
-            for i, s in enumerate(fused.inputs)
+            for s in fused.inputs
         ]
-        with recording_as(fused.scope, fused.position):
-            start = next_id()
-            last = parts(*inputs, *fused.settings)._source()
-        assert isinstance(last, Node)  # the fused operation was recorded, so its last part is
-        last.name, self.opened[fused] = fused.name, last
+        start, token = next_id(), MODE.set(Mode(True, fused.scope, fused.position))
+        try:  # as at the time and place of the fused operation
+            y = parts(*inputs, **dict(zip(fused.op.settings, fused.settings, strict=True)))
+        finally:
+            MODE.reset(token)
+        last = y._source() if is_tensor(y) and y.shape == fused.shape else None
+        if not isinstance(last, Node) or last.id < start:
+            what = f"trace: the parts of {fused.op.name} gave {getattr(y, 'shape', y)}, the operation {fused.shape}"
+            raise errors.GraphError(
+                errors.message(what, fix="parts=: the same from other operations")
+            )
+        last.name = fused.name
         for part, node in enumerate(reversed(collect(last, since=start))):
-            self.replay(node, fused, part)
+            self.run(node, (fused.id, part))
+        self.copies[fused] = self.copies[last]
 
-    def inputs_of(self, node: Node) -> list[Array]:
+    def inputs_of(self, copy: Node) -> list[Array]:
         """The values of a node's inputs; a Python number stays one, it has no dtype of its own."""
         return [
-            self.values[self.key(s, node, i)] if hasattr(s, "shape") else s
-            for i, s in enumerate(node.inputs)
+            self.values[_key(copy, i)] if hasattr(s, "shape") else s
+            for i, s in enumerate(copy.inputs)
         ]
 
     def walk(self, root: Any, seed: Array) -> None:
-        """Walk back on the replayed values, noting each contribution before it is added."""
-        self.gradients[self.opened.get(root, root)] = seed
-        for node in reversed(self.replayed):
-            g = self.gradients.get(node)
-            if g is None:
-                continue
-            inputs = self.inputs_of(node)
-            kept = node.plan.values(inputs, self.values[node], node.settings)
-            for i, rule, pick in node.plan.rules:
-                target = self.key(node.inputs[i], node, i)
-                c = fit(rule(g, *(pick(kept) if pick else kept)), target.shape)
-                c = np.asarray(c).astype(target.dtype, copy=False)
-                self.contributions.setdefault(target, []).append((node, i, c))
-                held = self.gradients.get(target)
-                self.gradients[target] = c if held is None else held + c
+        """Walk back on the values, noting each contribution before it is added."""
+
+        def note(node: Node, i: int, c: Array) -> None:
+            self.contributions.setdefault(node.inputs[i], []).append((node, i, np.asarray(c)))
+
+        nodes = sorted({*self.copies.values()}, key=self.ages.__getitem__, reverse=True)
+        start = {self.copies.get(root, root): seed}
+        self.gradients = sweep_arrays(nodes, start, note=note)
 
     def trace(self, root: Node | Leaf) -> Trace:
         """All that was collected as entries, numbered by age."""
-        order = sorted(self.sources, key=self.ages.__getitem__)
+        order = sorted(self.values, key=self.ages.__getitem__)
         ids = {key: i for i, key in enumerate(order)}
         scopes: dict[int, Scope] = {}
         entries = tuple(self.entry(key, ids, scopes) for key in order)
-        numbers = {s.id: ids[k] for k, s in self.sources.items() if isinstance(s, (Node, Leaf))}
-        numbers |= {fused.id: ids[last] for fused, last in self.opened.items()}
+        numbers = {key.id: ids[key] for key in order if isinstance(key, (Node, Leaf))}
+        numbers |= {node.id: ids[copy] for node, copy in self.copies.items()}
         return Trace(entries, numbers[root.id], numbers)
 
     def entry(self, key: Any, ids: dict[Any, int], scopes: dict[int, Scope]) -> Entry:
-        source, value = self.sources[key], self.values[key]
-        if not isinstance(source, Node):
-            return self.leaf_entry(key, ids)
-        row = source.op
-        rules = [row.rule_for(i) for i in range(len(source.inputs))]
+        if not isinstance(key, Node):
+            return self.end(key, ids)
+        row = key.op
+        rules = [row.rule_for(i) for i in range(len(key.inputs))]
         return Entry(
             id=ids[key],
             op=row.name,
             kind="operation",
             formula=row.formula,
             derivatives=tuple(rule.formula if rule else None for rule in rules),
-            inputs=tuple(ids[self.key(s, source, i)] for i, s in enumerate(source.inputs)),
-            settings=dict(zip(row.settings, source.settings, strict=False)),
-            value=value,
-            name=source.name,
-            scopes=_path(source.scope, scopes),
-            line=source.line,
+            inputs=tuple(ids[_key(key, i)] for i in range(len(key.inputs))),
+            settings=dict(zip(row.settings, map(raw, key.settings), strict=True)),
+            value=self.values[key],
+            name=key.name,
+            scopes=_path(key.scope, scopes),
+            line=key.line,
             requires_grad=True,
-            gradient=self.gradients.get(source),
-            contributions=self.parts(source, ids),
-            arguments=source.plan.input_names,
+            gradient=self.gradients.get(key),
+            contributions=self.parts(key, ids),
+            arguments=key.plan.input_names,
+            kinds=row.kinds,
         )
 
-    def leaf_entry(self, key: Any, ids: dict[Any, int]) -> Entry:
-        source, value = self.sources[key], self.values[key]
-        is_leaf = isinstance(source, Leaf)
-        live = is_leaf and source.requires_grad
+    def end(self, key: Any, ids: dict[Any, int]) -> Entry:
+        """The entry of a leaf or of a raw constant."""
+        leaf = key if isinstance(key, Leaf) else None
+        live = leaf is not None and leaf.requires_grad
+        grad = leaf.grad if leaf is not None and live else None
         return Entry(
             id=ids[key],
-            op="leaf" if is_leaf else "constant",
-            kind="parameter" if live else "input" if is_leaf else "constant",
+            op="leaf" if leaf else "constant",
+            kind="parameter" if live else "input" if leaf else "constant",
             formula="",
             derivatives=(),
             inputs=(),
             settings={},
-            value=value,
-            name=source.name if is_leaf else None,
+            value=self.values[key],
+            name=leaf.name if leaf else None,
             scopes=(),
             line=None,
             requires_grad=live,
-            gradient=self.gradients.get(source) if is_leaf else None,
-            contributions=self.parts(source, ids) if is_leaf else (),
-            accumulated=np.array(source.grad.numpy()) if live and source.grad is not None else None,
+            gradient=self.gradients.get(key),
+            contributions=self.parts(key, ids),
+            accumulated=None if grad is None else np.array(grad.numpy()),
         )
 
-    def parts(self, source: Node | Leaf, ids: dict[Any, int]) -> tuple[Contribution, ...]:
-        """What was added up to the gradient of a source."""
-        return tuple(
-            Contribution(ids[node], i, c) for node, i, c in self.contributions.get(source, ())
-        )
+    def parts(self, key: Any, ids: dict[Any, int]) -> tuple[Contribution, ...]:
+        """What was added up to a gradient."""
+        return tuple(Contribution(ids[n], i, c) for n, i, c in self.contributions.get(key, ()))
+
+
+def _key(node: Node, i: int) -> Any:
+    """What identifies an input: a node or leaf itself, a raw array by identity, a number by place."""
+    source = node.inputs[i]
+    if isinstance(source, (Node, Leaf)):
+        return source
+    return (id(source), None) if isinstance(source, np.ndarray) else (node, i)
 
 
 def _path(entry: ScopeEntry | None, known: dict[int, Scope]) -> tuple[Scope, ...]:

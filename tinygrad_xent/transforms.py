@@ -8,14 +8,15 @@ requires grad.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from . import errors, ops
-from .modes import next_id, no_grad, recording
-from .table import DerivativeRule, Op
-from .tape import Leaf, Node, TensorBase, apply, wrap
+from .modes import MODE, next_id, no_grad, recording
+from .table import Op
+from .tape import Leaf, Node, apply, is_tensor, wrap
 from .tensor import Tensor
 from .walk import Source, collect, gradients, leaves_of, seed_gradient
 
@@ -38,6 +39,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     (12.0, 12.0)
     """
 
+    @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return value_and_grad(f, argnums)(*args, **kwargs)[1]
 
@@ -53,6 +55,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
     (5.0, array([2., 4.]))
     """
 
+    @wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
         variables, y = _call(f, args, kwargs, argnums)
         if y.size != 1:
@@ -94,6 +97,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
            [-0.025, -0.009,  0.034]])
     """
 
+    @wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         variables, y = _call(f, args, kwargs, argnums)
         rows = []
@@ -165,6 +169,7 @@ def checkpoint(f: Function) -> Function:
     array([  5.437, 218.393])
     """
 
+    @wraps(f)
     def run(*inputs: Any) -> Tensor:
         start = next_id()
         y = f(*inputs)
@@ -172,12 +177,12 @@ def checkpoint(f: Function) -> Function:
             return y
         segment = _Segment(f, inputs, start, y._data)
         sources = segment.read_from_outside(y._node)
-        operands = tuple(
+        operands = [
             wrap(s.data, s) if isinstance(s, Leaf) else wrap(np.broadcast_to(0.0, s.shape), s)
             for s in sources
-        )
-        segment.first = y._data
-        result: Tensor = apply(_CHECKPOINT, operands, (segment, tuple(sources)))
+        ]
+        segment.first, segment.sources = y._data, sources
+        result: Tensor = apply(_CHECKPOINT, operands, (), MODE.get(), (segment,))
         segment.first = None
         return result
 
@@ -191,6 +196,7 @@ class _Segment:
         self.f, self.inputs, self.start = f, inputs, start
         self.first: Any = None  # the result of the first run, only until it is recorded
         self.fingerprint = _fingerprint(y)
+        self.sources: list[Source] = []  # what it read from outside: the operation's inputs
         self.found: tuple[Any, dict[Source, Any]] = (None, {})
 
     def read_from_outside(self, root: Node) -> list[Source]:
@@ -209,18 +215,18 @@ class _Segment:
         with no_grad():
             return self.f(*self.inputs)._data
 
-    def gradient(self, g: Any, sources: tuple[Source, ...], i: int) -> Any:
+    def gradient(self, g: Any, i: int) -> Any:
         """The gradient for source `i`; one recomputation serves all sources of one walk."""
         if self.found[0] is not g:
-            self.found = (g, self.recompute(g, sources))
-        found = self.found[1].get(sources[i])
-        if i == len(sources) - 1:
+            self.found = (g, self.recompute(g))
+        found = self.found[1].get(self.sources[i])
+        if i == len(self.sources) - 1:
             self.found = (None, {})  # the last one asks: what served the others may go
-        return np.zeros(sources[i].shape) if found is None else found
+        return np.zeros(self.sources[i].shape) if found is None else found
 
-    def recompute(self, g: Any, sources: tuple[Source, ...]) -> dict[Source, Any]:
+    def recompute(self, g: Any) -> dict[Source, Any]:
         """Run `f` again and walk back through this run alone: what is older is the caller's."""
-        for source in sources:
+        for source in self.sources:
             if type(source) is Leaf and source.changed > self.start:
                 name = source.name or f"a leaf of shape {source.shape}"
                 what = f"checkpoint: {name} is read again in backward, but was overwritten at {source.changed_at}"
@@ -234,8 +240,8 @@ class _Segment:
             what = "checkpoint: the function gave another result when computed again"
             fix = "make it depend on its inputs alone: draw random numbers outside it"
             raise errors.GraphError(errors.message(what, [y], fix))
-        recorded = isinstance(g, TensorBase)
-        return gradients(y._source(), g, sources, since=start, create_graph=recorded)
+        recorded = is_tensor(g)
+        return gradients(y._source(), g, self.sources, since=start, create_graph=recorded)
 
 
 def _fingerprint(y: Any) -> Any:
@@ -248,20 +254,17 @@ def _fingerprint(y: Any) -> Any:
         )
 
 
-def _checkpointed(*sources_values: Any, segment: _Segment, sources: tuple[Source, ...]) -> Any:
+def _checkpointed(*sources: Any, segment: _Segment) -> Any:
     return segment.value()
 
 
 _CHECKPOINT = Op(
     _checkpointed,
-    "recomputed in backward",
-    (
-        DerivativeRule(
-            "gradient of f",
-            lambda g, segment, sources, i: segment.gradient(g, sources, i),
-        ),
-    ),
+    "f(sources)",
+    [("vjp(f, sources, g)[i]", lambda g, segment, i: segment.gradient(g, i))],
     name="checkpoint",
+    kind="",
+    state=("segment",),
 )
 
 

@@ -1,22 +1,25 @@
 """The walk back along the tape: reverse-mode differentiation.
 
-Creation order is the tape: the reachable nodes are collected without recursion, sorted by creation
-number and walked newest first. Each gradient is taken out when it is spent, so memory falls as the
-walk goes on. Only the walk fixes shapes and dtypes: no rule repeats it.
+`sweep` is all there is to it: newest operation first, each rule takes the gradient of the output to an
+input, and what several uses of a value give is added up. Gradients of gradients, traces and checks run
+it as it stands; `backward()` runs `_sweep_fast`, the same on raw arrays with less memory.
+
+Creation order is the tape: the reachable nodes are collected without recursion and sorted by creation
+number. Only the walk fixes shapes and dtypes: no rule repeats it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from math import isfinite
+from collections.abc import Callable, Collection, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from . import backend, errors, tape
-from .modes import AUTOPSY, composite, recording
-from .tape import Leaf, Node, TensorBase, raw, saved_node, wrap
+from . import backend, errors, ops, tape
+from .modes import MODE, ON_ARRAYS, composite, next_id, recording
+from .operands import as_gradient, check_backward
+from .tape import Leaf, Node, is_tensor, raw, wrap
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -25,12 +28,112 @@ Source: TypeAlias = Node | Leaf
 _creation = attrgetter("id")
 
 
-def collect(root: Node, since: int = -1) -> list[Node]:
+def sweep(
+    nodes: list[Node],
+    grads: dict[Source, Any],
+    kept: Callable[[Node], tuple[Any, ...]],
+    useful: Collection[Source] | None = None,
+    note: Callable[[Node, int, Any], None] | None = None,
+) -> dict[Source, Any]:
+    """The way back: the gradient of every source from that of the output, which `grads` holds.
+
+    Args:
+        nodes: newest first. useful: what shall get a gradient; everything if None.
+        kept: gives what a node's rules ask for: arrays, or tensors to record what they do.
+        note: is told each contribution before it is added: the node that used the value, the place
+            of the value among its inputs, and what that use adds to its gradient.
+    """
+    for node in nodes:
+        if (g := grads.get(node)) is None:
+            continue
+        arguments = kept(node)
+        for i, rule, pick in node.plan.rules:
+            source = node.inputs[i]
+            if useful is None or source in useful:
+                c = fit(rule(g, *(pick(arguments) if pick else arguments)), node, i)
+                if note is not None:
+                    note(node, i, c)
+                grads[source] = grads[source] + c if source in grads else c
+    return grads
+
+
+def fit(c: Any, node: Node, i: int) -> Any:
+    """Give a contribution its input's shape and dtype: sum what broadcasting stretched, stretch what
+    a sum shrank. The two are each other's adjoint.
+    """
+    source = node.inputs[i]
+    shape, dtype = source.shape, source.dtype
+    try:
+        if c.shape != shape:
+            if not is_tensor(c):
+                c = backend.fit(c, shape)
+            elif axes := backend.stretched(shape, c.shape):
+                c = ops.reshape(ops.sum(c, axis=axes), shape)
+            else:
+                c = ops.broadcast_to(c, shape)
+    except (AttributeError, ValueError) as error:
+        raise errors.wrong_rule(node, i, c) from error
+    return c if c.dtype is dtype or c.dtype == dtype else c.astype(dtype)
+
+
+def sweep_arrays(nodes: list[Node], grads: dict[Source, Any], **how: Any) -> dict[Source, Any]:
+    """`sweep` on raw arrays: what the nodes kept."""
+    token = MODE.set(ON_ARRAYS)
+    try:
+        return sweep(nodes, grads, attrgetter("kept"), **how)
+    finally:
+        MODE.reset(token)
+
+
+def _sweep_fast(
+    nodes: list[Node],
+    grads: dict[Source, Any],
+    useful: Collection[Source] | None,
+    targets: Collection[Source],
+    retain_graph: bool,
+) -> dict[Source, Any]:
+    """`sweep_arrays`, but what is spent is let go: memory falls as the walk goes on. A first
+    contribution is borrowed, later ones are added to in place. A test holds the two together.
+    """
+    owned: set[Source] = set()  # whose gradients may be added to
+    token = MODE.set(ON_ARRAYS)
+    try:
+        for node in nodes:
+            g = grads.get(node) if node in targets else grads.pop(node, None)
+            kept, inputs = node.kept, node.inputs
+            node.kept = kept if retain_graph else None
+            if g is None or kept is None:
+                continue
+            for i, rule, pick in node.plan.rules:
+                source = inputs[i]
+                if useful is not None and source not in useful:
+                    continue
+                c = rule(g, *kept) if pick is None else rule(g, *pick(kept))
+                if c.shape != source.shape:
+                    c = fit(c, node, i)
+                elif c.dtype is not source.dtype:  # the same dtype, nearly always
+                    c = c.astype(source.dtype, copy=False)
+                held = grads.get(source)
+                if held is None:
+                    grads[source] = c
+                elif source in owned:
+                    held += c
+                    grads[source] = held
+                else:
+                    grads[source] = held + c
+                    owned.add(source)
+    finally:
+        MODE.reset(token)
+    return grads
+
+
+def collect(root: Any, since: int = -1) -> list[Node]:
     """Every recorded operation that `root` depends on, itself included, newest first; none of those
     that are older than the creation number `since`.
     """
-    seen = {root}
-    stack = [root]
+    if type(root) is Leaf:
+        return []
+    seen, stack = {root}, [root]
     while stack:
         for source in stack.pop().inputs:
             if type(source) is Node and source not in seen and source.id > since:
@@ -65,32 +168,24 @@ def gradients(
 
     Raises:
         GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
+        ShapeError: a rule gave something that has not, and can't be given, its input's shape.
     """
-    owned = _owned_tensors if create_graph else _owned
-    if type(root) is Leaf:
-        return owned({root: seed}, seed) if targets is None or root in targets else {}
-    assert type(root) is Node
-    nodes = collect(root, since)
-    wanted = _ALL
+    nodes, useful = collect(root, since), None
     if targets is not None:
         useful = _lead_to(nodes, targets)
         nodes = [node for node in nodes if node in useful]
-        wanted = _Wanted(useful, frozenset(targets))
-    check_usable(nodes)
-    if create_graph:
-        with recording(), composite("gradient"):
-            return owned(_walk_recorded(nodes, {root: seed}, wanted), seed)
-    return owned(_walk(nodes, {root: seed}, wanted, retain_graph), seed)
-
-
-class _Wanted(NamedTuple):
-    """What a walk to named targets may leave out, and what it must bring back."""
-
-    useful: set[Source] | None  # None: everything
-    targets: frozenset[Source]
-
-
-_ALL = _Wanted(None, frozenset())
+        if root not in useful:
+            return {}
+    if spent := [node for node in nodes if node.kept is None]:
+        raise errors.freed(spent[0])
+    if nodes and tape.latest_change > nodes[-1].id:
+        _check_overwritten(nodes)
+    if not create_graph:
+        return _owned(_sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph), seed)
+    with recording(), composite("gradient"):
+        grads = sweep(nodes, {root: seed}, kept_tensors, useful)
+        ends = (s for s in grads if type(s) is Leaf) if targets is None else targets
+        return _owned({source: grads[source] for source in ends if source in grads}, seed)
 
 
 def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
@@ -102,219 +197,88 @@ def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
     return useful
 
 
-def check_usable(nodes: list[Node]) -> None:
-    """Raise if a walk already spent these nodes, or if a leaf that one kept was overwritten."""
-    for node in nodes:
-        if node.kept is None:
-            what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
-            fix = "call the first backward(retain_graph=True), or run the forward pass again"
-            raise errors.GraphError(errors.message(what, fix=fix))
-    if nodes and tape.latest_change > nodes[-1].id:
-        _check_overwritten(nodes)
+def kept_tensors(node: Node) -> tuple[Any, ...]:
+    """What the rules asked to keep, with arrays as tensors that remember where they come from."""
+    plan, kept = node.plan, node.kept
+    assert kept is not None
+    sources: dict[str, Any] = dict(zip(plan.input_names, node.inputs, strict=True))
+    sources["y"] = node
+    for name, row in node.op.saves.items():
+        sources[name] = _saved(node, row, kept[plan.names.index(name)])
+    return tuple(
+        wrap(value, source) if type(source := sources.get(name)) in (Node, Leaf) else value
+        for name, value in zip(plan.names, kept, strict=True)
+    )
+
+
+def _saved(fused: Node, row: Any, y: Any) -> Node:
+    """What a fused operation saved, as a place of the tape of its own: the result `y` of `row`, which
+    was computed from the first input, so that its rule (and a second derivative) can be walked.
+    """
+    plan = row.plans.get(1) or row.plan(1, 1)
+    values = dict(zip(fused.op.settings, fused.settings, strict=True))
+    settings = tuple(values[name] for name in row.settings)
+    kept = plan.keep((None, y, *settings))  # its rule needs y alone
+    changes = {"shape": y.shape, "dtype": y.dtype, "name": None, "id": next_id()}
+    return fused.replaced(
+        plan=plan, inputs=fused.inputs[:1], settings=settings, kept=kept, **changes
+    )
+
+
+def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
+    """Copy what shares memory: with the seed, with another gradient, or as a view. A tensor's copy is
+    recorded, so that it can be differentiated.
+    """
+    given = {id(raw(seed))}
+    for source, g in grads.items():
+        array = g if type(g) is np.ndarray else raw(g)
+        # A NumPy scalar can't be changed: a gradient of one element is an array all the same.
+        if id(array) in given or array.base is not None or isinstance(g, np.generic):
+            grads[source] = np.array(g) if array is g else g.astype(g.dtype)
+        given.add(id(array))
+    return grads
 
 
 def _check_overwritten(nodes: list[Node]) -> None:
-    """Compare memory, not inputs: a kept transpose or slice of a leaf changes with it."""
+    """Raise if a leaf that one of the nodes kept was overwritten since. Memory is compared, not inputs:
+    a kept transpose or slice of a leaf changes with it.
+    """
     changed = [leaf for leaf in leaves_of(nodes) if leaf.changed > nodes[-1].id]
     for node in nodes:
         for array in node.kept or ():
             for leaf in changed:
-                if leaf.changed > node.id and _share_memory(array, leaf.data):
-                    name = leaf.name or f"a leaf of shape {leaf.shape}"
-                    what = (
-                        f"backward: {name} was kept by {node.op.name} at {node.line} "
-                        f"and overwritten at {leaf.changed_at}"
-                    )
-                    fix = "call backward() before the update, or run the forward pass again"
-                    raise errors.GraphError(errors.message(what, fix=fix))
+                older = leaf.changed > node.id and isinstance(array, np.ndarray)
+                if older and np.may_share_memory(array, leaf.data):
+                    raise errors.overwritten(node, leaf)
 
 
-def _share_memory(kept: Any, data: Any) -> bool:
-    return isinstance(kept, np.ndarray) and np.may_share_memory(kept, data)
+def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
+    """The gradient that the walk starts from, checked: of the output's shape, 1 for a scalar."""
+    check_backward(root, gradient)
+    if gradient is None and not as_tensor:
+        return backend.one_like(root._data)
+    if gradient is None:
+        return wrap(backend.one_like(root._data), None)
+    array = as_gradient(gradient, root)
+    if not as_tensor:
+        return array.astype(root.dtype, copy=False)
+    given = gradient if is_tensor(gradient) else wrap(array, None)
+    return given if array.dtype == root.dtype else given.astype(root.dtype)
 
 
-def _walk(
-    nodes: list[Node],
-    grads: dict[Source, Any],
-    wanted: _Wanted,
-    retain_graph: bool,
-) -> dict[Source, Any]:
-    """First order, on raw arrays. A first contribution is borrowed, later ones are added to."""
-    useful, targets = wanted
-    found: dict[Source, Any] = {}  # the gradients of targets that are nodes
-    owned: set[Source] = set()
-    for node in nodes:
-        g = grads.pop(node, None)
-        kept, plan, inputs = node.kept, node.plan, node.inputs
-        if not retain_graph:
-            node.kept = None
-        if g is None or kept is None:
-            continue
-        if targets and node in targets:
-            found[node] = g
-        if plan.shapes:
-            kept += plan.shapes(inputs)
-        for i, rule, pick in plan.rules:
-            target = inputs[i]
-            if useful is not None and target not in useful:
-                continue
-            c = rule(g, *kept) if pick is None else rule(g, *pick(kept))
-            if c.shape != target.shape:
-                c = backend.fit(c, target.shape)
-            if c.dtype is not target.dtype:  # the same dtype, nearly always
-                c = c.astype(target.dtype, copy=False)
-            held = grads.get(target)
-            if held is None:
-                grads[target] = c
-            elif target in owned:
-                held += c
-                grads[target] = held
-            else:
-                grads[target] = held + c
-                owned.add(target)
-    grads.update(found)
-    return grads
-
-
-def _walk_recorded(
-    nodes: list[Node], grads: dict[Source, Any], wanted: _Wanted
-) -> dict[Source, Any]:
-    """Any order: the same rules on tensors, so that each step is recorded in its turn."""
-    useful, targets = wanted
-    found: dict[Source, Any] = {}
-    for node in nodes:
-        g = grads.pop(node, None)
-        if g is None:
-            continue
-        if node in targets:
-            found[node] = g
-        kept = kept_tensors(node)
-        for i, rule, pick in node.plan.rules:
-            target = node.inputs[i]
-            if useful is not None and target not in useful:
-                continue
-            c = fit(rule(g, *(pick(kept) if pick else kept)), target.shape)
-            if c.dtype != target.dtype:
-                c = c.astype(target.dtype)
-            held = grads.get(target)
-            grads[target] = c if held is None else held + c
-    return found | grads
-
-
-def kept_tensors(node: Node) -> tuple[Any, ...]:
-    """What the rules asked to keep, with arrays as tensors that remember where they come from."""
-    assert node.kept is not None
-    sources = {node.plan.input_names[i]: s for i, s in enumerate(node.inputs)}
-    sources["y"] = node
-    values = dict(zip(node.plan.names, node.kept, strict=True))
-    for name, row in node.op.saves.items():
-        sources[name] = saved_node(node, row, values[name])
-    kept = tuple(
-        wrap(value, sources[name]) if type(sources.get(name)) in (Node, Leaf) else value
-        for name, value in values.items()
-    )
-    return kept + node.plan.shapes(node.inputs) if node.plan.shapes else kept
-
-
-def fit(c: Any, shape: tuple[int, ...]) -> Any:
-    """Give a contribution its input's shape: sum what broadcasting stretched, stretch what a sum
-    shrank. The two are each other's adjoint.
-    """
-    if c.shape == shape:
-        return c
-    if not _is_tensor(c):
-        return backend.fit(c, shape)
-    from . import ops  # the rules' own operations, for gradients of gradients
-
-    if not backend.stretches_to(shape, c.shape):
-        return ops.broadcast_to(c, shape)
-    lead = len(c.shape) - len(shape)
-    axes = (*range(lead), *(i + lead for i, n in enumerate(shape) if n == 1))
-    return ops.reshape(ops.sum(c, axis=axes), shape)
-
-
-def _is_tensor(x: Any) -> bool:
-    return isinstance(x, TensorBase)
-
-
-def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
-    """Copy what shares memory: with the seed, with another gradient, or as a view."""
-    given = {id(seed)}
-    for source, g in grads.items():
-        # A NumPy scalar can't be changed: a gradient of one element is an array all the same.
-        if (key := id(g)) in given or type(g) is not np.ndarray or g.base is not None:
-            grads[source] = np.array(g)
-        given.add(key)
-    return grads
-
-
-def _owned_tensors(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
-    """As `_owned`; a tensor's copy is recorded, so that it can be differentiated."""
-    given = {id(raw(seed))}
-    for source, g in grads.items():
-        array = g._data
-        if type(array) is np.ndarray and (array.base is not None or id(array) in given):
-            grads[source] = g.astype(g.dtype)
-        given.add(id(array))
-    return grads
+WATCHERS: list[Callable[[Tensor, dict[Source, Any]], None]] = []
+"""Who looks at each `backward()`: called with the output and the leaves' gradients."""
 
 
 def backward(root: Tensor, gradient: Any, retain_graph: bool, create_graph: bool) -> None:
     """Add the gradient of `root` to every leaf's `.grad`; all of them or, on an error, none."""
     seed = seed_gradient(root, gradient, create_graph)
-    keep = retain_graph or create_graph
-    grads = gradients(root._source(), seed, retain_graph=keep, create_graph=create_graph)
+    how = {"retain_graph": retain_graph or create_graph, "create_graph": create_graph}
+    grads: Any = gradients(root._node, seed, **how)  # type: ignore[arg-type]  # seeded: it has one
     for leaf, g in grads.items():  # without targets these are the leaves that require grad
-        assert type(leaf) is Leaf
-        held = leaf.grad
         if create_graph:
-            leaf.grad = g if held is None else held + g
+            leaf.grad = g if leaf.grad is None else leaf.grad + g
         else:
-            leaf.grad = wrap(g if held is None else np.asarray(held._data + g), None)
-    if (level := AUTOPSY.get()) and not _looks_finite(root, grads, level):
-        from .check import nonfinite  # only a run that is not finite pays for it
-
-        nonfinite.warn(root)
-
-
-def _looks_finite(root: Tensor, grads: dict[Source, Any], level: bool | str) -> bool:
-    """Whether a loss of one element is finite, and on request every gradient: the loss alone costs a
-    small step 1 %, the gradients 5 %.
-    """
-    loss = root._data
-    if loss.size == 1 and not isfinite(loss if loss.ndim == 0 else loss.item()):
-        return False
-    if level != "gradients":
-        return True
-    return all(backend.looks_finite(raw(g)) for g in grads.values())
-
-
-def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
-    """The gradient that the walk starts from, checked: of the output's shape, 1 for a scalar."""
-    if root._node is None or not root._node.requires_grad:
-        fix = "make a leaf with Tensor(data, requires_grad=True), and do not run under no_grad()"
-        what = "backward: the output depends on no tensor that requires grad"
-        raise errors.GraphError(errors.message(what, [root], fix))
-    if gradient is None:
-        shape = root.shape
-        if shape and root.size != 1:
-            what = f"backward: the output has shape {root.shape}, a gradient is implicit only for one element"
-            fix = "reduce it, say with .sum() or .mean(), or pass backward(gradient=...)"
-            raise errors.ShapeError(errors.message(what, [root], fix))
-        seed = backend.one(shape, root.dtype)
-        return wrap(seed, None) if as_tensor else seed
-    try:
-        array = gradient._data if isinstance(gradient, TensorBase) else np.asarray(gradient)
-    except ValueError:
-        what = "backward: a ragged list (rows of different lengths) is no gradient"
-        raise errors.ShapeError(errors.message(what, [root], "pad the rows")) from None
-    if array.shape != root.shape:
-        what = f"backward: the gradient has shape {array.shape}, the output {root.shape}"
-        raise errors.ShapeError(errors.message(what, [root], "pass one of the output's shape"))
-    if array.dtype.kind not in "fiub":
-        what = f"backward: the gradient must be real numbers, got {array.dtype}"
-        raise errors.DtypeError(errors.message(what, [root]))
-    if not as_tensor:
-        return array.astype(root.dtype, copy=False)
-    given: Any = gradient if isinstance(gradient, TensorBase) else wrap(array, None)
-    return given if array.dtype == root.dtype else given.astype(root.dtype)
+            leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
+    for watch in WATCHERS:
+        watch(root, grads)

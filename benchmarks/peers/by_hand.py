@@ -20,7 +20,7 @@ from ..cases import (
     training,
 )
 from ..operations import call, upstream
-from .by_hand_calls import CALLS
+from .by_hand_calls import CALLS, by_formula
 
 BLOCK_ELEMENTS, BLOCK_ROWS = 2**18, 128  # a block of logits stays in the cache
 
@@ -164,7 +164,7 @@ trace = draw = scalar_network
 
 def operation(settings: Settings) -> Job:
     inputs, row, _ = call(settings)
-    forward, backward = CALLS[settings["operation"]]
+    forward, backward = CALLS.get(settings["operation"]) or by_formula(settings["operation"])
     y = forward(*inputs, **row)
     g = upstream(y.shape, y.dtype)
 

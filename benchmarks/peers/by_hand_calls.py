@@ -1,7 +1,8 @@
 """Each row of the operations table by hand: its forward, and its derivative worked out on paper.
 
 `forward(*inputs, **settings) -> y`; `backward(g, y, *inputs, **settings) -> one gradient an input`.
-Plain expressions, as one writes them in NumPy: no buffers are kept between calls.
+Plain expressions, as one writes them in NumPy: no buffers are kept between calls. A row that does not
+stand here is computed by its own formulas.
 """
 
 from __future__ import annotations
@@ -86,6 +87,23 @@ def scatter_one_a_row(g: Any, indices: Any, shape: Any, axis: int) -> Any:
 
 def like_input(g: Any, y: Any, x: Any, **settings: Any) -> Any:
     return (g.reshape(x.shape),)
+
+
+def by_formula(name: str) -> tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]:
+    """A row's formulas, evaluated by NumPy."""
+    from tinygrad_xent import meaning, table
+
+    row = table.TABLE[name]
+
+    def forward(*inputs: Any, **settings: Any) -> Any:
+        return meaning.value_of(row, inputs, tuple(settings.values()), None)
+
+    def backward(g: Any, y: Any, *inputs: Any, **settings: Any) -> tuple[Any, ...]:
+        given = tuple(settings.values())
+        slope = meaning.derivative_of
+        return tuple(slope(row, i, inputs, given, y, g) for i, rule in enumerate(row.rules) if rule)
+
+    return forward, backward
 
 
 CALLS: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]] = {

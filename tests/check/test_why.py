@@ -74,7 +74,7 @@ def test_a_part_names_the_operation_the_line_and_the_samples():
     answer = why(w, (0, 0), of=loss)
     assert [(p.op, p.value, p.formula) for p in answer.parts] == [
         ("matmul", 8.0, "aᵀ @ g"),
-        ("getitem", 7.0, "g at index"),
+        ("getitem", 7.0, "scatter(g, index)"),
     ]
     assert "x @ w" in answer.parts[0].line.text
     assert [(t.index, t.value) for t in answer.parts[0].terms] == [

@@ -79,19 +79,22 @@ def index_along(x: Any, indices: Any, axis: int) -> Any:
     return np.take_along_axis(x, indices, axis)
 
 
+# What PyTorch calls otherwise, or takes otherwise; all else is its function of the same name.
 THEIRS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(torch, name) for name in ("neg", "add", "sub", "mul", "div", "pow", "matmul")},
-    **{name: getattr(torch, name) for name in ("exp", "log", "log1p", "expm1", "sqrt", "abs")},
-    **{name: getattr(torch, name) for name in ("tanh", "sigmoid", "relu", "maximum", "minimum")},
     "linear": lambda x, weight, bias: torch.nn.functional.linear(x, weight.mT, bias),
     "softmax_cross_entropy": lambda x, labels, axis: (
         -torch.take_along_dim(torch.log_softmax(x, axis), torch.as_tensor(labels), axis).mean()
     ),
     "softplus": lambda x: torch.nn.functional.softplus(x, threshold=1e6),
     "clip": clamp,
-    "where": torch.where,
     "astype": lambda x, dtype: x.to(torch.float64),
     "identity": torch.clone,
+    "equal": torch.eq,
+    "invert": torch.bitwise_not,
+    "rint": torch.round,
+    "argmax": lambda x, axis, keepdims: torch.argmax(x, axis, keepdims),
+    "any": reduction(torch.any),
+    "all": reduction(torch.all),
     "sum": reduction(torch.sum),
     "mean": reduction(torch.mean),
     "var": reduction(
@@ -115,6 +118,10 @@ THEIRS: dict[str, Callable[..., Any]] = {
     "take_along_axis": picked(index_along),
     "scatter_along_axis": spread(index_along),
 }
+
+
+def counterpart(name: str) -> Callable[..., Any]:
+    return THEIRS.get(name) or getattr(torch, name)
 
 
 def theirs(x: Any) -> Any:
@@ -144,7 +151,7 @@ def compare(call: Call, dtype: np.dtype[Any]) -> None:
     for i in call.live:
         b[i] = b[i].clone().requires_grad_()
     inputs = [b[i] for i in call.live]
-    y, z = call(*leaves), THEIRS[call.name](*b, **call.settings)
+    y, z = call(*leaves), counterpart(call.name)(*b, **call.settings)
     assert y.shape == tuple(z.shape)
     assert str(z.dtype) == f"torch.{y.dtype}"
     np.testing.assert_allclose(np.asarray(y.detach() if leaves else y), z.detach().numpy(), **near)
@@ -177,7 +184,8 @@ def compare(call: Call, dtype: np.dtype[Any]) -> None:
 
 
 def test_every_case_has_its_counterpart():
-    assert set(THEIRS) == set(CASES)
+    assert set(THEIRS) <= set(CASES)
+    assert [name for name in CASES if name not in THEIRS and not hasattr(torch, name)] == []
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

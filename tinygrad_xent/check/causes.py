@@ -15,7 +15,7 @@ import numpy as np
 from ..backend import Array
 from ..table import TABLE
 from ..tracing import Entry, Trace
-from .reading import ELEMENTWISE, MOVES, Index, has_nan, is_softmax, label, origin, upstream
+from .reading import Index, has_nan, is_softmax, label, origin, upstream
 
 
 class Cause(NamedTuple):
@@ -29,7 +29,8 @@ class Cause(NamedTuple):
 class Case:
     """The guilty operation and what it read: `values` of its inputs and, backward, `g`.
 
-    `argument` is None in forward; `place` is the output element, None where it is not one element.
+    `argument` is None in forward; `place` is the output element, None where it is not one element;
+    `bad` is what came out there.
     """
 
     trace: Trace
@@ -38,6 +39,12 @@ class Case:
     place: Index | None
     values: tuple[Array, ...]
     g: Array | None = None
+    bad: Array | None = None
+
+    @property
+    def infinite(self) -> bool:
+        """Whether what came out there is an infinity, not nan."""
+        return self.bad is None or bool(np.isinf(self.bad))
 
     @property
     def limit(self) -> float:
@@ -79,7 +86,7 @@ def forward(case: Case) -> Cause:
         return _closed(case)
     if any(not np.isfinite(v).all() for v in case.values if v.dtype.kind == "f"):
         return _of_infinities(case)
-    return _FORWARD.get(case.entry.op, _overflow)(case)
+    return _FORWARD.get(case.entry.op, _overflow if case.infinite else _undefined)(case)
 
 
 def _log(case: Case) -> Cause:
@@ -91,7 +98,7 @@ def _log(case: Case) -> Cause:
             "be >= 0 must be a sum of squares",
         )
     trace, source = case.trace, case.source(0)
-    arithmetic = MOVES | {"sum", "mul", "add", "clip", "sub", "neg"}
+    arithmetic = {"sum", "mul", "add", "clip", "sub", "neg"}
     if origin(trace, source, lambda e: is_softmax(trace, e), arithmetic) is not None:
         cure = "use log_softmax(logits) in place of log(softmax(logits)): it can't be log 0"
         return Cause("log of 0: the softmax underflowed to 0", cure)
@@ -129,7 +136,7 @@ def _div(case: Case) -> Cause:
         )
     what = "0 / 0" if a == 0 else "division by 0"
     trace, divisor = case.trace, case.source(1)
-    total = origin(trace, divisor, lambda e: e.op == "sum", MOVES | {"add"})
+    total = origin(trace, divisor, lambda e: e.op == "sum", {"add"})
     if total is not None and trace[total.inputs[0]].op == "exp":
         return Cause(
             f"{what}: every exp of the row underflowed to 0",
@@ -184,6 +191,15 @@ def _closed(case: Case) -> Cause:
         f"it happened inside {case.entry.op}, which the trace does not enter",
         "write it with the table's operations (the function without checkpoint, cross_entropy(x @ W "
         "+ b, y)) and call explain_nonfinite(loss) again",
+    )
+
+
+def _undefined(case: Case) -> Cause:
+    """nan out of finite numbers, by an operation of which no more is known."""
+    return Cause(
+        f"{case.entry.op} is undefined here: 0 / 0, 0 · inf or the like within it",
+        "guard the argument, not the result: x = where(safe, x, 1) before it; or give its slope at this "
+        "place a value in its rule",
     )
 
 
@@ -249,6 +265,8 @@ def backward(case: Case) -> Cause:
         return _unselected(case)
     slope = _SLOPES.get((case.entry.op, case.argument))
     found = slope(case) if slope else None
+    if found is None and not case.infinite:
+        return _undefined(case)
     return found or Cause(
         f"overflow in the derivative: more than the largest {case.entry.dtype}, {case.limit:.4g}",
         "numbers of this size are seldom meant: scale the inputs to about 1, clip the gradient's norm "
@@ -298,7 +316,7 @@ def _users(case: Case) -> list[tuple[Entry, int]]:
     while queue:
         for user, argument in case.trace.users(queue.pop(0)):
             found.append((user, argument))
-            if user.op in ELEMENTWISE or user.op in MOVES:
+            if user.kinds & {"elementwise", "moves"}:
                 queue.append(user)
     return found
 

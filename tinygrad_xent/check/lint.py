@@ -16,7 +16,7 @@ from ..lines import Line, user_line
 from ..tape import Node, wrap
 from ..tracing import Entry, Trace
 from ..walk import collect, leaves_of
-from .reading import ELEMENTWISE, MOVES, inputs, is_softmax, label, origin, paragraph, traced
+from .reading import inputs, is_softmax, label, origin, paragraph, traced
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def _at(entry: Entry, rule: str, message: str, cure: str, share: float | None = 
 
 # --- logits and probabilities --------------------------------------------------------------------
 
-TO_LOG = MOVES | {"sum", "mul", "add", "clip", "maximum", "minimum"}  # what people put in between
-SIGNED = MOVES | {"neg", "mul", "sub"}
+TO_LOG = {"sum", "mul", "add", "clip", "maximum", "minimum"}  # what people put in between
+SIGNED = {"neg", "mul", "sub"}
 
 
 def log_of_softmax(trace: Trace) -> Iterator[Finding]:
@@ -182,7 +182,7 @@ def sigmoid_before_logits_loss(trace: Trace) -> Iterator[Finding]:
 def column_against_row(trace: Trace) -> Iterator[Finding]:
     """`(N,)` with `(N, 1)`: broadcasting makes an N by N table of every pair."""
     for entry in trace:
-        if entry.op not in ELEMENTWISE or len(entry.inputs) < 2:
+        if "elementwise" not in entry.kinds or len(entry.inputs) < 2:
             continue
         sources = [e for e in inputs(trace, entry) if e.shape]
         for a in sources:

@@ -15,20 +15,19 @@ import numpy as np
 
 from .. import errors, lines
 from ..backend import Array
-from ..modes import AUTOPSY
 from ..tracing import Entry, Trace
+from ..watch import AUTOPSY
 from . import causes
 from .autopsies import Autopsy, Operand
 from .causes import Case
 from .reading import (
-    ELEMENTWISE,
     Index,
     first_bad,
     has_nan,
     inputs,
     is_finite,
     label,
-    rule_of,
+    rule_alone,
     source_index,
     traced,
 )
@@ -131,7 +130,8 @@ def _forward(trace: Trace, root: Entry) -> Autopsy:
             trace, "data", entry, None, index, entry.value, (), causes.data(entry), later
         )
     operands = _operands(trace, entry, index)
-    case = Case(trace, entry, None, index, tuple(o.value for o in operands))
+    values = tuple(o.value for o in operands)
+    case = Case(trace, entry, None, index, values, bad=entry.value[index])
     found = causes.forward(case)
     return _report(trace, "forward", entry, None, index, entry.value, operands, found, later)
 
@@ -245,7 +245,13 @@ def _report_rule(trace: Trace, entry: Entry, argument: int) -> Autopsy:
         where = source_index(trace, entry, i, place) if place is not None else (...,)
         operands.append(_operand(trace, entry, i, where))
     case = Case(
-        trace, entry, argument, place, tuple(o.value for o in operands[1:]), operands[0].value
+        trace,
+        entry,
+        argument,
+        place,
+        tuple(o.value for o in operands[1:]),
+        operands[0].value,
+        _array(part)[index],
     )
     found = causes.backward(case)
     return _report(trace, "backward", entry, argument, index, part, tuple(operands), found, [])
@@ -253,9 +259,9 @@ def _report_rule(trace: Trace, entry: Entry, argument: int) -> Autopsy:
 
 def _output_place(trace: Trace, entry: Entry, argument: int, index: Index) -> Index | None:
     """The output element through which the gradient of an input's element went wrong."""
-    if entry.op not in ELEMENTWISE:
+    if "elementwise" not in entry.kinds:
         return None
-    raw = rule_of(trace, entry, argument)(_array(entry.gradient))
+    raw = rule_alone(trace, entry, argument, _array(entry.gradient))
     raw = np.broadcast_to(raw, entry.shape)
     here = np.zeros(trace[entry.inputs[argument]].shape, bool)
     here[index] = True

@@ -6,31 +6,20 @@ Everything here reads a `Trace`, plain data; nothing touches the tape.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array
-from ..table import TABLE
-from ..tape import TensorBase
+from ..modes import Mode, recording
+from ..table import TABLE, Op
+from ..tape import Leaf, Node, apply, is_tensor, wrap
 from ..tracing import Entry, Trace
+from ..walk import kept_tensors, sweep, sweep_arrays
 from .unchanged import check_unchanged
 
 Index = tuple[Any, ...]
-
-# fmt: off
-ELEMENTWISE = frozenset({
-    "neg", "add", "sub", "mul", "div", "pow", "exp", "log", "log1p", "expm1", "sqrt", "abs", "tanh",
-    "sigmoid", "relu", "softplus", "maximum", "minimum", "clip", "where", "astype", "identity",
-    "broadcast_to",
-})
-ROWWISE = frozenset({"sum", "max", "min", "logsumexp", "softmax", "log_softmax"})
-MOVES = frozenset({  # the same numbers, elsewhere
-    "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "getitem", "take_along_axis",
-    "identity", "astype", "join",
-})
-# fmt: on
 
 
 def traced(output: Any) -> Trace:
@@ -41,9 +30,9 @@ def traced(output: Any) -> Trace:
     """
     if isinstance(output, Trace):
         return output
-    if not isinstance(output, TensorBase):
+    if not is_tensor(output):
         raise TypeError(f"takes a Tensor or a Trace, got {type(output).__name__}")
-    return check_unchanged(output)  # type: ignore[arg-type]  # the one class of tensors
+    return check_unchanged(output)
 
 
 def label(entry: Entry) -> str:
@@ -78,17 +67,18 @@ def upstream(
 
 
 def origin(
-    trace: Trace, entry: Entry, wanted: Callable[[Entry], bool], through: Collection[str] = MOVES
+    trace: Trace, entry: Entry, wanted: Callable[[Entry], bool], through: Collection[str] = ()
 ) -> Entry | None:
     """The nearest wanted entry that the entry's value comes from, itself included, or None.
 
-    Only operations named in `through` may lie between; arithmetic among them only with a constant.
+    Between them may lie what only moves numbers, and what is named in `through`: arithmetic with a
+    constant.
     """
 
     def passes(e: Entry) -> bool:
-        if e.op not in through:
-            return False
-        return e.op in MOVES or sum(s.requires_grad for s in inputs(trace, e)) < 2
+        if "moves" in e.kinds:
+            return True
+        return e.op in through and sum(s.requires_grad for s in inputs(trace, e)) < 2
 
     queue, seen = [entry], {entry.id}
     while queue:
@@ -108,7 +98,7 @@ def is_softmax(trace: Trace, entry: Entry) -> bool:
     if entry.op != "div":
         return False
     top, bottom = inputs(trace, entry)
-    total = origin(trace, bottom, lambda e: e.op == "sum", MOVES | {"add"})
+    total = origin(trace, bottom, lambda e: e.op == "sum", {"add"})
     return top.op == "exp" and total is not None and total.inputs == (top.id,)
 
 
@@ -116,9 +106,9 @@ def source_index(trace: Trace, entry: Entry, argument: int, index: Index) -> Ind
     """The part of an input that one element of an operation's output was computed from."""
     shapes = [e.shape for e in inputs(trace, entry)]
     shape = shapes[argument]
-    if entry.op in ELEMENTWISE:
+    if "elementwise" in entry.kinds:
         return _broadcast_index(index, shape)
-    if entry.op in ROWWISE:
+    if entry.kinds & {"reduction", "rowwise"}:
         return _line_index(entry, shape, index)
     if entry.op == "matmul":
         return _matmul_index(argument, shapes, index)
@@ -155,16 +145,33 @@ def _matmul_index(argument: int, shapes: list[tuple[int, ...]], index: Index) ->
     return (*_broadcast_index(stack, b[:-2]), slice(None), index[-1])
 
 
-def rule_of(trace: Trace, entry: Entry, argument: int) -> Callable[[Any], Any]:
-    """The derivative of an operation for one input, as the table has it, with what it kept: takes a
-    gradient of the output, raw or a tensor; its result is not yet fitted to the input's shape.
+def alone(
+    op: Op,
+    values: Sequence[Any],
+    settings: tuple[Any, ...],
+    live: Collection[int],
+    state: tuple[Any, ...] = (),
+) -> Node:
+    """An operation by itself, recorded on leaves of its own: there a check asks what its rules do.
+
+    Args:
+        values: of its inputs. live: the places of those that get a gradient.
     """
-    plan = TABLE[entry.op].plan(1 << argument, len(entry.inputs))
-    ((_, rule, pick),) = plan.rules
+    operands = [wrap(x, Leaf(x, True)) if i in live else x for i, x in enumerate(values)]
+    node: Node = apply(op, operands, settings, Mode(recording=True, scope=None), state)._node
+    return node
+
+
+def rule_alone(trace: Trace, entry: Entry, argument: int, g: Any) -> Any:
+    """What the derivative of an operation for one input makes of a gradient of its output, a raw
+    array or a tensor: of the input's shape and dtype.
+    """
     values = [e.value for e in inputs(trace, entry)]
-    kept = plan.values(values, entry.value, tuple(entry.settings.values()))
-    chosen = kept if pick is None else pick(kept)
-    return lambda g: rule(g, *chosen)
+    node = alone(TABLE[entry.op], values, tuple(entry.settings.values()), {argument})
+    if not is_tensor(g):
+        return sweep_arrays([node], {node: g})[node.inputs[argument]]
+    with recording():
+        return sweep([node], {node: g}, kept_tensors)[node.inputs[argument]]
 
 
 def first_bad(value: Array) -> Index | None:

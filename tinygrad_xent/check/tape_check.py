@@ -19,9 +19,10 @@ from ..lines import Line
 from ..modes import recording
 from ..tape import Leaf, Node
 from ..tracing import check_unchanged
-from ..walk import collect, fit
+from ..walk import collect, sweep_arrays
 from .diagnosis import Diagnosis, diagnose
 from .differences import Slope, slope, step_for
+from .reading import alone
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -149,20 +150,20 @@ def _checked(
     check_unchanged(nodes)
     for node in nodes:
         inputs = [_value_of(source, values) for source in node.inputs]
-        values[node] = y = node.recompute(inputs)
+        values[node], should = node.run(inputs)
         if node.op.name == "checkpoint":  # its inputs are read from outside: check what it runs
-            segment = node.settings[0]
+            (segment,) = node.state
             with recording():
                 inner = segment.f(*segment.inputs)._source()
             new = [n for n in collect(inner)[::-1] if n.id > node.id]
             yield from _checked(new, rng, values)
             continue
-        if spoiled := _spoiled(node, inputs, y):
+        if spoiled := _spoiled(node, should):
             yield spoiled
             continue
-        for i, rule, pick in node.plan.rules:
-            yield _Probe(node, i, rule, pick, inputs).check(rng)
-        node.recompute(inputs)  # leaves an operation with a memory as it was found
+        for i, *_ in node.plan.rules:
+            yield _Probe(node, i, inputs).check(rng)
+        node.run(inputs)  # leaves an operation with a memory as it was found
 
 
 def _value_of(source: Any, values: dict[Node, Array]) -> Array:
@@ -171,12 +172,11 @@ def _value_of(source: Any, values: dict[Node, Array]) -> Array:
     return source.data if isinstance(source, Leaf) else source
 
 
-def _spoiled(node: Node, inputs: list[Array], y: Array) -> RuleCheck | None:
+def _spoiled(node: Node, should: tuple[Any, ...]) -> RuleCheck | None:
     """The finding where a kept array is no longer what the operation saw or made."""
     if node.kept is None:  # backward has spent it: nothing left to compare
         return None
-    should = node.plan.values(inputs, y, node.settings)
-    for name, kept, right in zip(node.plan.names, node.kept, should, strict=False):  # then shapes
+    for name, kept, right in zip(node.plan.names, node.kept, should, strict=True):
         if not isinstance(right, (np.ndarray, np.generic)) or right.dtype.kind != "f":
             continue
         slack = 64 * np.finfo(right.dtype).eps
@@ -195,21 +195,15 @@ def _finding(node: Node, argument: str, status: Status, reason: str, **more: Any
 class _Probe:
     """One rule of one operation, with the operation as a function of that input in float64."""
 
-    def __init__(
-        self,
-        node: Node,
-        i: int,
-        rule: Callable[..., Any],
-        pick: Callable[[Any], Any] | None,
-        inputs: list[Array],
-    ) -> None:
-        self.node, self.i, self.rule, self.pick = node, i, rule, pick
+    def __init__(self, node: Node, i: int, inputs: list[Array]) -> None:
+        self.node, self.i = node, i
         self.inputs = [_as_float64(x) for x in inputs]
         self.settings = tuple(
             np.float64 if name == "dtype" else value
             for name, value in zip(node.op.settings, node.settings, strict=False)
         )
         self.x = np.asarray(self.inputs[i], dtype=np.float64)
+        self.inputs[i] = self.x
         self.y = self.forward(self.x)
         # An operation may insist on computing in float32: then its slopes are as coarse.
         self.eps, self.step = float(np.finfo(self.y.dtype).eps), step_for(self.y.dtype)
@@ -218,18 +212,16 @@ class _Probe:
     def forward(self, x: Array) -> Array:
         """The operation's output with `x` for the input in question."""
         inputs = [*self.inputs[: self.i], x, *self.inputs[self.i + 1 :]]
-        return np.asarray(self.node.op.value(inputs, self.settings))
+        return np.asarray(self.node.replaced(settings=self.settings).run(inputs)[0])
 
     def slope(self, f: Callable[[Array], Array], along: Array) -> Slope:
         return slope(f, self.x, along, self.step, self.eps)
 
     def back(self, v: Array) -> Array:
         """Jᵀv by the rule, as the walk would use it."""
-        with np.errstate(all="ignore"):
-            y = self.forward(self.x)  # anew: an operation may hand its rule what it saw last
-            kept = self.node.plan.values(self.inputs, y, self.settings)
-            c = np.asarray(self.rule(v, *(self.pick(kept) if self.pick else kept)))
-            return np.asarray(fit(c, self.x.shape), dtype=np.float64)
+        with np.errstate(all="ignore"):  # anew: an operation may hand its rule what it saw last
+            node = alone(self.node.op, self.inputs, self.settings, {self.i}, self.node.state)
+            return np.asarray(sweep_arrays([node], {node: v})[node.inputs[self.i]], np.float64)
 
     def check(self, rng: np.random.Generator) -> RuleCheck:
         """Compare <v, J u> and <Jᵀv, u> for random u and v, and judge the worst pair."""

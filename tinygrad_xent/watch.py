@@ -1,0 +1,33 @@
+"""Who looks at each `backward()`: the autopsy of what is not finite.
+
+The engine knows nothing of it. The package registers `watch_backward` with the walk; only a run that is
+not finite imports the diagnosis.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from .backend import looks_finite
+from .tape import raw
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
+"""Whether it looks: False, True (at the loss), "gradients" (at both). `check.autopsy` sets it."""
+
+
+def watch_backward(output: Tensor, grads: dict[Any, Any]) -> None:
+    """Warn, with the cause, if a loss of one element is not finite, or on request a gradient: the loss
+    alone costs a small step 1 %, the gradients 5 %.
+    """
+    level, loss = AUTOPSY.get(), output._data
+    if (level and loss.size == 1 and not isfinite(loss if loss.ndim == 0 else loss.item())) or (
+        level == "gradients" and not all(looks_finite(raw(g)) for g in grads.values())
+    ):
+        from .check import nonfinite
+
+        nonfinite.warn(output)
