@@ -19,6 +19,8 @@ from tinygrad_xent import DtypeError, ShapeError, Tensor, custom_vjp, op, remove
 from tinygrad_xent.check import check_tape, explain_nonfinite, gradcheck, lint, why
 from tinygrad_xent.formulas import FormulaError
 from tinygrad_xent.meaning import derivative_of, value_of
+from tinygrad_xent.methods import Methods
+from tinygrad_xent.public import NUMPY, PUBLIC
 from tinygrad_xent.table import TABLE
 
 SLOPES = ("g · b · cos(a · b)", "g · a · cos(a · b)")
@@ -490,6 +492,26 @@ def test_taking_out_once_too_often_leaves_the_packages_row():
     with pytest.raises(ValueError, match="no operation 'exp' was added"):
         remove_op("exp")
     assert np.exp(leaf([0.0])).item() == leaf([0.0]).exp().item() == 1.0
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_every_row_of_the_package_may_be_replaced_and_comes_back_whole(name):
+    row, known = TABLE[name], PUBLIC[name]
+    methods, numpy = dict(vars(Methods)), dict(NUMPY)
+    before = {n: f for n, f in vars(tx).items() if f is known.function}
+
+    def forward(*arrays):
+        return arrays[0]
+
+    forward.__name__ = name
+    replaced = op("join(arrays)", GOOD, replace=True)(forward)
+    assert all(getattr(tx, n) is replaced for n in before)
+    assert not known.numpy or known.numpy[0] not in NUMPY
+    remove_op(name)
+    assert (TABLE[name], PUBLIC[name]) == (row, known)
+    assert dict(vars(Methods)).keys() == methods.keys()
+    assert numpy == NUMPY
+    assert all(getattr(tx, n) is f for n, f in before.items())
 
 
 def test_what_another_row_took_meanwhile_is_not_overwritten():

@@ -246,7 +246,7 @@ def _check_free(known: Public) -> None:
     names = known.names if known.method else ()
     names += (f"__{known.operator}__",) if known.operator else ()
     for name in names:
-        if hasattr(Tensor, name):
+        if any(name in vars(cls) for cls in Tensor.__mro__[:-1]):  # object has comparisons too
             what = f"op: Tensor has an attribute {name!r} already"
             raise ValueError(errors.message(what, fix="another name or operator, or method=False"))
     for function in known.numpy:
