@@ -64,6 +64,10 @@ _START = Mode(recording=True, scope=None)
 MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
 NOT_RECORDING = Mode(False, None)
 ON_ARRAYS = Mode(False, None, None, True)
+AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
+"""Whether `backward()` looks for what is not finite: False, True (at the loss), "gradients" (at both).
+`check.autopsy` sets it, `watch.py` reads it.
+"""
 
 
 class _Block:

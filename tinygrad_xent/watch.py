@@ -6,18 +6,15 @@ not finite imports the diagnosis.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from .backend import looks_finite
+from .modes import AUTOPSY
 from .tape import raw
 
 if TYPE_CHECKING:
     from .tensor import Tensor
-
-AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
-"""Whether it looks: False, True (at the loss), "gradients" (at both). `check.autopsy` sets it."""
 
 
 def watch_backward(output: Tensor, grads: dict[Any, Any]) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 
 from .. import errors, lines
 from ..backend import Array
+from ..modes import AUTOPSY
 from ..tracing import Entry, Trace
-from ..watch import AUTOPSY
 from . import causes
 from .autopsies import Autopsy, Operand
 from .causes import Case
