@@ -28,7 +28,7 @@ def step(settings: Settings) -> Job | None:
         loss, log_p = TABLE["softmax_cross_entropy"].forward(logits, places, 1)
         g = xp.exp(log_p)
         g *= 1 / len(x)
-        xp.subtract_along_axis(g, 1 / len(x), places, 1)
+        xp.subtract_at_labels(g, 1 / len(x), places, 1)
         gradients: list[tuple[Array, Array]] = []
         for i in range(len(layers) - 1, -1, -1):
             W, b = layers[i]
