@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tinygrad_xent import extend
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
@@ -43,3 +45,13 @@ def run_lesson(tmp_path_factory):
         return done[script]
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def rows_leave_with_their_test():
+    """What a test adds to the table or replaces there, no other test sees."""
+    before = set(extend._replaced)
+    yield
+    for name in [name for name in reversed(extend._replaced) if name not in before]:
+        while name in extend._replaced:
+            extend.remove_op(name)

@@ -35,8 +35,5 @@ def test_an_operation_of_ones_own_has_a_type() -> None:
     def fourth_power(x: Any, /) -> Any:
         return x**4
 
-    try:
-        assert_type(fourth_power([2.0]), Tensor)
-    finally:
-        tx.remove_op("fourth_power")
+    assert_type(fourth_power([2.0]), Tensor)
     assert_type(tx.custom_vjp(lambda x: x, lambda g: g)([1.0]), Tensor)
