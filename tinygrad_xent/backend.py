@@ -295,7 +295,7 @@ def _label_place(x: Array, labels: Array, axis: int) -> Any:
     if x.ndim != 2 or axis not in _LAST or not x.flags.c_contiguous:
         return x, _place(x.shape, labels, axis)
     starts = _small_row_starts if len(x) <= 1 << 13 else _row_starts
-    return x.reshape(-1), starts(*x.shape) + labels.reshape(-1)
+    return x.ravel(), starts(*x.shape) + labels.ravel()
 
 
 def _row_starts(rows: int, columns: int) -> Array:
