@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tinygrad_xent.engine.public import PUBLIC
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +16,7 @@ def doctest_names(doctest_namespace):
 @pytest.fixture(autouse=True)
 def own_operations():
     """What a test adds to the table is taken out again."""
-    before = set(tx.public.PUBLIC)
+    before = set(PUBLIC)
     yield
-    for name in set(tx.public.PUBLIC) - before:
+    for name in set(PUBLIC) - before:
         tx.remove_op(name)

@@ -19,12 +19,9 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent.parent / "tinygrad_xent"
-BACKWARD = ("table", "ops", "tape", "walk")
-ENGINE = (
-    *("lines", "modes", "errors", "backend", "operands", "methods", "tape", "table", "public"),
-    *("ops", "functions", "walk", "interop", "tensor"),
-)
-BESIDE = ("flat", "declarations", "extend", "watch")  # rows without a derivative; from outside
+BACKWARD = ("engine/table", "engine/nodes", "engine/tape", "engine/ops", "engine/walk")
+ENGINE = ("engine",)
+BESIDE = ("engine/breadth", "formulas", "extension")  # in the engine; beside it
 _NOT_CODE = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
     *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
@@ -50,9 +47,14 @@ def code_lines(source: str) -> int:
     return len(lines)
 
 
-def lines_of(modules: tuple[str, ...]) -> dict[str, int]:
-    """The code lines of these modules of the package."""
-    return {m: code_lines((PACKAGE / f"{m}.py").read_text(encoding="utf-8")) for m in modules}
+def lines_of(places: tuple[str, ...]) -> dict[str, int]:
+    """The code lines of these modules and folders of the package."""
+    found = {}
+    for place in places:
+        files = [PACKAGE / f"{place}.py"] if (PACKAGE / f"{place}.py").exists() else []
+        files += (PACKAGE / place).rglob("*.py")
+        found[place] = sum(code_lines(file.read_text(encoding="utf-8")) for file in files)
+    return found
 
 
 def executed(program: Callable[[], Any]) -> int:

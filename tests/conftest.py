@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tinygrad_xent import extend
+from tinygrad_xent.extension import rows
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -50,8 +50,8 @@ def run_lesson(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def rows_leave_with_their_test():
     """What a test adds to the table or replaces there, no other test sees."""
-    before = set(extend._replaced)
+    before = set(rows._replaced)
     yield
-    for name in [name for name in reversed(extend._replaced) if name not in before]:
-        while name in extend._replaced:
-            extend.remove_op(name)
+    for name in [name for name in reversed(rows._replaced) if name not in before]:
+        while name in rows._replaced:
+            rows.remove_op(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_xent.walk import collect
+from tinygrad_xent.engine.walk import collect
 
 
 def base_of(array):

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_xent  # noqa: F401 -- fills the table
-from tinygrad_xent.public import PUBLIC
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.public import PUBLIC
+from tinygrad_xent.engine.table import TABLE
 
 GAP = 0.05  # the distance of every point from ties and kinks
 

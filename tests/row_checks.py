@@ -20,7 +20,7 @@ import tinygrad_xent as tx
 from tests.operations import Call
 from tests.strategies import CHOSEN, each_call
 from tests.tensors import equal, leaf
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
 
 STEP = 1e-3
 

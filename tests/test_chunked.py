@@ -10,7 +10,8 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import leaf
-from tinygrad_xent import Tensor, chunked
+from tinygrad_xent import Tensor
+from tinygrad_xent.nn import chunked
 
 
 def linear_problem() -> tuple[list[Tensor], Any]:

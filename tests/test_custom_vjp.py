@@ -13,7 +13,7 @@ import viz
 from tests.tensors import leaf
 from tinygrad_xent import custom_vjp
 from tinygrad_xent.check import check_tape, explain_nonfinite, gradcheck
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
 
 
 def test_any_letter_may_name_an_input():

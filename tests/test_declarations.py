@@ -8,8 +8,8 @@ import pytest
 import tinygrad_xent as tx
 from tinygrad_xent import op
 from tinygrad_xent.check import gradcheck
+from tinygrad_xent.engine.table import TABLE
 from tinygrad_xent.formulas import FormulaError
-from tinygrad_xent.table import TABLE
 
 GOOD = ("g", lambda g: g)
 
@@ -92,7 +92,7 @@ def test_a_wrong_declaration_shows_a_right_one(name):
 
 
 def test_the_right_declaration_that_errors_show_is_one():
-    from tinygrad_xent.declarations import EXAMPLE
+    from tinygrad_xent.extension.declarations import EXAMPLE
 
     names = {"tx": tx}
     lines = EXAMPLE.split("a right one:\n")[1].splitlines()

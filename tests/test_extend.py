@@ -16,8 +16,8 @@ from tests.row_checks import check_row
 from tests.tensors import leaf
 from tinygrad_xent import DtypeError, Tensor, op, remove_op
 from tinygrad_xent.check import check_tape, explain_nonfinite, gradcheck, lint, why
-from tinygrad_xent.meaning import derivative_of, value_of
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
+from tinygrad_xent.formulas.meaning import derivative_of, value_of
 
 SLOPES = ("g · b · cos(a · b)", "g · a · cos(a · b)")
 

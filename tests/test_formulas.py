@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 import tinygrad_xent as tx
 from tests.operations import ROWS, Call
 from tests.strategies import each_call
-from tinygrad_xent import chunked, formulas, meaning, transforms
+from tinygrad_xent import transforms
+from tinygrad_xent.engine.ops import rowwise
+from tinygrad_xent.engine.public import bind
+from tinygrad_xent.engine.table import TABLE
 from tinygrad_xent.formulas import (
     Binary,
     Compare,
@@ -33,12 +36,13 @@ from tinygrad_xent.formulas import (
     Piecewise,
     Power,
     Unary,
+    grammar,
+    meaning,
     names,
     parse,
 )
-from tinygrad_xent.meaning import evaluate
-from tinygrad_xent.public import bind
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.formulas.meaning import evaluate
+from tinygrad_xent.nn import chunked
 
 LINEAR_CROSS_ENTROPY = chunked._LINEAR_CROSS_ENTROPY
 TABLE_ROWS = {name: TABLE[name] for name in ROWS}
@@ -190,8 +194,8 @@ def test_a_formulas_names_are_the_rows(row):
 
 def scope_formulas() -> list[str]:
     """The formulas of the composites, as the source has them, and of the layers that compute one."""
-    found = [tx.ops.CROSS_ENTROPY]
-    for module in ("functions", "losses"):
+    found = [rowwise.CROSS_ENTROPY]
+    for module in ("engine/breadth/composites", "nn/losses"):
         tree = ast.parse((Path(tx.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "composite":
@@ -225,7 +229,7 @@ def inner_slips(tree: Expression) -> list[Expression]:
             found = [exponent]
         case Unary(_, operand) | Index(operand, _) | Power(operand, _):
             found = [operand]
-        case formulas.Call(_, (argument,)):
+        case grammar.Call(_, (argument,)):
             found = [argument]
         case Binary(sign, left, right):
             found = [left, right] + [Binary(s, left, right) for s in (SWAPPED.get(sign),) if s]
@@ -236,7 +240,7 @@ def inner_slips(tree: Expression) -> list[Expression]:
             found = [cases[0][0]]  # without its condition
             if len(cases) > 1:
                 found.append(Piecewise(cases[:1], otherwise))
-    below = [(child, slip) for child in formulas.children(tree) for slip in inner_slips(child)]
+    below = [(child, slip) for child in grammar.children(tree) for slip in inner_slips(child)]
     return found + [put_below(tree, child, slip) for child, slip in below]
 
 
@@ -339,11 +343,11 @@ def larger(inner: Any) -> Any:
         )
     )
     one = st.builds(
-        formulas.Call,
+        grammar.Call,
         st.sampled_from(["Σ", "√", "abs", "log", "tanh", "max", "min", "softmax", "σ", "f"]),
         st.tuples(inner),
     )
-    several = st.builds(formulas.Call, st.sampled_from(["max", "min", "reshape", "f"]), operands)
+    several = st.builds(grammar.Call, st.sampled_from(["max", "min", "reshape", "f"]), operands)
     cases = st.lists(st.tuples(inner, inner), min_size=1, max_size=3).map(tuple)
     return st.one_of(
         st.builds(Unary, st.sampled_from(["-", "not", "ᵀ"]), inner),
@@ -401,7 +405,7 @@ def test_an_error_points_at_its_place_and_shows_a_right_formula(text, place, wha
 
 
 def test_every_right_formula_that_an_error_shows_is_one():
-    for right in formulas._MEANT.values():
+    for right in grammar._MEANT.values():
         parse(right.split(",")[0].split(" (")[0])
 
 

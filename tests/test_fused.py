@@ -9,8 +9,8 @@ from hypothesis import settings
 import tinygrad_xent as tx
 from tests.row_checks import check_parts
 from tests.strategies import CHOSEN, each_call
-from tinygrad_xent.table import TABLE
-from tinygrad_xent.walk import collect
+from tinygrad_xent.engine.table import TABLE
+from tinygrad_xent.engine.walk import collect
 
 FUSED = [name for name, row in TABLE.items() if row.parts is not None]
 LABELS = np.array([0, 2, 1])

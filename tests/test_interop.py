@@ -10,7 +10,7 @@ import pytest
 import tinygrad_xent as tx
 from tests.operations import CASES, NAMES, has_rule, make_call
 from tinygrad_xent import DtypeError, Tensor
-from tinygrad_xent.public import PUBLIC
+from tinygrad_xent.engine.public import PUBLIC
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
 

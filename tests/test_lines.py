@@ -152,7 +152,7 @@ def test_a_library_is_known_wherever_it_is_installed(monkeypatch, tmp_path):
 
 
 def test_a_folder_becomes_ours(monkeypatch, tmp_path):
-    from tinygrad_xent import lines
+    from tinygrad_xent.engine import lines
 
     monkeypatch.setattr(lines, "_own", [*lines._own])
     file = f"{tmp_path}/built_upon/layers.py"

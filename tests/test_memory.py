@@ -12,8 +12,8 @@ import tinygrad_xent as tx
 from tests.measure import base_of, kept_bytes
 from tests.tensors import equal, leaf
 from tinygrad_xent import Tensor
-from tinygrad_xent.tape import Node
-from tinygrad_xent.walk import collect
+from tinygrad_xent.engine.nodes import Node
+from tinygrad_xent.engine.walk import collect
 
 # --- memory ---------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import pytest
 import tinygrad_xent as tx
 from tests.tensors import equal, leaf
 from tinygrad_xent import GraphError, Tensor
-from tinygrad_xent.tape import Leaf
+from tinygrad_xent.engine.nodes import Leaf
 
 # --- modes ----------------------------------------------------------------------------------------
 

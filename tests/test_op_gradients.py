@@ -15,8 +15,8 @@ from tests.check.mutation_proof import mutated, row_verdicts
 from tests.operations import CASES, COMPOSITES, NAMES, ROWS, of_two
 from tests.row_checks import check_row
 from tests.strategies import CHOSEN
-from tinygrad_xent.table import TABLE
-from tinygrad_xent.tape import raw
+from tinygrad_xent.engine.table import TABLE
+from tinygrad_xent.engine.tensors import raw
 
 # To see a broken rule fail, the smallest failing input is not needed.
 UNSHRUNK = settings(CHOSEN, phases=[Phase.generate], report_multiple_bugs=False, database=None)

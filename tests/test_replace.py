@@ -8,9 +8,9 @@ import pytest
 import tinygrad_xent as tx
 from tests.tensors import leaf
 from tinygrad_xent import op, remove_op
-from tinygrad_xent.methods import Methods
-from tinygrad_xent.public import NUMPY, PUBLIC
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.methods import Methods
+from tinygrad_xent.engine.public import NUMPY, PUBLIC
+from tinygrad_xent.engine.table import TABLE
 
 GOOD = ("g", lambda g: g)
 

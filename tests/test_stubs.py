@@ -18,16 +18,16 @@ def test_a_stub_is_what_the_command_writes(file):
 
 
 def test_a_new_row_changes_the_stubs():
-    before = stubs.methods()
+    before = stubs.methods_stub()
 
     @tx.op("x³", ("3 · g · x²", lambda g, x: 3 * g * x * x), method=True)
     def cubed(x, /):
         return x * x * x
 
-    added = set(stubs.methods().splitlines()) - set(before.splitlines())
-    assert "    def cubed(self) -> Tensor: ..." in added
+    added = set(stubs.methods_stub().splitlines()) - set(before.splitlines())
+    assert "    def cubed(self) -> Self: ..." in added
     tx.remove_op("cubed")
-    assert stubs.methods() == before
+    assert stubs.methods_stub() == before
 
 
 def test_help_shows_signatures_that_are_right():

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tensors import equal, leaf
 from tinygrad_xent import GraphError, Tensor, concatenate
-from tinygrad_xent.walk import collect
+from tinygrad_xent.engine.walk import collect
 
 # --- size -----------------------------------------------------------------------------------------
 

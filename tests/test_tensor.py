@@ -12,7 +12,7 @@ import tinygrad_xent as tx
 from tests.operations import CASES, has_rule
 from tests.strategies import each_call
 from tinygrad_xent import Tensor
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 5.0, -6.0]])
 P = np.abs(X)

@@ -12,28 +12,30 @@ The operations are exported from the table; type checkers and editors read `__in
 `python -m tinygrad_xent.stubs` writes.
 """
 
-from . import data, nn, optim, walk
-from .chunked import linear_cross_entropy
-from .errors import DtypeError, GraphError, OutOfRangeError, ShapeError
-from .extend import custom_vjp, op, remove_op
-from .losses import (
+from . import data, nn, optim
+from .engine.context import is_grad_enabled, no_grad, scope
+from .engine.errors import DtypeError, GraphError, OutOfRangeError, ShapeError
+from .engine.public import export_into
+from .engine.tensors import Tensor
+from .engine.walk import WATCHERS
+from .extension import custom_vjp, op, remove_op
+from .nn.chunked import linear_cross_entropy
+from .nn.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
     mse_loss,
     nll_loss,
     softmax_focal_loss,
 )
-from .modes import is_grad_enabled, no_grad, scope
-from .public import exports
-from .tensor import Tensor
+from .renamed import keep_old_names
 from .transforms import checkpoint, grad, hessian, hvp, jacobian, value_and_grad, vjp
-from .watch import watch_backward
+from .watching import watch_backward
 
 __version__ = "0.1.0"
 
 # Imported at their first use, so that a program does not wait for what it never asks for; only
 # `tx.SoftmaxClassifier` needs scikit-learn.
-_LATER_MODULES = ("check", "tracing")
+_LATER_MODULES = ("check", "textbook", "tracing")
 _LATER = {
     "SoftmaxClassifier": "estimator",
     "Trace": "tracing",
@@ -42,8 +44,7 @@ _LATER = {
     "trace": "tracing",
 }
 
-_OPERATIONS = exports()
-globals().update(_OPERATIONS)
+_OPERATIONS = export_into(globals())
 
 __all__ = [
     "DtypeError",
@@ -81,7 +82,8 @@ __all__ = [
     *_OPERATIONS,
 ]
 
-walk.WATCHERS.append(watch_backward)
+WATCHERS.append(watch_backward)
+keep_old_names()
 
 
 def __getattr__(name: str) -> object:

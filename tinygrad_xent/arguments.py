@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import errors
-from .module import Module
-from .tape import Leaf
-from .tensor import Tensor
+from .engine import errors
 
-if TYPE_CHECKING:  # NumPy imports its random part only when a program names it
-    Seed: TypeAlias = np.random.Generator | int | None
+Seed: TypeAlias = "np.random.Generator | int | None"  # quoted: NumPy imports its random part late
 
 
 def check_sizes(who: str, sizes: Any) -> None:
@@ -48,27 +44,3 @@ def check_number(
         excluded = f", {high:g} excluded" if open else ""
         what = f"{who}: {name} must be {limits}{excluded}, got {value}"
         raise ValueError(errors.message(what))
-
-
-def check_parameters(who: str, params: Any) -> tuple[Tensor, ...]:
-    """The parameters as a tuple, or an error that says why they can't be optimised."""
-    fix = "pass a list of tensors: model.parameters()"
-    if isinstance(params, (Tensor, Module)) or not isinstance(params, Iterable):
-        what = f"{who}: takes a list of parameters, not one {type(params).__name__}"
-        raise errors.DtypeError(errors.message(what, fix=fix))
-    found = tuple(params)
-    if not found:
-        raise ValueError(errors.message(f"{who}: there are no parameters", fix=fix))
-    for tensor in found:
-        if not isinstance(tensor, Tensor):
-            what = f"{who}: a parameter must be a Tensor"
-            raise errors.DtypeError(errors.message(what, [tensor], fix))
-        if not (tensor.requires_grad and type(tensor._node) is Leaf):
-            what = f"{who}: a parameter must be a leaf that requires grad"
-            leaf = "make it with Tensor(data, requires_grad=True)"
-            raise errors.GraphError(errors.message(what, [tensor], leaf))
-    if len({id(tensor) for tensor in found}) < len(found):
-        what = f"{who}: a parameter appears twice and would be updated twice"
-        twice = [t for i, t in enumerate(found) if any(t is other for other in found[:i])]
-        raise ValueError(errors.message(what, twice, "pass each tensor once"))
-    return found

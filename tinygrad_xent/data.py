@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from . import errors
-from .arguments import check_sizes, generator
+from .arguments import Seed, check_sizes, generator
+from .engine import errors
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from .arguments import Seed
 
     Array: TypeAlias = npt.NDArray[Any]
 

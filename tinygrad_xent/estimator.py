@@ -14,15 +14,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from . import backend as xp
-from . import errors, lines
 from .arguments import check_number, check_sizes
 from .data import batches
-from .losses import binary_cross_entropy_with_logits, cross_entropy
-from .modes import no_grad, scope
+from .engine import arrays as xp
+from .engine import errors, lines
+from .engine.context import no_grad, scope
+from .engine.tensors import Tensor
 from .nn import MLP
+from .nn.losses import binary_cross_entropy_with_logits, cross_entropy
 from .optim import SGD, Adam, AdamW, Optimizer
-from .tensor import Tensor
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

@@ -28,9 +28,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import errors
-from .tape import raw
-from .tensor import Tensor
+from .engine import errors
+from .engine.tensors import Tensor, raw
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 

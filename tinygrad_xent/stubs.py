@@ -1,4 +1,4 @@
-"""Writes what type checkers and editors read of the table: `methods.pyi` and `__init__.pyi`.
+"""Writes what type checkers and editors read of the table: `engine/methods.pyi` and `__init__.pyi`.
 
     python -m tinygrad_xent.stubs
 
@@ -11,54 +11,58 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 import tinygrad_xent as tx
 
-from .methods import ONE_SIDED
-from .public import PUBLIC, Public
+from .engine import methods
+from .engine.methods import Methods
 
 HEAD = "# Written by `python -m tinygrad_xent.stubs` from the table of operations.\n"
+HERE = Path(__file__).parent
+IGNORED = {"__eq__": "override", "__ne__": "override"}  # elementwise, as in NumPy
 
 
-def methods() -> str:
-    """The stub of `methods.py`: every method and operator with its signature."""
-    lines = [
-        HEAD + "from collections.abc import Callable, Iterable",
-        "from typing import Any",
-        "",
-        "from .backend import Axis",
-        "from .ops import Operand",
-        "from .tensor import Tensor",
-        "",
-        "ONE_SIDED: set[str]",
-        "",
-        "def attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None: ...",
-        "",
-        "class Methods:",
-        *(f"    {line}" for name in sorted(PUBLIC) for line in _of(PUBLIC[name])),
+def methods_stub() -> str:
+    """The stub of `engine/methods.py`: its source, and the methods that were attached."""
+    source = Path(methods.__file__).read_text(encoding="utf-8")
+    types = "from typing import Any, Self\n\nfrom .arrays import Axis"
+    attached = (_written(name, value) for name, value in sorted(vars(Methods).items()))
+    lines = [f"    {line}\n" for written in attached for line in written]
+    return HEAD + source.replace("from __future__ import annotations", types) + "".join(lines)
+
+
+def _written(name: str, value: Any) -> Iterator[str]:
+    """The lines of one attached attribute."""
+    if isinstance(value, property):
+        yield "@property"
+        value = value.fget
+    if isinstance(value, FunctionType):
+        note = f"  # type: ignore[{IGNORED[name]}]" if name in IGNORED else ""
+        yield f"def {name}{_signature(value)}: ...{note}"
+
+
+def _signature(function: Any) -> str:
+    """Its parameters by place or name, the first called `self`; a tensor that it gives is `Self`."""
+    signature = inspect.signature(function)
+    first, *rest = signature.parameters.values()
+    binary = all(
+        p.kind is p.POSITIONAL_ONLY for p in (first, *rest)
+    )  # an operator, from either side
+    parameters = [
+        first.replace(name="self", kind=first.POSITIONAL_OR_KEYWORD, annotation=first.empty)
     ]
-    return "\n".join(lines) + "\n"
+    for p in rest:
+        kind = p.POSITIONAL_OR_KEYWORD if p.kind is p.POSITIONAL_ONLY else p.kind
+        parameters.append(p.replace(kind=kind, name="other" if binary else p.name))
+    written = str(signature.replace(parameters=parameters)).replace("'", "")
+    return written.replace("-> Tensor", "-> Self")
 
 
-def _of(public: Public) -> Iterator[str]:
-    """The lines of one function: its method under each name, its operator from both sides."""
-    _, *rest = inspect.signature(public.function).parameters.values()
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    first = [inspect.Parameter("self", positional)]
-    written = str(inspect.Signature([*first, *(p.replace(kind=positional) for p in rest)]))
-    for name in public.names if public.method else ():
-        yield f"def {name}{written.replace(chr(39), '')} -> Tensor: ..."
-    if public.operator:
-        other = ", other: Operand" if len(rest) else ""
-        yield f"def __{public.operator}__(self{other}) -> Tensor: ..."
-        if public.operator not in ONE_SIDED:
-            yield f"def __r{public.operator}__(self{other}) -> Tensor: ..."
-
-
-def package() -> str:
+def package_stub() -> str:
     """The stub of `__init__.py`: where each public name comes from."""
-    lines = [HEAD + "__version__: str", ""]
+    lines = [HEAD + "__version__: str", "", "from . import textbook as textbook"]
     for name in tx.__all__:
         value = getattr(tx, name)
         if isinstance(value, ModuleType):
@@ -71,8 +75,8 @@ def package() -> str:
     return "\n".join(lines) + f"\n\n__all__ = [{listed}]\n"
 
 
-STUBS = {"methods.pyi": methods, "__init__.pyi": package}
+STUBS = {"engine/methods.pyi": methods_stub, "__init__.pyi": package_stub}
 
 if __name__ == "__main__":
     for file, text in STUBS.items():
-        (Path(__file__).parent / file).write_text(text(), encoding="utf-8")
+        (HERE / file).write_text(text(), encoding="utf-8")

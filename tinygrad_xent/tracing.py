@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from . import errors
-from .backend import Array, shape
-from .lines import Line
-from .modes import MODE, Mode, ScopeEntry, next_id
-from .tape import Leaf, Node, is_tensor, raw, wrap
-from .walk import collect, seed_gradient, sweep_arrays
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
+from .engine import errors
+from .engine.arrays import Array, shape
+from .engine.context import MODE, Mode, ScopeEntry, next_id
+from .engine.lines import Line
+from .engine.nodes import Leaf, Node
+from .engine.tensors import Tensor, is_tensor, raw, wrap
+from .engine.walk import collect, seed_gradient, sweep_arrays
 
 
 class _Plain:

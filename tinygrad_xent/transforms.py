@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, ops
-from .modes import MODE, next_id, no_grad, recording
-from .table import Op
-from .tape import Leaf, Node, apply, is_tensor, wrap
-from .tensor import Tensor
-from .walk import Source, collect, gradients, leaves_of, seed_gradient
+from .engine import errors
+from .engine.context import MODE, next_id, no_grad, recording
+from .engine.nodes import Leaf, Node
+from .engine.ops import arithmetic, moves, reductions
+from .engine.table import Op
+from .engine.tape import apply
+from .engine.tensors import Tensor, is_tensor, wrap
+from .engine.walk import Source, collect, gradients, leaves_of, seed_gradient
 
 Function = Callable[..., Tensor]
 
@@ -106,7 +108,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
             seed.flat[i] = 1
             rows.append(_pull_back(y, variables, seed))
         found = tuple(
-            ops.reshape(_stacked([row[k] for row in rows], v), y.shape + v.shape)
+            moves.reshape(_stacked([row[k] for row in rows], v), y.shape + v.shape)
             for k, v in enumerate(variables)
         )
         return found[0] if isinstance(argnums, int) else found
@@ -149,7 +151,7 @@ def hvp(f: Function, primals: Any, vectors: Any) -> Any:
             if slope.shape != v.shape:
                 what = f"hvp: a vector of shape {v.shape} for an input of shape {slope.shape}"
                 raise errors.ShapeError(errors.message(what, [v]))
-            total = total + ops.sum(ops.mul(slope, v))
+            total = total + reductions.sum(arithmetic.mul(slope, v))
         return as_variable(total)
 
     found = grad(slope_along, places)(*points)
@@ -303,7 +305,7 @@ def _fresh(x: Any) -> Tensor:
     """A place of its own on the tape: a new leaf, or, inside another transform, a link to x."""
     if isinstance(x, Tensor) and x.requires_grad:
         with recording():
-            return ops.identity(x)
+            return moves.identity(x)
     data = x.numpy() if isinstance(x, Tensor) else x
     variable = Tensor(data)
     if variable.dtype.kind != "f":  # grad(f)(3): a whole number is meant as a point, not as a dtype
@@ -344,4 +346,4 @@ def _result(y: Tensor, variables: list[Tensor]) -> Tensor:
 def _stacked(rows: list[Tensor], variable: Tensor) -> Tensor:
     if not rows:
         return Tensor(np.zeros((0, *variable.shape), variable.dtype))
-    return ops.join(*(ops.expand_dims(row, 0) for row in rows), axis=0)
+    return moves.join(*(moves.expand_dims(row, 0) for row in rows), axis=0)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import tinygrad_xent as tx
-from tinygrad_xent import Tensor, Trace, lines
+from tinygrad_xent import Tensor, Trace
+from tinygrad_xent.engine import lines
 
 from .cards import SHOWABLE, Options
 from .changes import check_same_graph

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tinygrad_xent import lines
+from tinygrad_xent.engine import lines
 from tinygrad_xent.tracing import Trace
 
 from . import labels, layout

@@ -13,7 +13,7 @@ from benchmarks.measure import Bench, Row, difference
 from benchmarks.peers import OURS, PEERS, REFERENCE
 from benchmarks.suite import OPERATIONS, QUICK, TINY, tiny
 from benchmarks.workers import PeerError, Worker
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
 
 WRONG = "tests.benchmarks.wrong_peer"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")

@@ -25,8 +25,8 @@ import tinygrad_xent as tx
 from tests.operations import Maker, has_rule, make_call
 from tests.tensors import leaf
 from tinygrad_xent.check import KinkWarning, check_tape, gradcheck
-from tinygrad_xent.table import TABLE, DerivativeRule
-from tinygrad_xent.tape import raw
+from tinygrad_xent.engine.table import TABLE, DerivativeRule
+from tinygrad_xent.engine.tensors import raw
 
 # --- cases: the rows' stand in tests/operations.py; each loss as a function of float inputs --------
 
@@ -249,7 +249,7 @@ def record(function, inputs):
 
 
 def nodes_of(output):
-    from tinygrad_xent.walk import collect
+    from tinygrad_xent.engine.walk import collect
 
     return collect(output._source())
 

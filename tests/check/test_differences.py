@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_xent.check.differences import noise_of, slope, step_for
+from tinygrad_xent.check.gradients.differences import noise_of, slope, step_for
 
 STEP = step_for(np.float64)
 

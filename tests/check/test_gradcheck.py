@@ -6,7 +6,7 @@ import pytest
 import tinygrad_xent as tx
 from tests.check.mutation_proof import mutated
 from tinygrad_xent.check import KinkWarning, gradcheck
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
 
 RNG = np.random.default_rng(0)
 Z = RNG.standard_normal((4, 3))

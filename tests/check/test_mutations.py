@@ -8,7 +8,7 @@ import pytest
 import tinygrad_xent as tx
 from tests.check.mutation_proof import LOSSES, false_alarms, loss_verdicts, table_verdicts
 from tinygrad_xent.check import check_tape, gradcheck
-from tinygrad_xent.table import TABLE
+from tinygrad_xent.engine.table import TABLE
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,10 @@
 """Checks that find the mistake and say what it is. They are used as `tx.check.NAME`."""
 
-from .audit import Audit, audit
-from .autopsies import Autopsy
-from .diagnosis import Diagnosis, diagnose
-from .gradcheck import GradCheck, KinkWarning, gradcheck
-from .lint import Finding, Findings, lint
-from .nonfinite import NonFiniteWarning, autopsy, explain_nonfinite
-from .tape_check import TapeCheck, check_tape
+from ..textbook import Audit, Diagnosis, audit, diagnose
+from .gradients import GradCheck, KinkWarning, TapeCheck, check_tape, gradcheck
+from .graph import Finding, Findings, Part, Term, Why, lint, why
+from .nonfinite import Autopsy, NonFiniteWarning, autopsy, explain_nonfinite
 from .unchanged import check_unchanged
-from .why import Part, Term, Why, why
 
 __all__ = [
     "Audit",

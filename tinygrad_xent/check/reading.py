@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array
-from ..modes import Mode, recording
-from ..table import TABLE, Op
-from ..tape import Leaf, Node, apply, is_tensor, wrap
+from ..engine.arrays import Array
+from ..engine.context import Mode, recording
+from ..engine.nodes import Leaf, Node
+from ..engine.table import TABLE, Op
+from ..engine.tape import apply
+from ..engine.tensors import is_tensor, wrap
+from ..engine.walk import kept_tensors, sweep, sweep_arrays
 from ..tracing import Entry, Trace
-from ..walk import kept_tensors, sweep, sweep_arrays
 from .unchanged import check_unchanged
 
 Index = tuple[Any, ...]
@@ -158,7 +160,8 @@ def alone(
         values: of its inputs. live: the places of those that get a gradient.
     """
     operands = [wrap(x, Leaf(x, True)) if i in live else x for i, x in enumerate(values)]
-    node: Node = apply(op, operands, settings, Mode(recording=True, scope=None), state)._node
+    node = apply(op, operands, settings, Mode(recording=True, scope=None), state)._node
+    assert isinstance(node, Node)
     return node
 
 

@@ -8,18 +8,14 @@ recorded, and that shows where.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from .. import errors
-from ..backend import Array
-from ..tape import Leaf, Node, wrap
+from ..engine import errors
+from ..engine.arrays import Array
+from ..engine.nodes import Leaf, Node
+from ..engine.tensors import Tensor, wrap
+from ..engine.walk import collect
 from ..tracing import Trace, trace
-from ..walk import collect
-
-if TYPE_CHECKING:
-    from ..tensor import Tensor
 
 
 def check_unchanged(output: Tensor) -> Trace:

@@ -1,0 +1,206 @@
+"""Why a gradient is what it is: one number, taken apart into what each use of the value adds.
+
+The multivariate chain rule says that the gradient of a value is a sum, one term for each way the loss
+depends on it. The trace has the terms before they were added; `why` shows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engine import errors
+from ...engine.lines import Line
+from ...engine.table import TABLE
+from ...engine.tensors import Tensor, is_tensor
+from ...engine.walk import gradients
+from ...tracing import Contribution, Entry, Trace
+from ..reading import Index, at, label, rule_alone, traced
+
+
+@dataclass(frozen=True)
+class Term:
+    """The share of one element of an operation's output in a part: `slope · gradient`.
+
+    Attributes:
+        index: the output's element.
+        gradient: of the loss with respect to that element.
+        value: what it adds to the gradient in question.
+    """
+
+    index: Index
+    gradient: float
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one use of the value adds to its gradient.
+
+    Attributes:
+        entry: id of the operation that used it; `op`, `line`, `formula` (the derivative's) are its own.
+        argument: which of that operation's inputs it was, from 0.
+        value: the contribution.
+        order: the place in the order in which the walk adds, from 0.
+        terms: the same by element of the operation's output, largest first; they add up to `value`
+            but for rounding.
+    """
+
+    entry: int
+    argument: int
+    op: str
+    line: Line | None
+    formula: str
+    value: float
+    order: int
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Why:
+    """One element's gradient as a sum. Printable; every part is plain data, ready to be drawn.
+
+    Attributes:
+        label: what the tensor is called. index: the element. gradient: its gradient.
+        parts: the contributions, largest first.
+        entry: the tensor's entry in `trace`, the whole computation.
+    """
+
+    label: str
+    index: Index
+    gradient: float
+    parts: tuple[Part, ...]
+    entry: Entry
+    trace: Trace
+
+    @property
+    def total(self) -> float:
+        """The parts added in the walk's order and dtype: exactly `gradient`, to the last bit."""
+        total: Any = None
+        for part in sorted(self.parts, key=lambda p: p.order):
+            value = self.entry.dtype.type(part.value)
+            total = value if total is None else total + value
+        return 0.0 if total is None else float(total)
+
+    def __str__(self) -> str:
+        name = f"{self.label}{at(self.index)}"
+        lines = [f"gradient of {name} = {self.gradient:.6g}"]
+        if not self.parts:
+            lines.append("  nothing that the loss depends on uses it")
+        for part in self.parts:
+            lines.append(f"  {part.value:+.6g}  {part.op} at {part.line}, {part.formula}")
+            if part.line is not None and part.line.text:
+                lines.append(f"      {part.line.text}")
+            if len(part.terms) > 1:
+                lines += [
+                    f"      {t.value:+.6g}  by way of {part.op}{at(t.index)}"
+                    for t in part.terms[:SHOWN]
+                ]
+            if len(part.terms) > SHOWN:
+                rest = sum(t.value for t in part.terms[SHOWN:])
+                lines.append(f"      {rest:+.6g}  by way of {len(part.terms) - SHOWN} smaller ones")
+        return "\n".join(lines)
+
+
+SHOWN = 6  # terms of a part that are printed one by one
+
+
+def why(tensor: Any, index: Index | int = (), *, of: Any) -> Why:
+    """The gradient of one element of a tensor as a sum of contributions, largest first.
+
+    Args:
+        tensor: a leaf or an intermediate result; or its entry in the trace.
+        index: the element, of the tensor's shape; () for a scalar.
+        of: what the gradient is of: the loss, or its `Trace`.
+
+    Returns:
+        A `Why`. There is one part for each use of the tensor, and in it one term for each element
+        of that operation's output which the element reaches: one for each sample, say, of a batch.
+
+    Raises:
+        OutOfRangeError: no such element. GraphError: the loss does not depend on the tensor, or no
+            gradient reaches it.
+
+    >>> import tinygrad_xent as tx
+    >>> x = tx.Tensor(3.0, requires_grad=True, name="x")
+    >>> answer = tx.check.why(x, of=x * x + 2 * x)
+    >>> answer.gradient, [(part.op, part.value) for part in answer.parts]
+    (8.0, [('mul', 3.0), ('mul', 3.0), ('mul', 2.0)])
+    """
+    trace = traced(of)
+    entry = _entry_of(trace, tensor)
+    index = _checked(entry, index)
+    if entry.gradient is None and entry.kind != "parameter":
+        what = f"why: no gradient reaches {label(entry)}"
+        raise errors.GraphError(errors.message(what, fix="only what requires grad has one"))
+    parts = [_part(trace, entry, c, index, k) for k, c in enumerate(entry.contributions)]
+    gradient = 0.0 if entry.gradient is None else float(np.asarray(entry.gradient)[index])
+    ordered = tuple(sorted(parts, key=lambda p: (-abs(p.value), p.order)))
+    return Why(label(entry), index, gradient, ordered, entry, trace)
+
+
+def _entry_of(trace: Trace, tensor: Any) -> Entry:
+    if isinstance(tensor, Entry):
+        return tensor
+    if not is_tensor(tensor):
+        raise TypeError(f"why: takes a Tensor or an Entry, got {type(tensor).__name__}")
+    if tensor not in trace:
+        what = "why: the loss does not depend on this tensor, so its gradient is 0"
+        fix = "a detach(), or another tensor of the same values?"
+        raise errors.GraphError(errors.message(what, [tensor], fix))
+    return trace[tensor]
+
+
+def _checked(entry: Entry, index: Index | int) -> Index:
+    """The index as a tuple of places from 0, one for each axis."""
+    index = index if isinstance(index, tuple) else (index,)
+    fits = len(index) == len(entry.shape) and all(
+        -n <= i < n for i, n in zip(index, entry.shape, strict=True)
+    )
+    if not fits:
+        what = f"why: {list(index)} is no element of {label(entry)}, of shape {entry.shape}"
+        raise errors.OutOfRangeError(errors.message(what, fix="give one place for each axis"))
+    return tuple(int(i) % n for i, n in zip(index, entry.shape, strict=True))
+
+
+def _part(trace: Trace, entry: Entry, contribution: Contribution, index: Index, order: int) -> Part:
+    user = trace[contribution.entry]
+    return Part(
+        entry=user.id,
+        argument=contribution.argument,
+        op=user.op,
+        line=user.line,
+        formula=user.derivatives[contribution.argument] or "",
+        value=float(np.asarray(contribution.value)[index]),
+        order=order,
+        terms=_terms(trace, user, contribution.argument, index),
+    )
+
+
+def _terms(trace: Trace, user: Entry, argument: int, index: Index) -> tuple[Term, ...]:
+    """A contribution by element of the output, largest first.
+
+    A rule is linear in the output's gradient, so its own derivative with respect to that gradient
+    is the slope of every output element in the one input element: one walk finds them all.
+    """
+    if user.op not in TABLE:  # a checkpoint: what is inside was not traced
+        return ()
+    g = Tensor(user.gradient, requires_grad=True)
+    with np.errstate(all="ignore"):
+        try:
+            c = rule_alone(trace, user, argument, g)[index]
+        except errors.DtypeError:  # a rule from outside, written with functions of NumPy alone
+            return ()
+        slopes = gradients(c._node, np.ones((), c.dtype), [g._source()])[g._source()]
+        shares = slopes * g.numpy()
+    terms = [
+        Term(
+            tuple(int(i) for i in place),
+            float(g.numpy()[tuple(place)]),
+            float(shares[tuple(place)]),
+        )
+        for place in np.argwhere(shares)
+    ]
+    return tuple(sorted(terms, key=lambda t: -abs(t.value)))

@@ -1,0 +1,9 @@
+"""The breadth of the table: what people expect of an array library, and no gradient is built upon.
+
+Rows without a derivative, and composites made of the rows of `ops`. Nothing in here is needed to
+understand `backward()`.
+"""
+
+from . import comparisons, composites, properties, searches
+
+__all__ = ["comparisons", "composites", "properties", "searches"]

@@ -1,0 +1,130 @@
+"""Comparisons and logic, elementwise: `<`, `==`, `&`, `~`. Rows without a derivative: they are constant
+wherever they have a slope at all, so their result is a tensor that needs no gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..methods import Operand
+from ..public import method, op
+from ..tensors import Tensor
+
+
+@op("a < b", None, None, numpy=np.less, operator="lt")
+def less(a: Operand, b: Operand, /) -> Array:
+    """Whether a < b, elementwise.
+
+    >>> less(Tensor([1.0, 2.0]), 2.0).numpy()
+    array([ True, False])
+    """
+    return np.less(a, b)
+
+
+@op("a ≤ b", None, None, numpy=np.less_equal, operator="le")
+def less_equal(a: Operand, b: Operand, /) -> Array:
+    """Whether a <= b, elementwise.
+
+    >>> less_equal(Tensor([1.0, 2.0]), 2.0).numpy()
+    array([ True,  True])
+    """
+    return np.less_equal(a, b)
+
+
+@op("a > b", None, None, numpy=np.greater, operator="gt")
+def greater(a: Operand, b: Operand, /) -> Array:
+    """Whether a > b, elementwise.
+
+    >>> greater(Tensor([2.0, 3.0]), 2.0).numpy()
+    array([False,  True])
+    """
+    return np.greater(a, b)
+
+
+@op("a ≥ b", None, None, numpy=np.greater_equal, operator="ge")
+def greater_equal(a: Operand, b: Operand, /) -> Array:
+    """Whether a >= b, elementwise.
+
+    >>> greater_equal(Tensor([2.0, 3.0]), 2.0).numpy()
+    array([ True,  True])
+    """
+    return np.greater_equal(a, b)
+
+
+@op("a = b", None, None, numpy=np.equal)
+def equal(a: Operand, b: Operand, /) -> Array:
+    """Whether a == b, elementwise.
+
+    >>> equal(Tensor([1.0, 2.0]), 2.0).numpy()
+    array([False,  True])
+    """
+    return np.equal(a, b)
+
+
+@op("a ≠ b", None, None, numpy=np.not_equal)
+def not_equal(a: Operand, b: Operand, /) -> Array:
+    """Whether a != b, elementwise.
+
+    >>> not_equal(Tensor([1.0, 2.0]), 2.0).numpy()
+    array([ True, False])
+    """
+    return np.not_equal(a, b)
+
+
+@op("a and b", None, None, numpy=np.bitwise_and, operator="and")
+def bitwise_and(a: Operand, b: Operand, /) -> Array:
+    """Both, elementwise: of booleans, or of the bits of whole numbers.
+
+    >>> ((Tensor([1.0, 2.0]) > 0) & (Tensor([1.0, 2.0]) > 1)).numpy()
+    array([False,  True])
+    """
+    return np.bitwise_and(a, b)
+
+
+@op("a or b", None, None, numpy=np.bitwise_or, operator="or")
+def bitwise_or(a: Operand, b: Operand, /) -> Array:
+    """Either, elementwise: of booleans, or of the bits of whole numbers.
+
+    >>> ((Tensor([1.0, 2.0]) < 0) | (Tensor([1.0, 2.0]) > 1)).numpy()
+    array([False,  True])
+    """
+    return np.bitwise_or(a, b)
+
+
+@op("a ≠ b", None, None, numpy=np.bitwise_xor, operator="xor")
+def bitwise_xor(a: Operand, b: Operand, /) -> Array:
+    """One and not the other, elementwise: of booleans, or of the bits of whole numbers.
+
+    >>> ((Tensor([1.0, 2.0]) > 0) ^ (Tensor([1.0, 2.0]) > 1)).numpy()
+    array([ True, False])
+    """
+    return np.bitwise_xor(a, b)
+
+
+@op("not x", None, numpy=np.invert, operator="invert")
+def invert(x: Operand, /) -> Array:
+    """Not, elementwise: of booleans, or of the bits of whole numbers.
+
+    >>> (~(Tensor([1.0, 2.0]) > 1)).numpy()
+    array([ True, False])
+    """
+    return np.invert(x)
+
+
+@method("__eq__")
+def _eq(self: Tensor, other: Any) -> Tensor:
+    return NotImplemented if _is_no_array(other) else equal(self, other)
+
+
+@method("__ne__")
+def _ne(self: Tensor, other: Any) -> Tensor:
+    return NotImplemented if _is_no_array(other) else not_equal(self, other)
+
+
+def _is_no_array(x: Any) -> bool:
+    """Whether something is to decide itself what it is equal to: None, `pytest.approx(2)`."""
+    numbers = (Tensor, np.ndarray, np.generic, list, tuple, str, bytes, int, float, complex)
+    return not isinstance(x, numbers) and np.asarray(x).dtype == object

@@ -1,0 +1,152 @@
+"""NumPy on either side: `array @ tensor`, `np.exp(tensor)` and `np.sum(tensor, axis=0)` are recorded.
+
+Rows and composites say which NumPy functions they answer for. What none answers for runs on the raw
+values where no tensor needs a gradient; where one does it would cut the tape silently, so it raises.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from . import errors
+from .context import MODE
+from .public import NUMPY, method
+from .tensors import Tensor, is_tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+# They read shapes, or answer with booleans and places: no gradient, so nothing is cut.
+ON_VALUES = frozenset(
+    {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like}
+    | {np.isclose, np.allclose, np.array_equal, np.argmin, np.argsort}
+)
+
+
+@method("__array__")
+def as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    """`np.asarray(tensor)`: refused where it would cut the tape without a word."""
+    if self.requires_grad:
+        what = "np.asarray: the tensor requires grad, and an array would cut the tape silently"
+        fix = "call .detach() first if no gradient is wanted, or .numpy() to read the values"
+        raise errors.DtypeError(errors.message(what, [self], fix))
+    if copy:
+        return np.array(self._data, dtype=dtype)
+    array = np.asarray(self._data, dtype=dtype)
+    if np.shares_memory(array, self._data):
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+@method("__array_ufunc__")
+def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any) -> Any:
+    """What NumPy calls for `np.exp(tensor)` and `array + tensor`."""
+    function = getattr(ufunc, way) if way != "__call__" else ufunc
+    if MODE.get().on_arrays:  # a rule at work reads a tensor from outside
+        return function(*_raw(inputs), **_raw(kwargs))
+    if way == "at" and is_tensor(inputs[0]):  # it would write to a read-only array
+        what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
+        raise errors.GraphError(errors.message(what, [inputs[0]], "pass a copy: np.array(t)"))
+    ours = NUMPY.get(function)
+    if ours is not None and way == "__call__" and not kwargs:
+        return ours(*inputs)
+    if way == "reduce" and ours is not None and kwargs.keys() <= {"axis", "keepdims"}:
+        return ours(*inputs, **{"axis": 0, **kwargs})  # the rows' own default is all axes
+    return _on_values(f"np.{ufunc.__name__}", function, inputs, kwargs)
+
+
+@method("__array_function__")
+def array_function(
+    self: Tensor, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """What NumPy calls for `np.sum(tensor, axis=0)`."""
+    if MODE.get().on_arrays:
+        return function(*_raw(args), **_raw(kwargs))
+    ours = NUMPY.get(function)
+    if ours is not None and (call := _translated(function, ours, args, kwargs)) is not None:
+        result = ours(*call[0], **call[1])
+        if result is not NotImplemented:
+            return result
+    if function in ON_VALUES:
+        return function(*_raw(args), **_raw(kwargs))
+    return _on_values(f"np.{function.__name__}", function, args, kwargs)
+
+
+def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+    """A call of a NumPy function as one of ours: the inputs by place, the rest by name, without what
+    is the default of both. None where it says more than ours can, or does not fit.
+    """
+    parameters, places, own = _signature(theirs).parameters, *_inputs_and_defaults(ours)
+    try:
+        given = _signature(theirs).bind(*args, **kwargs).arguments
+        operands = [given.pop(name) for name in list(parameters)[:places]]
+    except (KeyError, TypeError):
+        return None
+    meant = {name: p.default for name, p in parameters.items() if name in own} | given
+    said = {
+        name: v for name, v in meant.items() if v is not own.get(name, parameters[name].default)
+    }
+    named = {name.removeprefix("a_"): v for name, v in said.items() if v is not _NO_VALUE}
+    if not named.keys() <= own.keys():  # a_min of np.clip is our min
+        return None
+    return operands, {k: bool(v) if isinstance(v, np.bool_) else v for k, v in named.items()}
+
+
+def _inputs_and_defaults(ours: Any) -> tuple[int, dict[str, Any]]:
+    """How many inputs a function takes by place, and the defaults of its other parameters."""
+    if ours not in _KNOWN:
+        parameters = signature(ours).parameters.values()
+        inputs = [p for p in parameters if p.kind is p.POSITIONAL_ONLY] or [
+            p for p in parameters if p.default is p.empty
+        ]
+        rest = {p.name: p.default for p in parameters if p not in inputs}
+        _KNOWN[ours] = len(inputs), rest
+    return _KNOWN[ours]
+
+
+_KNOWN: WeakKeyDictionary[Any, tuple[int, dict[str, Any]]] = WeakKeyDictionary()
+_signature = cache(signature)  # made when asked for: few programs call more than a few functions
+_NO_VALUE = signature(np.sum).parameters["keepdims"].default
+
+
+def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run a NumPy function on plain values, unless that would lose a gradient."""
+    if _needs_grad((args, kwargs)):
+        what = f"{name}: this call is no operation of the table, its gradient would be lost"
+        fix = f"another function of tinygrad_xent, an own one with tx.op(..., numpy={name}), or "
+        fix += ".detach() if no gradient is wanted"
+        raise errors.DtypeError(errors.message(what, _tensors((args, kwargs)), fix))
+    return function(*_raw(args), **_raw(kwargs))
+
+
+def _raw(x: Any) -> Any:
+    """The same nesting with the tensors' values, read-only: what NumPy wrote to them, through `out=`
+    or `np.copyto`, the tape would not notice.
+    """
+    if is_tensor(x):
+        view = np.asarray(x._data).view()
+        view.flags.writeable = False
+        return view
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_raw, x))
+    if isinstance(x, dict):
+        return {key: _raw(value) for key, value in x.items()}
+    return x
+
+
+def _tensors(x: Any) -> list[Any]:
+    if is_tensor(x):
+        return [x]
+    if isinstance(x, dict):
+        x = tuple(x.values())
+    return [t for part in x for t in _tensors(part)] if isinstance(x, (tuple, list)) else []
+
+
+def _needs_grad(x: Any) -> bool:
+    return any(t.requires_grad for t in _tensors(x))

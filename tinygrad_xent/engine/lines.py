@@ -1,0 +1,139 @@
+"""Whose line? Finds the line of the user's program that called into this package.
+
+Errors, warnings, the tape and the pictures name it. It is that of the innermost frame whose file is
+the user's: not one of this package, of Python itself or of a library that calls what it is given
+(NumPy, pandas, pytest and the like, wherever they are installed). A file is judged once, at its
+first frame, so that the walk costs little; a position becomes a `Line` when someone asks for it.
+The lines of a notebook are counted in its cells, as IPython numbers them.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import warnings
+from functools import lru_cache
+from sys import _getframe
+from types import CodeType, FrameType, ModuleType
+from typing import NamedTuple
+
+LIBRARIES = (
+    *("numpy", "scipy", "pandas", "xarray", "sklearn", "joblib", "dask", "polars", "narwhals"),
+    *("torch", "jax", "numba", "sympy", "mpmath", "networkx", "matplotlib", "cloudpickle", "tqdm"),
+    *("IPython", "ipykernel", "ipywidgets", "traitlets", "tornado", "nbclient", "sphinx_gallery"),
+    *("pytest", "_pytest", "pluggy", "hypothesis"),
+)
+_GENERATED = ("<frozen ", "<__array_function__ ", "<decorator-gen-", "<attrs generated ")
+_STDLIB = os.path.join(os.path.dirname(linecache.__file__), "")
+_INSTALLED = tuple(_STDLIB + folder + os.sep for folder in ("site-packages", "dist-packages"))
+_own: list[str] = []
+
+
+class _NotUsers(dict[str, bool]):
+    """The name of a file → are its lines not the user's? Worked out when it is first asked for."""
+
+    def __missing__(self, file: str) -> bool:
+        if file.startswith("<"):  # <stdin>, <string>, <doctest ...> are the user's
+            return self.setdefault(file, file.startswith(_GENERATED))
+        python = file.startswith(_STDLIB) and not file.startswith(_INSTALLED)
+        return self.setdefault(file, python or file.startswith((*_own, *_library_folders())))
+
+
+NOT_USERS: dict[str, bool] = _NotUsers()
+
+
+def _library_folders() -> list[str]:
+    """Where the imported ones of `LIBRARIES` are; a frame's library is among them. A folder that is
+    merely called like a library is not.
+    """
+    modules = [m for m in map(sys.modules.get, LIBRARIES) if isinstance(m, ModuleType)]
+    # A module's dict is read as it is, so that a lazy module stays unloaded.
+    known = (object.__getattribute__(module, "__dict__") for module in modules)
+    return [os.path.join(folder, "") for names in known for folder in names.get("__path__", ())]
+
+
+def own(folder: str | os.PathLike[str]) -> None:
+    """Count a folder's files as ours: this package's, and those of one built upon it."""
+    _own.append(os.path.join(os.fspath(folder), ""))
+    NOT_USERS.clear()
+
+
+own(os.path.dirname(os.path.dirname(__file__)))
+
+
+def user_frame(depth: int = 1) -> FrameType:
+    """The user's innermost frame, looked for from `depth` calls up; if none is, the outermost."""
+    try:
+        frame = _getframe(depth)
+    except ValueError:  # C code called us, in a thread of its own
+        frame = _getframe()
+    while NOT_USERS[frame.f_code.co_filename] and (outer := frame.f_back):
+        frame = outer
+    return frame
+
+
+def user_position() -> tuple[CodeType, int]:
+    """The code object and instruction of the user's innermost frame: what the tape keeps."""
+    frame = user_frame(2)
+    return frame.f_code, frame.f_lasti
+
+
+class Line(NamedTuple):
+    """A line of the user's program, of a file or of the notebook's cell with that number.
+
+    >>> print(Line("/home/ada/train.py", 12))
+    train.py:12
+    >>> print(Line("/tmp/ipykernel_7/1815.py", 1, cell=3))
+    cell 3, line 1
+    """
+
+    file: str
+    number: int
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        if self.cell is not None:
+            return f"cell {self.cell}, line {self.number}"
+        return f"{os.path.basename(self.file)}:{self.number}"
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, "" where it can't be had."""
+        return linecache.getline(self.file, self.number).strip()
+
+
+def line_of(code: CodeType, instruction: int) -> Line:
+    """The line that a position of `user_position` stands on."""
+    file = code.co_filename
+    return Line(file, _number(code, instruction), _cell(file))
+
+
+@lru_cache(maxsize=4096)  # of the number alone: equal code may stand in two files
+def _number(code: CodeType, instruction: int) -> int:
+    number = code.co_firstlineno
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            number = line
+    return number
+
+
+def _cell(file: str) -> int | None:
+    """The number beside the cell that IPython compiled under this name; the latest, if it ran twice."""
+    ipython = sys.modules.get("IPython")
+    shell = getattr(ipython, "get_ipython", lambda: None)()
+    cells = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    return cells.get(file)
+
+
+def user_line() -> Line:
+    """The user's line that called into this package."""
+    return line_of(*user_position())
+
+
+def warn(text: str, category: type[Warning]) -> None:
+    """A warning at the user's line; filters and "once a line" work as with `warnings.warn`."""
+    frame = user_frame(2)
+    file, number, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
+    shown = names.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(text, category, file, number, names.get("__name__"), shown)

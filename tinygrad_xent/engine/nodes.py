@@ -1,0 +1,123 @@
+"""What the tape is made of: a `Node` for each recorded operation, a `Leaf` for data the user made.
+
+A node holds its row of the table, where its inputs come from, the arrays that the rules asked to keep,
+a creation number, the scope and the user's line. Creation order is the order of the tape. Nothing here
+computes: `tape.py` makes nodes, `walk.py` goes back along them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from types import CodeType
+from typing import Any
+
+from .arrays import Array
+from .context import ScopeEntry, next_id
+from .lines import Line, line_of, user_position
+from .table import Op, Plan
+
+_latest_change = -1  # of any leaf
+_changing = Lock()
+
+
+class Leaf:
+    """Data the user made: a parameter, an input, a constant.
+
+    `changed` is the creation number at which the data was last overwritten: an operation with a
+    smaller number saw other values. `grad` is a tensor, or None.
+    """
+
+    data: Array
+    requires_grad: bool
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: Any
+    grad: Any
+    id: int
+    changed: int
+    _changed_at: tuple[CodeType, int] | None
+    __slots__ = tuple(__annotations__)
+
+    def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
+        self.data, self.requires_grad, self.name = data, requires_grad, name
+        self.id, self.shape, self.dtype = next_id(), data.shape, data.dtype
+        self.grad, self._changed_at, self.changed = None, None, -1
+
+    @property
+    def changed_at(self) -> Line | None:
+        """The user's line that last overwrote the data, None if none did."""
+        return self._changed_at and line_of(*self._changed_at)
+
+
+def touch(leaves: Iterable[Leaf]) -> None:
+    """Note that the data of these leaves was overwritten, and where."""
+    global _latest_change
+    position = user_position()
+    with _changing:
+        now = _latest_change = next_id()
+    for leaf in leaves:
+        leaf.changed, leaf._changed_at = now, position
+
+
+def changed_since(creation: int) -> bool:
+    """Whether any leaf was overwritten after this creation number: if not, a walk need not look."""
+    return _latest_change > creation
+
+
+class Node:
+    """One recorded operation; `tape.apply` makes it.
+
+    Attributes:
+        plan: the row of the table and what was arranged for these inputs.
+        inputs: for each a node, a leaf, or a raw array or number that needs no gradient.
+        settings: axis, shape and the like, in the row's order: plain values.
+        state: what a closed operation needs beside them; empty for all others.
+        kept: what the rules need, in the order of `plan.names`; None once backward has spent it.
+        id: the creation number.
+    """
+
+    plan: Plan
+    inputs: tuple[Any, ...]
+    settings: tuple[Any, ...]
+    state: tuple[Any, ...]
+    kept: tuple[Any, ...] | None
+    shape: tuple[int, ...]
+    dtype: Any
+    scope: ScopeEntry | None
+    name: str | None
+    id: int
+    _code: CodeType
+    _instruction: int
+    __slots__ = tuple(__annotations__)
+    requires_grad = True
+
+    @property
+    def position(self) -> tuple[CodeType, int]:
+        """Where the user's program ran the operation, see `lines.user_position`."""
+        return self._code, self._instruction
+
+    @property
+    def line(self) -> Line:
+        """The user's line that ran the operation."""
+        return line_of(*self.position)
+
+    @property
+    def op(self) -> Op:
+        """The row of the table."""
+        return self.plan.op
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, tuple[Any, ...]]:
+        """The output for other values of the inputs, and what the rules would keep of it."""
+        arguments = self.settings + self.state
+        y, saved = self.op.forward(*inputs, *arguments), ()
+        if self.op.saves:
+            y, *saved = y
+        return y, self.plan.keep((*inputs, y, *arguments, *saved))
+
+    def replaced(self, **changes: Any) -> Node:
+        """A copy with some of its attributes changed."""
+        node = object.__new__(Node)
+        for name in Node.__slots__:
+            setattr(node, name, changes[name] if name in changes else getattr(self, name))
+        return node

@@ -1,0 +1,112 @@
+"""Selections: some of the numbers, and not others. Where none was taken the gradient is 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import arrays as xp
+from ..arrays import Array
+from ..methods import Operand
+from ..public import op
+from ..tensors import is_tensor, raw
+
+# A row is laid out by hand: what it computes, a rule per input, then the other facts.
+# fmt: off
+
+
+def masked(g: Any, chosen: Any) -> Any:
+    """g where chosen, else 0; g · chosen would be NaN where g is infinite."""
+    return where(raw(chosen), g, 0) if is_tensor(g) else xp.masked(g, chosen)
+
+
+def _larger_vjp(g: Any, wins: Array, ties: Array) -> Any:
+    """g where it wins, half of it where there is a tie, else 0. Ties are rare."""
+    return masked(g, wins) + masked(g / 2, ties) if ties.any() else masked(g, wins)
+
+
+def _constant(limit: Any) -> Any:
+    """A limit's values. One that requires grad would lose it: limits are settings, not inputs."""
+    if is_tensor(limit) and limit._source().requires_grad:
+        name = f" ({limit._source().name})" if limit._source().name else ""
+        raise TypeError(
+            f"a limit{name} requires grad; use maximum(x, low) and minimum(x, high), or .detach()"
+        )
+    return raw(limit)
+
+
+def _within(x: Any, low: Any, high: Any) -> Any:
+    x, low, high = raw(x), raw(low), raw(high)
+    return (x >= (-xp.inf if low is None else low)) & (x <= (xp.inf if high is None else high))
+
+
+@op("a where condition, b else",
+    None,
+    ("g where condition", lambda g, condition: masked(g, raw(condition))),
+    ("g where not condition", lambda g, condition: masked(g, xp.logical_not(raw(condition)))),
+    kind="selects", numpy=np.where)
+def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
+    """a where the condition holds, else b.
+
+    Both branches are computed: a 0 gradient times an infinite slope in the branch not taken is NaN.
+    Guard the argument of that branch, not its result.
+
+    Raises:
+        DtypeError: the condition is not boolean.
+
+    >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0.0).numpy()
+    array([1., 0.])
+    """
+    return xp.where(xp.as_condition(condition), a, b)
+
+
+@op("max(x, 0)", ("g where y > 0", lambda g, y: masked(g, xp.positive(raw(y)))),
+    kind="selects", method=True)
+def relu(x: Operand, /) -> Array:
+    """x where it is positive, else 0; the slope at 0 is 0.
+
+    >>> relu(Tensor([-2.0, 3.0])).numpy()
+    array([0., 3.])
+    """
+    return xp.relu(x)
+
+
+@op("max(a, b)",
+    ("g where a > b, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(a) > raw(b), raw(a) == raw(b))),
+    ("g where b > a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) > raw(a), raw(a) == raw(b))),
+    kind="selects", numpy=np.maximum)
+def maximum(a: Operand, b: Operand, /) -> Array:
+    """The larger of a and b, elementwise; equal ones share the gradient.
+
+    >>> maximum(Tensor([1.0, 5.0]), 3.0).numpy()
+    array([3., 5.])
+    """
+    return xp.maximum(a, b)
+
+
+@op("min(a, b)",
+    ("g where a < b, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(a) < raw(b), raw(a) == raw(b))),
+    ("g where b < a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) < raw(a), raw(a) == raw(b))),
+    kind="selects", numpy=np.minimum)
+def minimum(a: Operand, b: Operand, /) -> Array:
+    """The smaller of a and b, elementwise; equal ones share the gradient.
+
+    >>> minimum(Tensor([1.0, 5.0]), 3.0).numpy()
+    array([1., 3.])
+    """
+    return xp.minimum(a, b)
+
+
+@op("min(max(x, min), max)",
+    ("g where min ≤ x ≤ max", lambda g, x, min, max: masked(g, _within(x, min, max))),
+    kind="selects", numpy=np.clip, method=True)
+def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
+    """x limited to [min, max]; None is no limit. The gradient is 0 outside, 1 on the limits.
+
+    A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
+
+    >>> clip(Tensor([-2.0, 0.5, 2.0]), -1, 1).numpy()
+    array([-1. ,  0.5,  1. ])
+    """
+    return xp.clip(x, _constant(min), _constant(max))

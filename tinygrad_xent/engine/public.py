@@ -1,0 +1,215 @@
+"""Rows and composites as users meet them: functions, methods, operators, in place of NumPy's.
+
+The decorator `op` makes a function on raw arrays a row of the table; `public` says of it, or of a
+function made of rows, under which names it is reached. Tensor's methods, NumPy's dispatch, the
+package's exports and its stubs are read off what stands here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+from numpy import ndarray
+
+from .arrays import Array
+from .context import MODE, NOT_RECORDING
+from .methods import Methods, Operand
+from .table import TABLE, Op, Rule
+from .tape import apply
+from .tensors import Tensor, raw
+
+P = ParamSpec("P")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Public(NamedTuple):
+    """A function as users meet it, a row's or a composite: under which names, in place of what."""
+
+    function: Callable[..., Any]
+    numpy: tuple[Any, ...] = ()
+    method: bool = False
+    operator: str = ""
+    aliases: tuple[str, ...] = ()
+    export: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.function.__name__, *self.aliases)
+
+
+PUBLIC: dict[str, Public] = {}
+NUMPY: dict[Any, Callable[..., Any]] = {}
+
+
+def public(numpy: Any = (), **facts: Any) -> Callable[[Function], Function]:
+    """Make a function public: `numpy` names the NumPy functions it answers for; further facts as in
+    `Public`: `method` (Tensor has it), `operator` ("add": `+` from both sides), `aliases`, `export`.
+    """
+
+    def decorate(function: Function) -> Function:
+        install(Public(function, numpy if isinstance(numpy, tuple) else (numpy,), **facts))
+        return function
+
+    return decorate
+
+
+def op(
+    formula: str,
+    *rules: tuple[str, Rule] | None,
+    saves: dict[str, str] | None = None,
+    numpy: Any = (),
+    **facts: Any,
+) -> Callable[[Callable[P, Array]], Callable[P, Tensor]]:
+    """Make a function on raw arrays a row of the table and a public function.
+
+    Args:
+        formula: what it computes.
+        rules: for each input its derivative's formula and the rule, or None where there is none.
+            A rule's first argument is the output's gradient `g`; the names of the others say what
+            it needs: `y` the output, an input, `<input>_shape`, a setting, a saved value; in an
+            operation of many inputs `shapes` (first) and `i` (last). What no rule names is not kept.
+        saves: as in `Op`, by the rows' names. Further facts are those of `public` and of `Op`.
+    """
+    shown = {name: facts.pop(name) for name in Public._fields if name in facts}
+
+    def decorate(forward: Callable[P, Array]) -> Callable[P, Tensor]:
+        saved = {name: TABLE[row] for name, row in (saves or {}).items()}
+        row = TABLE[forward.__name__] = Op(forward, formula, rules, saves=saved, **facts)
+        return public(numpy, **shown)(function_of(row, forward))
+
+    return decorate
+
+
+def export_into(namespace: dict[str, Any]) -> list[str]:
+    """Put the functions into a module's namespace, each under all of its names, and give the names.
+    Where one of them is replaced later, the namespace has the new one.
+    """
+    found = {name: p.function for p in PUBLIC.values() if p.export for name in p.names}
+    namespace.update(found)
+    _EXPORTED.append(namespace)
+    return list(found)
+
+
+def follow(before: Callable[..., Any], after: Callable[..., Any]) -> None:
+    """Where a function was exported, export the one that took its place."""
+    for namespace in _EXPORTED:
+        for name in [name for name, value in namespace.items() if value is before]:
+            namespace[name] = after
+
+
+_EXPORTED: list[dict[str, Any]] = []
+
+ONE_SIDED = {"neg", "pos", "abs", "invert", "lt", "le", "gt", "ge"}
+"""Operators without a reflected form: of one operand, or comparisons, which Python turns around."""
+
+
+def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
+    """Make a function a method of Tensor under this name; `computed`, an attribute that it gives."""
+
+    def decorate(function: Function) -> Function:
+        setattr(Methods, name, property(function) if computed else function)
+        return function
+
+    return decorate
+
+
+def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None:
+    """Make a function a method of Tensor under these names, and an operator of that name."""
+    for name in names:
+        setattr(Methods, name, function)
+    if operator:
+        setattr(Methods, f"__{operator}__", function)
+    if operator and operator not in ONE_SIDED:
+
+        def reflected(self: Tensor, other: Operand, /) -> Tensor:
+            return function(other, self)  # type: ignore[no-any-return]
+
+        setattr(Methods, f"__r{operator}__", reflected)
+
+
+def install(known: Public, row: Op | None = None) -> None:
+    """Make a function known under its names, and its row."""
+    name = known.function.__name__
+    PUBLIC[name] = known
+    if row is not None:
+        TABLE[name] = row
+    NUMPY.update(dict.fromkeys(known.numpy, known.function))
+    _attach(known.function, known.names if known.method else (), known.operator)
+
+
+_mode = MODE.get
+
+
+def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The public function of a row: it parts inputs from settings, and gives a Tensor. While a walk
+    runs on raw arrays its rules call it too: then it is the forward function itself.
+    """
+    count, most = len(row.inputs), len(row.inputs) + len(row.settings)
+    fewest = most + 1 if row.variadic else count + row.required  # of arguments given by place
+    defaults, differentiable = row.defaults, any(row.rules)
+    bare: Any = (lambda *args: forward(*args)[0]) if row.saves else forward  # what rules get
+
+    def without_settings(*args: Any) -> Any:
+        mode = _mode()
+        if mode.on_arrays:
+            return bare(*(args if type(args[0]) is ndarray else map(_bare, args)))
+        if len(args) != count:
+            bind(row, args, {})
+        return apply(row, args, (), mode if differentiable else NOT_RECORDING)
+
+    def with_settings(*args: Any, **kwargs: Any) -> Any:
+        mode = _mode()
+        if mode.on_arrays:
+            return bare(*(args if type(args[0]) is ndarray else map(_bare, args)), **kwargs)
+        if not kwargs and fewest <= len(args) <= most:
+            args, settings = args[:count], args[count:] + defaults[len(args) - count :]
+        else:
+            args, settings = bind(row, args, kwargs)
+        return apply(row, args, settings, mode if differentiable else NOT_RECORDING)
+
+    call: Any = with_settings if row.settings else without_settings
+    wraps(forward)(call)
+    # Tracebacks, profiles and Python's own errors call it by the name that users call it by.
+    call.__code__ = call.__code__.replace(co_name=row.name, co_qualname=row.name)
+    call.__signature__ = row.signature.replace(return_annotation="Tensor")
+    function: Callable[..., Any] = call
+    return function
+
+
+def _bare(x: Any) -> Any:
+    """The raw array of a tensor or a list; anything else as it is."""
+    return np.asarray(x) if isinstance(x, list) else raw(x)
+
+
+def bind(
+    row: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The inputs, and the settings in order, from what was passed by position and by name."""
+    count = len(args) if row.variadic else len(row.inputs)
+    inputs, given = args[:count], args[count:]
+    values = given + row.defaults[len(given) :]
+    if kwargs:
+        named = dict(zip(row.settings, values, strict=False))
+        for name in kwargs:
+            if name not in named or name in row.settings[: len(given)]:
+                meant = _PYTORCH_NAMES.get(name, "")
+                hint = f"; did you mean {meant!r}?" if meant in row.settings else ""
+                raise TypeError(f"{row.name}() got an unexpected argument {name!r}{hint}")
+        named.update(kwargs)
+        values = tuple(named.values())
+    if len(values) > len(row.settings):
+        count += len(row.settings)
+        raise TypeError(f"{row.name}() takes at most {count} arguments, got {len(args)}")
+    missing = row.inputs[len(inputs) :] if not row.variadic else ()
+    values_missing = (inspect.Parameter.empty is value for value in values)
+    missing += tuple(n for n, m in zip(row.settings, values_missing, strict=True) if m)
+    if missing:
+        raise TypeError(f"{row.name}() missing required argument {missing[0]!r}")
+    return inputs, values
+
+
+_PYTORCH_NAMES = {"dim": "axis", "keepdim": "keepdims"}

@@ -1,0 +1,341 @@
+"""Operations of one's own: `tx.op` adds a row to the table, `tx.custom_vjp` makes a single function with
+rules of its own, `tx.remove_op` takes a row out again.
+
+A row from outside is like one of the engine's: method, NumPy dispatch, derivatives of every order, checks,
+traces and pictures are there at once. What differs stands here: its declaration is checked in words,
+and its functions may use the package's own on raw arrays.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..engine import errors
+from ..engine.context import MODE, ON_ARRAYS
+from ..engine.methods import Methods
+from ..engine.public import NUMPY, PUBLIC, Public, bind, follow, function_of, install
+from ..engine.table import TABLE, Op
+from ..engine.tensors import Tensor, is_tensor, raw, wrap
+from .declarations import (
+    check_arguments,
+    check_formulas,
+    check_inputs_alone,
+    check_places,
+    check_row,
+    wrong,
+)
+
+Forward = TypeVar("Forward", bound=Callable[..., Any])
+
+_replaced: dict[str, list[tuple[Public, Op | None] | None]] = {}
+"""For each name that was added, newest last, what had it before: None if nothing."""
+
+
+def op(
+    formula: str,
+    *rules: tuple[str, Callable[..., Any]] | None,
+    kind: str = "elementwise",
+    numpy: Any = (),
+    method: bool = False,
+    operator: str = "",
+    aliases: Iterable[str] = (),
+    parts: Callable[..., Any] | None = None,
+    replace: bool = False,
+    **facts: Any,
+) -> Callable[[Forward], Callable[..., Tensor]]:
+    """Make a function on raw arrays an operation: a row of the table.
+
+    Inputs, which may need gradients, stand before the `/` (or are `*arrays`), settings after it: those
+    are plain values, numbers, strings, tuples, arrays. The forward reads raw arrays and gives a new one;
+    while it runs, and while a rule runs in `backward()`, this package's functions take and give raw
+    arrays too.
+
+    Args:
+        formula: what it computes, in the notation of `tinygrad_xent.formulas`.
+        rules: for each input the derivative's formula and its rule, or None where there is none. A
+            rule's first argument is `g`, the gradient of the output; the names of the others say
+            what it needs: an input, `y` (the output), a setting, `<input>_shape`. Of `*arrays` one
+            rule serves all: it may ask for `y`, settings, the `shapes` of all inputs and, last, `i`,
+            the place of the input in question. A rule gives an array of the output's shape or of
+            the input's: the walk undoes broadcasting. Written with operators and this package's
+            functions it serves every order: in `backward()` raw arrays go in and come out, with
+            `create_graph` tensors. NumPy's functions that no row answers for serve the first order.
+        kind: one or several words of `tinygrad_xent.engine.table.KINDS`: what the checks know of it.
+        numpy: the NumPy function, or a tuple of them, that it answers for on tensors.
+        method: whether `Tensor` has it as a method.
+        operator: Python's name of an operator, "floordiv" say: works from both sides.
+        aliases: further names of the method.
+        parts: for a fused operation, the same from other operations: what traces and pictures show,
+            as one box if they stand in a `tx.scope`.
+        replace: take the place of a row of that name, whole: its method, operator and NumPy
+            functions are named again. Without it only the same function, defined again (the cell
+            of a notebook that runs twice), may.
+        facts: further keys of a row, see `tinygrad_xent.engine.table.Op`.
+
+    Raises:
+        TypeError: a declaration that can't be right; the message shows one that is.
+        FormulaError: a formula that can't be read.
+        ValueError: there is such a row; Tensor has that attribute; NumPy's function is taken.
+
+    >>> @tx.op("2ˣ", ("g · y · log 2", lambda g, y: g * y * np.log(2)), numpy=np.exp2, method=True)
+    ... def exp2(x, /):
+    ...     return np.exp2(x)
+    >>> x = Tensor([0.0, 3.0], requires_grad=True)
+    >>> np.exp2(x).sum().backward()
+    >>> x.exp2().numpy(), x.grad.numpy().round(4)
+    (array([1., 8.]), array([0.6931, 5.5452]))
+    >>> tx.remove_op("exp2")
+    """
+
+    def decorate(forward: Forward) -> Callable[..., Tensor]:
+        row, run = _row(forward, formula, rules, kind=kind, parts=parts, **facts)
+        functions = tuple(numpy) if isinstance(numpy, (tuple, list)) else (numpy,)
+        check_formulas(forward, row)
+        check_places(forward, row, functions, operator, aliases)
+        function = _plain_settings(row, function_of(row, run))
+        known = Public(function, functions, method, operator, tuple(aliases), export=False)
+        old = _make_room(known, forward, replace)
+        install(known, row)
+        if old is not None:
+            follow(old, function)
+        return function
+
+    return decorate
+
+
+def remove_op(name: str) -> None:
+    """Take a row out of the table, with its method and its NumPy dispatch; a row that it replaced is
+    there again.
+
+    Raises:
+        ValueError: no such row was added.
+    """
+    if name not in _replaced:
+        raise ValueError(f"remove_op: no operation {name!r} was added by tx.op")
+    added, row = _remove(name)
+    before = _replaced[name][-1]
+    if before is not None:
+        try:
+            _check_free(before[0])
+        except ValueError:
+            install(added, row)
+            raise
+        install(*before)
+        follow(added.function, before[0].function)
+    _replaced[name].pop()
+    if not _replaced[name]:
+        del _replaced[name]
+
+
+def custom_vjp(
+    forward: Callable[..., Any], *rules: Callable[..., Any] | None, name: str | None = None
+) -> Callable[..., Tensor]:
+    """A function of arrays with derivative rules of its own, without a row in the table.
+
+    Args:
+        forward: takes raw arrays, each parameter an input, and gives one.
+        rules: one for each input, or None where there is no derivative: of `g`, the gradient of the
+            output, and by name what it needs, as in `op`.
+        name: what traces and pictures call it; the function's own name if None.
+
+    `gradcheck` and `check_tape` say where the rules are not the derivative, even if that is meant.
+
+    Raises:
+        TypeError: another number of rules, or a rule that asks for what there is not.
+
+    >>> through = tx.custom_vjp(lambda x: np.round(x), lambda g: g, name="round straight through")
+    >>> x = Tensor([0.2, 0.7], requires_grad=True)
+    >>> y = through(x)
+    >>> y.sum().backward()
+    >>> y.numpy(), x.grad.numpy()
+    (array([0., 1.]), array([1., 1.]))
+    """
+    check_arguments(forward, "", [rule and ("", rule) for rule in rules])
+    check_inputs_alone(forward)
+    own = getattr(forward, "__name__", type(forward).__name__)
+    name = name or ("custom_vjp" if own == "<lambda>" else own)
+    signature = inspect.signature(forward)
+    inputs = [p.replace(kind=p.POSITIONAL_ONLY) for p in signature.parameters.values()]
+    called = ", ".join(p.name for p in inputs)
+
+    def run(*arrays: Any) -> Any:
+        return forward(*arrays)
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__, run.__module__ = forward.__doc__, forward.__module__
+    run.__signature__ = signature.replace(parameters=inputs)  # type: ignore[attr-defined]
+    formulas = [rule and (f"vjp(g, {called})", rule) for rule in rules]
+    return function_of(*_row(run, f"f({called})", formulas, kind=""))
+
+
+def _row(
+    forward: Any, formula: Any, rules: Sequence[Any], **facts: Any
+) -> tuple[Op, Callable[..., Any]]:
+    """The row of these functions at work, checked, and its forward."""
+    check_arguments(forward, formula, rules)
+    run = _on_arrays(forward)
+    checked = [rule and (rule[0], _checked_rule(forward, *rule)) for rule in rules]
+    try:
+        row = Op(run, formula, checked, **facts)
+    except (TypeError, AttributeError) as error:  # a key that no row has, a kind that is no text
+        raise wrong(forward, str(error)) from None
+    check_row(forward, row)
+    return row, run
+
+
+# --- its place among the others ------------------------------------------------------------------
+
+
+def _make_room(known: Public, forward: Callable[..., Any], replace: bool) -> Any:
+    """Take away the row that this one replaces, and give its function; raise if it may not be
+    replaced, or if a name is taken.
+    """
+    name = known.function.__name__
+    old = PUBLIC.get(name)
+    again = old is not None and _definition(old.function) == _definition(forward)
+    if old is not None and not (replace or again):
+        what = f"op: there is a row {name!r} already"
+        fix = f"another name, replace=True if it shall take its place, or tx.remove_op({name!r})"
+        raise ValueError(errors.message(what, fix=fix))
+    before = _remove(name) if old is not None else None
+    try:
+        _check_free(known)
+    except ValueError:
+        if before:
+            install(*before)
+        raise
+    if not again:
+        _replaced.setdefault(name, []).append(before)
+    return old and old.function
+
+
+def _remove(name: str) -> tuple[Public, Op | None]:
+    """Take a public function, and its row if it has one, away; what others answer for stays."""
+    known, row = PUBLIC.pop(name), TABLE.pop(name, None)
+    for function in known.numpy:
+        if NUMPY.get(function) is known.function:
+            del NUMPY[function]
+    operator = f"__{known.operator}__"
+    for attribute in (*(known.names if known.method else ()), operator):
+        if vars(Methods).get(attribute) is known.function:
+            delattr(Methods, attribute)
+            if attribute == operator and f"__r{known.operator}__" in vars(Methods):
+                delattr(Methods, f"__r{known.operator}__")
+    return known, row
+
+
+def _definition(function: Any) -> tuple[str, str]:
+    function = inspect.unwrap(function)
+    return function.__module__, function.__qualname__
+
+
+def _check_free(known: Public) -> None:
+    names = known.names if known.method else ()
+    names += (f"__{known.operator}__",) if known.operator else ()
+    for name in names:
+        if any(name in vars(cls) for cls in Tensor.__mro__[:-1]):  # object has comparisons too
+            what = f"op: Tensor has an attribute {name!r} already"
+            raise ValueError(errors.message(what, fix="another name or operator, or method=False"))
+    for function in known.numpy:
+        if function in NUMPY:
+            what = f"op: {function.__name__} of NumPy is answered by {NUMPY[function].__name__}"
+            raise ValueError(
+                errors.message(
+                    what, fix="leave numpy= out; a row of that name can be replaced (replace=True)"
+                )
+            )
+
+
+# --- functions from outside, at work -------------------------------------------------------------
+
+
+def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The forward function, with this package's functions on raw arrays giving raw arrays. It reads
+    its arrays only: they are the user's.
+    """
+
+    @wraps(forward)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        token = MODE.set(ON_ARRAYS)
+        try:
+            y = raw(forward(*map(_read_only, args), **kwargs))
+        finally:
+            MODE.reset(token)
+        if y is None or isinstance(y, (tuple, list)):
+            what = f"{forward.__name__}: gave {type(y).__name__}, it must give one array"
+            raise errors.DtypeError(errors.message(what, args, "is there a `return`?"))
+        return y if hasattr(y, "dtype") else np.asarray(y)
+
+    return run
+
+
+def _checked_rule(
+    forward: Callable[..., Any], formula: str, rule: Callable[..., Any]
+) -> Callable[..., Any]:
+    """The rule; a number becomes an array, beside tensors a tensor. What is no number is refused."""
+
+    @wraps(rule)
+    def run(g: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            c = rule(_read_only(g), *map(_read_only, args), **kwargs)
+        except Exception as error:
+            error.add_note(f"in the rule of {forward.__name__} for {formula!r}")
+            raise
+        recorded = is_tensor(g)
+        if is_tensor(c):
+            return c if recorded else raw(c)
+        array = c if hasattr(c, "dtype") else np.asarray(c)
+        if array.dtype.kind not in "fiub" or isinstance(c, (tuple, list)):
+            what = (
+                f"{forward.__name__}: the rule for {formula!r} gave no array of numbers but {c!r}"
+            )
+            raise errors.DtypeError(errors.message(what, fix="return the gradient of the input"))
+        return wrap(array, None) if recorded else array
+
+    return run
+
+
+def _read_only(x: Any) -> Any:
+    """A view that can't be written to, of an array; anything else as it is."""
+    if type(x) is not np.ndarray:
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
+PLAIN = (int, float, str, bytes, np.generic, np.dtype, type, slice, range, type(None), type(...))
+
+
+def _plain_settings(row: Op, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The public function, which refuses settings that no trace could hold."""
+    if not row.settings:
+        return function
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for name, value in zip(row.settings, bind(row, args, kwargs)[1], strict=True):
+            if not _is_plain(value):
+                what = f"{row.name}: the setting {name} must be a plain value"
+                fix = (
+                    "what may need a gradient stands before the `/`; an object can be closed over "
+                )
+                raise errors.DtypeError(
+                    errors.message(what, [value], fix + "by the function of a tx.custom_vjp")
+                )
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    if isinstance(value, np.ndarray):
+        return bool(value.dtype.kind in "fiubSU")
+    return isinstance(value, PLAIN)

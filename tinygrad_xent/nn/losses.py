@@ -1,0 +1,325 @@
+"""Losses: what training makes small. Each is a named scope of the table's operations.
+
+The semantics, and every combination of options, are those of torch.nn.functional, with one
+exception: a mean over nothing (an empty batch, every target ignored) is 0 with zero gradients and a
+RuntimeWarning, not NaN.
+
+The gradient that all of it comes down to: for logits z of N samples and targets Y (one-hot rows, or
+rows of probabilities), the mean cross-entropy is L = -(1/N) Σ Y · log softmax(z), and
+
+    dL/dz = (softmax(z) - Y) / N.
+
+With log softmax(z) = z - log Σ eᶻ it is one line: Y · z gives -Y, and sum(Y) · log Σ eᶻ gives
+sum(Y) · softmax(z). So the formula needs sum(Y) = 1 in each row. A row that sums to s has the
+gradient s · softmax(z) - Y: it counts s times, and does not vanish at softmax(z) = Y.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..arguments import check_number
+from ..engine import arrays as xp
+from ..engine.arrays import Array
+from ..engine.context import composite
+from ..engine.methods import Operand
+from ..engine.ops import arithmetic, elementwise, moves, reductions, rowwise, selection
+from ..engine.tensors import Tensor
+from . import targets
+
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
+
+
+def cross_entropy(
+    logits: Operand,
+    target: Operand,
+    *,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: Reduction = "mean",
+    axis: int = 1,
+) -> Tensor:
+    """-log of the probability that softmax(logits) gives to the target.
+
+    Args:
+        logits: scores, floats of shape (N, C), (C,) for one sample, or (N, C, d1, ...).
+        target: class labels, integers of the logits' shape without the class axis; or class
+            probabilities, floats of the logits' shape.
+        weight: (C,), a factor for each class.
+        ignore_index: samples with this label have loss 0 and are not counted by "mean".
+        label_smoothing: the part of each target, in [0, 1], spread evenly over all classes.
+        reduction: "mean" (for labels weighted by `weight`, for probabilities over all samples),
+            "sum", or "none" (one loss a sample).
+        axis: the class axis.
+
+    The mean's gradient is (softmax - Y) / N, provided that each row of Y sums to 1; see the module.
+    A class masked with a logit of -inf needs labels: 0 · log 0 of a probability is NaN.
+
+    Raises:
+        OutOfRangeError: a label is not in 0 ... C - 1.
+        DtypeError: float labels; integer logits; ignore_index >= 0 with probabilities.
+        ShapeError: shapes that do not fit.
+        ValueError: a negative probability; an unknown reduction; label_smoothing outside [0, 1].
+
+    Warns:
+        RuntimeWarning: probabilities that do not sum to 1; a mean over no sample.
+
+    >>> z = Tensor([[2.0, 1.0, -1.0], [0.0, 0.0, 0.0]], requires_grad=True)
+    >>> loss = cross_entropy(z, [0, 2])
+    >>> round(loss.item(), 6)
+    0.723812
+    >>> loss.backward()
+    >>> z.grad.numpy().round(4)         # (softmax - Y) / 2
+    array([[-0.1473,  0.1297,  0.0176],
+           [ 0.1667,  0.1667, -0.3333]])
+    """
+    name, formula = "cross_entropy", rowwise.CROSS_ENTROPY
+    logits, axis = targets.scores(name, logits, axis, reduction)
+    if label_smoothing != 0:
+        check_number(name, "label_smoothing", label_smoothing, 0, 1)
+    if weight is not None:
+        weight = targets.class_weights(name, logits, weight, axis)
+    values = targets.raw(name, target)
+    if values.dtype.kind == "f":
+        y = targets.probabilities(name, logits, target, axis, ignore_index)
+        with composite(name, formula):
+            log_p = rowwise.log_softmax(logits, axis)
+            return _from_probabilities(log_p, y, weight, label_smoothing, reduction, axis)
+    labels = places, counted = targets.labels(name, logits, values, axis, ignore_index)
+    if reduction == "mean" and places.size and weight is counted is None and not label_smoothing:
+        return rowwise.softmax_cross_entropy(logits, places, axis)  # the commonest, fused
+    with composite(name, formula):
+        log_p = rowwise.log_softmax(logits, axis)
+        return _from_labels(name, log_p, labels, weight, label_smoothing, reduction, axis)
+
+
+def nll_loss(
+    log_probabilities: Operand,
+    target: Operand,
+    *,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    axis: int = 1,
+) -> Tensor:
+    """Minus the log-probability of the target class: what `cross_entropy` does after log_softmax.
+
+    Args:
+        log_probabilities: (N, C), (C,) or (N, C, d1, ...), as `log_softmax` gives them.
+        target: class labels, integers of that shape without the class axis.
+        weight, ignore_index, reduction, axis: as for `cross_entropy`.
+
+    Raises:
+        OutOfRangeError, DtypeError, ShapeError, ValueError: as `cross_entropy`.
+
+    >>> round(nll_loss(Tensor(np.log([[0.5, 0.25, 0.25]])), [1]).item(), 6)
+    1.386294
+    """
+    log_p, axis = targets.scores("nll_loss", log_probabilities, axis, reduction)
+    weight = targets.class_weights("nll_loss", log_p, weight, axis)
+    labels = targets.labels("nll_loss", log_p, target, axis, ignore_index)
+    with composite("nll_loss", "-Σ log p[y] / N"):
+        return _from_labels("nll_loss", log_p, labels, weight, 0, reduction, axis)
+
+
+def softmax_focal_loss(
+    logits: Operand,
+    target: Operand,
+    *,
+    gamma: float = 2.0,
+    weight: Operand | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    axis: int = 1,
+) -> Tensor:
+    """Cross-entropy in which easy samples count less: -(1 - p)^gamma · log p of the target class.
+
+    Lin et al., "Focal loss for dense object detection" (2017), equation 5, over a softmax; with
+    gamma = 0 it is `cross_entropy`.
+
+    Args:
+        logits: floats of shape (N, C), (C,) or (N, C, d1, ...).
+        target: class labels, integers of that shape without the class axis.
+        gamma: how much less, at least 0.
+        weight, ignore_index, reduction, axis: as for `cross_entropy`. `weight` is the paper's alpha.
+
+    Raises:
+        OutOfRangeError, DtypeError, ShapeError, ValueError: as `cross_entropy`.
+
+    >>> z = Tensor(np.log([[0.9, 0.1], [0.5, 0.5]]))
+    >>> softmax_focal_loss(z, [0, 0], reduction="none").numpy().round(4)
+    array([0.0011, 0.1733])
+    """
+    name = "softmax_focal_loss"
+    logits, axis = targets.scores(name, logits, axis, reduction)
+    check_number(name, "gamma", gamma, 0)
+    weight = targets.class_weights(name, logits, weight, axis)
+    labels = targets.labels(name, logits, target, axis, ignore_index)
+
+    def focus(log_p: Tensor) -> Tensor:
+        # 1 - p exactly, and never 0: there the power's slope is infinite for gamma < 1, and its
+        # product with log p = 0 would be NaN instead of 0.
+        tiny = float(np.finfo(log_p.dtype).tiny)
+        wrong_p = selection.maximum(arithmetic.neg(elementwise.expm1(log_p)), tiny)
+        return arithmetic.mul(elementwise.pow(wrong_p, gamma), log_p)
+
+    with composite(name, "-Σ ((1 - p[y])ᵞ · log p[y]) / N"):
+        log_p = rowwise.log_softmax(logits, axis)
+        return _from_labels(name, log_p, labels, weight, 0, reduction, axis, focus)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Operand,
+    target: Operand,
+    *,
+    weight: Operand | None = None,
+    pos_weight: Operand | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """-y · log σ(z) - (1 - y) · log(1 - σ(z)) for each logit: several classes a sample, or none.
+
+    Args:
+        logits: floats of any shape, say (N, K) for K independent classes.
+        target: of the same shape, 0 or 1 or a probability.
+        weight: a factor for each loss, of a shape that broadcasts to the logits'.
+        pos_weight: a factor for the first term, likewise: above 1 for rare positives.
+        reduction: "mean" divides by the number of logits, N · K, whatever the weights; "sum";
+            "none". For the mean over N of the sums over K take `"sum"` and divide by N.
+
+    The gradient of one loss is σ(z) - y.
+
+    Raises:
+        ShapeError: target and logits differ in shape; weights do not broadcast.
+        DtypeError: integer logits.
+        ValueError: a target outside [0, 1]; an unknown reduction.
+
+    Warns:
+        RuntimeWarning: a mean over nothing.
+
+    >>> z = Tensor([[1e4, -1e4, 0.0]], requires_grad=True)
+    >>> binary_cross_entropy_with_logits(z, [[1, 0, 1]], reduction="sum").item()
+    0.6931471805599453
+    """
+    name = "binary_cross_entropy_with_logits"
+    logits = targets.floats(name, logits)
+    targets.check_reduction(name, reduction)
+    y = targets.fractions(name, logits, target)
+    if weight is not None:
+        weight = targets.factors(name, logits, weight)
+    with composite(name, "Σ ((1 - y) · z + softplus(-z)) / n"):
+        positive = elementwise.softplus(arithmetic.neg(logits))  # -log σ(z)
+        if pos_weight is not None:
+            share = 1 + (targets.factors(name, logits, pos_weight) - 1) * y
+            positive = arithmetic.mul(positive, share)
+        each = arithmetic.add(arithmetic.mul(logits, 1 - y), positive)
+        if weight is not None:
+            each = arithmetic.mul(each, weight)
+        return _elementwise(name, each, reduction)
+
+
+def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "mean") -> Tensor:
+    """The squared error, (prediction - target)².
+
+    Args:
+        prediction: floats of any shape.
+        target: numbers of the same shape.
+        reduction: "mean" over all elements, "sum", or "none".
+
+    Raises:
+        ShapeError: the shapes differ: (N,) against (N, 1) would broadcast to N x N errors.
+        DtypeError: an integer prediction.
+
+    Warns:
+        RuntimeWarning: a mean over nothing.
+
+    >>> mse_loss(Tensor([1.0, 2.0]), [1.0, 4.0]).item()
+    2.0
+    """
+    prediction = targets.floats("mse_loss", prediction)
+    targets.check_reduction("mse_loss", reduction)
+    y = targets.values_like("mse_loss", prediction, target)
+    with composite("mse_loss", "Σ (x - y)² / n"):
+        error = arithmetic.sub(prediction, y)
+        return _elementwise("mse_loss", arithmetic.mul(error, error), reduction)
+
+
+def _from_labels(
+    name: str,
+    log_p: Any,
+    labels: tuple[Array, Array | None],
+    weight: Array | None,
+    smoothing: float,
+    reduction: str,
+    axis: int,
+    focus: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """The loss of labels: (1 - ε) · w[y] · -log p[y] + ε/C · Σ w · -log p, reduced.
+
+    `focus` is what each log p[y] becomes first.
+    """
+    places, counted = labels
+    scores = moves.take_along_axis(log_p, places, axis)
+    if focus is not None:
+        scores = focus(scores)
+    if weight is None and counted is None and smoothing == 0:
+        return _reduced(name, scores, places.size, reduction, axis)
+    factor: Any = np.ones(places.shape, log_p.dtype)
+    if weight is not None:
+        factor = xp.take_along_axis(weight, places, axis)
+        scores = arithmetic.mul(scores, factor)
+    if smoothing:
+        every = log_p if weight is None else arithmetic.mul(log_p, weight)
+        spread = arithmetic.mul(
+            reductions.sum(every, axis, keepdims=True), smoothing / log_p.shape[axis]
+        )
+        scores = arithmetic.add(arithmetic.mul(scores, 1 - smoothing), spread)
+    if counted is not None:
+        scores = selection.where(counted, scores, 0)
+        factor = np.where(counted, factor, 0)
+    # In float64: float16 can't count above 2048.
+    total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
+    return _reduced(name, scores, total, reduction, axis)
+
+
+def _from_probabilities(
+    log_p: Any, y: Any, weight: Array | None, smoothing: float, reduction: str, axis: int
+) -> Tensor:
+    """The loss of probabilities: -Σ w · ((1 - ε) · Y + ε/C) · log p, reduced."""
+    if smoothing:
+        y = y * (1 - smoothing) + smoothing / log_p.shape[axis]
+    if weight is not None:
+        y = y * weight
+    scores = reductions.sum(arithmetic.mul(y, log_p), axis, keepdims=True)
+    return _reduced("cross_entropy", scores, math.prod(scores.shape), reduction, axis)
+
+
+def _reduced(name: str, scores: Any, count: Any, reduction: str, axis: int) -> Tensor:
+    """Minus the scores: their sum over the count, their sum, or one a sample."""
+    if reduction == "none":
+        return arithmetic.neg(moves.squeeze(scores, axis))
+    total = reductions.sum(scores)
+    if reduction == "sum":
+        return arithmetic.neg(total)
+    return arithmetic.div(total, -(count or mean_over_nothing(name, scores)))
+
+
+def _elementwise(name: str, each: Any, reduction: str) -> Tensor:
+    """The losses, one an element: their mean, their sum, or themselves."""
+    if reduction == "none":
+        return each  # type: ignore[no-any-return]
+    total = reductions.sum(each)
+    if reduction == "sum":
+        return total
+    return arithmetic.div(total, math.prod(each.shape) or mean_over_nothing(name, each))
+
+
+def mean_over_nothing(name: str, x: Any) -> int:
+    """Warn and divide by 1: the sum is 0, and so are its gradients."""
+    what = f"{name}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
+    targets.warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
+    return 1

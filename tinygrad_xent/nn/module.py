@@ -1,0 +1,220 @@
+"""Module: what holds parameters and says how to compute with them.
+
+A module's parameters are the tensors among its attributes, found by looking, not by registering; the
+path in the model ("0.weight", "encoder.0.bias") is a parameter's name everywhere: in `state_dict`, in
+errors and in pictures. Each call runs in a scope of its own, which a picture folds into one box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from ..engine import errors
+from ..engine.context import MODE, Mode, ScopeEntry
+from ..engine.nodes import Leaf
+from ..engine.tensors import Tensor, raw
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Mismatch(NamedTuple):
+    """What `load_state_dict(strict=False)` left alone."""
+
+    missing: list[str]
+    unexpected: list[str]
+
+
+class Module:
+    """A part of a model. Subclasses set tensors and modules as attributes and define `forward`.
+
+    Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts, belongs to
+    the state; those that require grad are the parameters. There is nothing to register and no
+    `super().__init__()` to forget. Names are given when an attribute is set.
+
+    Attributes:
+        training: whether the module trains; `Dropout` drops only then. Set by `train` and `eval`.
+        formula: what the module computes, for people: shown on its folded box in pictures.
+
+    >>> class Scale(Module):
+    ...     formula = "x · s"
+    ...     def __init__(self):
+    ...         self.factor = Tensor(2.0, requires_grad=True)
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> scale = Scale()
+    >>> scale(3.0).item(), [name for name, _ in scale.named_parameters()]
+    (6.0, ['factor'])
+    """
+
+    training: bool = True
+    formula: str | None = None
+    _path: str = ""  # from the outermost module that holds this one
+    _label: str = "Module"  # what its scope is called: class and path
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._label = cls.__name__
+
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
+        """What the module computes; defined by each subclass, called through `module(x)`."""
+        what = f"{type(self).__name__} defines no forward(self, x)"
+        raise NotImplementedError(errors.message(what, inputs))
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        """`forward`, inside a scope named by the class and the path in the model."""
+        outer = MODE.get()  # what `with scope(...)` does, in half its time
+        entry = ScopeEntry(self._label, outer.scope, self.formula)
+        token = MODE.set(Mode(outer.recording, entry))
+        try:
+            return self.forward(*inputs, **settings)
+        finally:
+            MODE.reset(token)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        parts = list(_walk(value, name))
+        if any(part is self for _, part in parts):
+            what = f"{type(self).__name__}.{name}: a module can't hold itself"
+            raise errors.GraphError(errors.message(what))
+        object.__setattr__(self, name, value)
+        if parts:
+            self._name_parts()
+
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """The attributes that may hold tensors and modules, with the names they have in paths."""
+        return iter(vars(self).items())
+
+    def _name_parts(self) -> None:
+        for path, part in _walk(self, self._path):
+            if isinstance(part, Module):
+                object.__setattr__(part, "_path", path)
+                object.__setattr__(part, "_label", f"{type(part).__name__} {path}".strip())
+            else:
+                part.name = path
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module, named "", and every one inside it, each once."""
+        seen = set()
+        for path, part in _walk(self, ""):
+            if isinstance(part, Module) and id(part) not in seen:
+                seen.add(id(part))
+                yield path, part
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Path and tensor of everything that requires grad, each tensor once."""
+        seen = set()
+        for path, part in _walk(self, ""):
+            if isinstance(part, Tensor) and part.requires_grad and id(part) not in seen:
+                seen.add(id(part))
+                yield path, part
+
+    def parameters(self) -> list[Tensor]:
+        """Every tensor that requires grad: what an optimiser takes."""
+        return [tensor for _, tensor in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's gradient."""
+        for tensor in self.parameters():
+            tensor.zero_grad()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this module and all inside it to training, or with False to evaluation."""
+        for _, module in self.named_modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Set this module and all inside it to evaluation."""
+        return self.train(False)
+
+    def _named_state(self) -> dict[str, Tensor]:
+        return {path: part for path, part in _walk(self, "") if isinstance(part, Tensor)}
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of every leaf tensor's values by path, those without gradient included.
+
+        >>> {name: array.shape for name, array in tx.nn.MLP([4, 8, 3], rng=0).state_dict().items()}
+        {'0.weight': (4, 8), '0.bias': (8,), '2.weight': (8, 3), '2.bias': (3,)}
+        """
+        return {path: np.array(tensor._data) for path, tensor in self._named_state().items()}
+
+    def load_state_dict(self, state: Mapping[str, npt.ArrayLike], strict: bool = True) -> Mismatch:
+        """Copy values into the tensors of the same path. All of them or, on an error, none.
+
+        Args:
+            state: arrays by path, as `state_dict` gives them; converted to each tensor's dtype.
+            strict: raise if a path is missing or unexpected. A wrong shape raises either way.
+
+        Returns:
+            The missing and the unexpected paths: both empty when strict.
+
+        Raises:
+            ShapeError: the paths or shapes differ; the message lists every one.
+            DtypeError: `state` is no mapping, or a value is not an array of numbers.
+        """
+        if not isinstance(state, Mapping):
+            what = "load_state_dict: takes a mapping of paths to arrays"
+            raise errors.DtypeError(errors.message(what, [state], "pass model.state_dict()"))
+        own = self._named_state()
+        new = {path: _as_values(path, state[path]) for path in own if path in state}
+        missing = [path for path in own if path not in state]
+        unexpected = [path for path in state if path not in own]
+        misshapen = [
+            f"{path} {array.shape} for {own[path].shape}"
+            for path, array in new.items()
+            if array.shape != own[path].shape
+        ]
+        problems = {"misshapen": misshapen}
+        if strict:
+            problems = {"missing": missing, "unexpected": unexpected, **problems}
+        if any(problems.values()):
+            listed = "; ".join(f"{kind}: {', '.join(p)}" for kind, p in problems.items() if p)
+            what = f"load_state_dict: does not fit {type(self).__name__}. {listed}"
+            fix = (
+                "build the model with the saved sizes; weights are (in, out), PyTorch's transposed"
+            )
+            raise errors.ShapeError(errors.message(what, fix=fix))
+        for path, array in new.items():
+            own[path].data = array
+        return Mismatch(missing, unexpected)
+
+    def _settings(self) -> str:
+        """What stands between the brackets of the representation."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {name}: " + repr(part).replace("\n", "\n  ")
+            for name, part in self._parts()
+            if isinstance(part, Module)
+        ]
+        inside = "\n".join(["", *lines, ""]) if lines else self._settings()
+        return f"{type(self).__name__}({inside})"
+
+
+def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
+    """Every module and leaf tensor of a value, itself included, with its path."""
+    parts: Any = ()
+    if isinstance(value, Module):
+        yield path, value
+        parts = value._parts()
+    elif isinstance(value, Tensor):
+        if type(value._node) is Leaf:  # results of operations are no state
+            yield path, value
+    elif isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, (list, tuple)):
+        parts = enumerate(value)
+    for name, part in parts:
+        yield from _walk(part, f"{path}.{name}" if path else str(name))
+
+
+def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
+    array = np.asarray(raw(value))
+    if array.dtype.kind not in "fiub":
+        what = f"load_state_dict: {path} is no array of numbers"
+        raise errors.DtypeError(errors.message(what, [value]))
+    return array

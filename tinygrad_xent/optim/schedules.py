@@ -1,0 +1,120 @@
+"""Schedules of the learning rate: the rate as a function of the number of steps taken.
+
+Each rate is computed from that number alone, never from the rate before it, so a resumed run has the
+same rates to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..arguments import check_number, check_sizes
+from ..engine import errors
+from .base import Optimizer
+
+
+class Schedule:
+    """What schedules share. A subclass defines `rate(count)`.
+
+    Args:
+        optimizer: the optimiser whose `lr` is set; its rate now is the base.
+
+    Attributes:
+        base_lr: the rate before the first step.
+        count: how many times `step` was called.
+
+    >>> class Warmup(Schedule):
+    ...     def rate(self, count):
+    ...         return self.base_lr * min(1.0, (count + 1) / 4)
+    >>> optimizer = tx.optim.SGD([Tensor(1.0, requires_grad=True)], lr=0.8)
+    >>> warmup = Warmup(optimizer)
+    >>> rates = [optimizer.lr]
+    >>> for _ in range(4):
+    ...     warmup.step()
+    ...     rates.append(optimizer.lr)
+    >>> rates
+    [0.2, 0.4, 0.6000000000000001, 0.8, 0.8]
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        if not hasattr(optimizer, "lr"):
+            what = f"{type(self).__name__}: takes an optimiser"
+            raise errors.DtypeError(errors.message(what, [optimizer]))
+        self.optimizer, self.base_lr, self.count = optimizer, optimizer.lr, 0
+        optimizer.lr = self.rate(0)
+
+    def rate(self, count: int) -> float:
+        """The learning rate after so many calls of `step`."""
+        raise NotImplementedError(errors.message(f"{type(self).__name__} defines no rate(count)"))
+
+    def step(self) -> None:
+        """Go on by one: after the optimiser's step, or after an epoch, as the schedule is meant."""
+        self.count += 1
+        self.optimizer.lr = self.rate(self.count)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on: the base rate and the count."""
+        return {"kind": type(self).__name__, "base_lr": self.base_lr, "count": self.count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved state and set the optimiser's rate by it.
+
+        Raises:
+            DtypeError: it is not the state of such a schedule.
+        """
+        kind = type(self).__name__
+        if not isinstance(state, Mapping) or state.get("kind") != kind or "count" not in state:
+            what = f"{kind}.load_state_dict: not the state of a {kind}"
+            raise errors.DtypeError(errors.message(what, [state]))
+        self.base_lr, self.count = float(state["base_lr"]), int(state["count"])
+        self.optimizer.lr = self.rate(self.count)
+
+
+class StepLR(Schedule):
+    """The rate times γ after every `step_size` steps: base · γ ^ ⌊count / step_size⌋.
+
+    Raises:
+        ValueError: `step_size` is below 1, `gamma` below 0.
+
+    >>> optimizer = tx.optim.SGD([Tensor(1.0, requires_grad=True)], lr=0.8)
+    >>> [StepLR(optimizer, step_size=2, gamma=0.5).rate(count) for count in range(5)]
+    [0.8, 0.8, 0.4, 0.4, 0.2]
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        check_sizes("StepLR", [step_size])
+        check_number("StepLR", "gamma", gamma, 0)
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer)
+
+    def rate(self, count: int) -> float:
+        return float(self.base_lr * self.gamma ** (count // self.step_size))
+
+
+class CosineAnnealingLR(Schedule):
+    """From the base rate to `eta_min` along half a cosine of `T_max` steps, and back up after them.
+
+        eta_min + (base - eta_min) · (1 + cos(π · count / T_max)) / 2
+
+    Loshchilov, Hutter: SGDR (2017), equation 5, without restarts.
+
+    Raises:
+        ValueError: `T_max` is below 1, `eta_min` below 0.
+
+    >>> optimizer = tx.optim.SGD([Tensor(1.0, requires_grad=True)], lr=0.8)
+    >>> schedule = CosineAnnealingLR(optimizer, T_max=4)
+    >>> [round(schedule.rate(count), 3) for count in range(5)]
+    [0.8, 0.683, 0.4, 0.117, 0.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        check_sizes("CosineAnnealingLR", [T_max])
+        check_number("CosineAnnealingLR", "eta_min", eta_min, 0)
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer)
+
+    def rate(self, count: int) -> float:
+        swing = (1 + math.cos(math.pi * count / self.T_max)) / 2
+        return self.eta_min + (self.base_lr - self.eta_min) * swing
