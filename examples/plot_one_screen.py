@@ -154,7 +154,8 @@ save(viz.draw(tx.trace(tx.cross_entropy(Z.value @ W + b.value, Y.value))), "one_
 # here                    there
 # ======================  ==========================================
 # ``TABLE``               the files of ``tinygrad_xent.engine.ops``
-# ``Node`` and ``apply``  ``tinygrad_xent.engine.tape``
+# ``Node``                ``tinygrad_xent.engine.nodes``
+# ``apply``               ``tinygrad_xent.engine.tape``
 # ``sweep`` and ``fit``   ``tinygrad_xent.engine.walk``
 # ======================  ==========================================
 #
