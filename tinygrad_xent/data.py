@@ -67,10 +67,8 @@ def batches(
     try:
         X, y = np.asarray(X), np.asarray(y)
     except ValueError as error:
-        raise errors.ShapeError(errors.message(f"batches: {error}", fix="pad the rows")) from None
+        raise errors.ShapeError(f"batches: {error}", fix="pad the rows") from None
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
         what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equally many rows"
-        raise errors.ShapeError(
-            errors.message(what, fix="one row of X and of y a sample, at least one")
-        )
+        raise errors.ShapeError(what, fix="one row of X and of y a sample, at least one")
     return Batches(X, y, int(batch_size), shuffle, generator("batches", rng))

@@ -186,17 +186,17 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         if self.class_weight == "balanced":
             what = 'partial_fit: class_weight="balanced" needs all samples at once'
             fix = "compute the weights from all of y and pass them as a dictionary"
-            raise ValueError(errors.message(what, fix=fix))
+            raise errors.BadValueError(what, fix=fix)
         first = not hasattr(self, "model_")
         X, y = self._validated(X, y, reset=first)
         if first:
             if classes is None and not self._multilabel:
                 what = "partial_fit: the first call needs all labels that will ever come"
-                raise ValueError(errors.message(what, fix="pass classes=np.unique(y)"))
+                raise errors.BadValueError(what, fix="pass classes=np.unique(y)")
             self._start(X, y if self._multilabel else np.unique(classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             what = f"partial_fit: classes={classes} differ from the first call's {self.classes_}"
-            raise ValueError(errors.message(what))
+            raise errors.BadValueError(what)
         self._epoch(X, self._encoded(y), self._class_weights(y))
         return self
 
@@ -214,7 +214,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         elif multilabel != self._multilabel:
             one, other = ("labels", "an indicator matrix")[:: 1 if multilabel else -1]
             what = f"partial_fit: y is {other}, in the first call it was {one}"
-            raise ValueError(errors.message(what))
+            raise errors.BadValueError(what)
         return X, y.toarray() if hasattr(y, "toarray") else y
 
     def _start(self, X: Array, known: Array) -> None:
@@ -290,7 +290,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         if not math.isfinite(loss_mean):
             what = f"SoftmaxClassifier: the loss is {loss_mean} in epoch {self.n_iter_ + 1}"
             fix = "lower learning_rate; scale the features, say with a StandardScaler"
-            raise ValueError(errors.message(what, fix=fix))
+            raise errors.BadValueError(what, fix=fix)
         self.loss_curve_.append(loss_mean)
         self.accuracy_curve_.append(accuracy)
         self.n_iter_ += 1
@@ -321,13 +321,13 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         if self._multilabel:
             if y.shape[1] != len(self.classes_):
                 what = f"y has {y.shape[1]} columns, the model {len(self.classes_)} classes"
-                raise ValueError(errors.message(f"SoftmaxClassifier: {what}"))
+                raise errors.BadValueError(f"SoftmaxClassifier: {what}")
             return y.astype(self._dtype)
         places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         unknown = np.unique(y[self.classes_[places] != y])
         if len(unknown):
             what = f"SoftmaxClassifier: labels {unknown} are not among the classes {self.classes_}"
-            raise ValueError(errors.message(what))
+            raise errors.BadValueError(what)
         return places
 
     def _class_weights(self, y: Array) -> Array | None:
@@ -335,7 +335,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             return None
         if self._multilabel:
             what = "SoftmaxClassifier: class_weight is for one class a sample, y is multi-label"
-            raise ValueError(errors.message(what, fix="class_weight=None"))
+            raise errors.BadValueError(what, fix="class_weight=None")
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return weights.astype(self._dtype)  # type: ignore[no-any-return]
 
@@ -348,7 +348,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         for name, table in (("activation", MLP.ACTIVATIONS), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in table:
                 what = f"{who}: unknown {name} {getattr(self, name)!r}"
-                raise ValueError(errors.message(what, fix=f"one of {', '.join(table)}"))
+                raise errors.BadValueError(what, fix=f"one of {', '.join(table)}")
         check_number(who, "learning_rate", self.learning_rate, 0)
         check_number(who, "alpha", self.alpha, 0)
         check_number(who, "label_smoothing", self.label_smoothing, 0, 1)

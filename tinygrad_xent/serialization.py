@@ -56,7 +56,7 @@ def save(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
     safetensors = _safetensors()
     if not isinstance(state, Mapping):
         what = "save: the state must be a mapping"
-        raise errors.DtypeError(errors.message(what, [state], "pass model.state_dict()"))
+        raise errors.DtypeError(what, [state], "pass model.state_dict()")
     arrays: Arrays = {}
     text = json.dumps(_encode(state, "", arrays))
     metadata = {FORMAT: VERSION, "state": text, "sha256": _checksum(text, arrays)}
@@ -85,14 +85,14 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # whatever a damaged header makes of the reader
         what = f"load: {path} is damaged or no safetensors file ({error})"
-        raise ValueError(errors.message(what, fix="load another copy")) from None
+        raise errors.BadValueError(what, fix="load another copy") from None
     if metadata.get(FORMAT) != VERSION or not {"state", "sha256"} <= metadata.keys():
         what = f"load: {path} was not written by tinygrad_xent.save (version {VERSION})"
         fix = "safetensors.numpy.load_file(path) gives its arrays for load_state_dict"
-        raise ValueError(errors.message(what, fix=fix))
+        raise errors.BadValueError(what, fix=fix)
     if _checksum(metadata["state"], arrays) != metadata["sha256"]:
         what = f"load: {path} was changed after it was saved: its checksum does not match"
-        raise ValueError(errors.message(what, fix="load another copy"))
+        raise errors.BadValueError(what, fix="load another copy")
     state: dict[str, Any] = _decode(json.loads(metadata["state"]), arrays)
     return state
 
@@ -127,14 +127,14 @@ def _encode(value: Any, path: str, arrays: Arrays) -> Any:
         return {kind: [_encode(part, f"{here}{i}", arrays) for i, part in enumerate(value)]}
     what = f"save: can't save {path or 'the state'}"
     fix = "save x.state_dict() of a model or optimiser, rng.bit_generator.state of a generator"
-    raise errors.DtypeError(errors.message(what, [value], fix))
+    raise errors.DtypeError(what, [value], fix)
 
 
 def _plain_array(value: Any, path: str) -> npt.NDArray[Any]:
     array = np.asarray(raw(value))
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         what = f"save: {path} has dtype {array.dtype}"
-        raise errors.DtypeError(errors.message(what, fix="convert it to floats or integers"))
+        raise errors.DtypeError(what, fix="convert it to floats or integers")
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 

@@ -232,7 +232,7 @@ def check_unchanged(nodes: list[Node]) -> None:
                     f"changed at {leaf.changed_at}: its values then are gone"
                 )
                 fix = "draw or trace before optimizer.step(), or run the forward pass again"
-                raise errors.GraphError(errors.message(what, fix=fix))
+                raise errors.GraphError(what, fix=fix)
 
 
 Age = tuple[float, ...]
@@ -292,9 +292,7 @@ class _Replay:
         last = y._source() if is_tensor(y) and y.shape == fused.shape else None
         if not isinstance(last, Node) or last.id < start:
             what = f"trace: the parts of {fused.op.name} gave {getattr(y, 'shape', y)}, the operation {fused.shape}"
-            raise errors.GraphError(
-                errors.message(what, fix="parts=: the same from other operations")
-            )
+            raise errors.GraphError(what, fix="parts=: the same from other operations")
         last.name = fused.name
         for part, node in enumerate(reversed(collect(last, since=start))):
             self.run(node, (fused.id, part))

@@ -62,7 +62,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
         variables, y = _call(f, args, kwargs, argnums)
         if y.size != 1:
             what = f"grad: the function's result has shape {y.shape}, it must have one element"
-            raise errors.ShapeError(errors.message(what, [y], "use jacobian or vjp"))
+            raise errors.ShapeError(what, [y], "use jacobian or vjp")
         found = _pull_back(y, variables, None)
         return _result(y, variables), found[0] if isinstance(argnums, int) else found
 
@@ -150,7 +150,7 @@ def hvp(f: Function, primals: Any, vectors: Any) -> Any:
         for slope, v in zip(slopes, along, strict=True):
             if slope.shape != v.shape:
                 what = f"hvp: a vector of shape {v.shape} for an input of shape {slope.shape}"
-                raise errors.ShapeError(errors.message(what, [v]))
+                raise errors.ShapeError(what, [v])
             total = total + reductions.sum(arithmetic.mul(slope, v))
         return as_variable(total)
 
@@ -233,7 +233,7 @@ class _Segment:
                 name = source.name or f"a leaf of shape {source.shape}"
                 what = f"checkpoint: {name} is read again in backward, but was overwritten at {source.changed_at}"
                 fix = "call backward() before the update, or run the forward pass again"
-                raise errors.GraphError(errors.message(what, fix=fix))
+                raise errors.GraphError(what, fix=fix)
         start = next_id()
         with recording():
             y = self.f(*self.inputs)
@@ -241,7 +241,7 @@ class _Segment:
         if not np.allclose(again, self.fingerprint, rtol=1e-6, atol=0, equal_nan=True):
             what = "checkpoint: the function gave another result when computed again"
             fix = "make it depend on its inputs alone: draw random numbers outside it"
-            raise errors.GraphError(errors.message(what, [y], fix))
+            raise errors.GraphError(what, [y], fix)
         recorded = is_tensor(g)
         return gradients(y._source(), g, self.sources, since=start, create_graph=recorded)
 
@@ -294,10 +294,10 @@ def _call(
         y = f(*replaced, **kwargs)
     if not isinstance(y, Tensor):
         what = f"the function must return a Tensor, it returned {type(y).__name__}"
-        raise errors.DtypeError(errors.message(what, fix="compute it from its arguments"))
+        raise errors.DtypeError(what, fix="compute it from its arguments")
     if y.dtype.kind != "f":
         what = f"the function's result is {y.dtype}, which has no derivative"
-        raise errors.DtypeError(errors.message(what, [y], "return floats"))
+        raise errors.DtypeError(what, [y], "return floats")
     return variables, y
 
 

@@ -1,7 +1,7 @@
-"""The engine's errors: what they say and how they describe the user's tensors.
+"""The errors, which word themselves: the operation, its inputs, the user's line, the cure.
 
-Each message names the operation, the inputs (name, dtype, shape), the user's line and the usual fix.
-The classes extend the built-in ones, so `except ValueError` works as with NumPy.
+The classes extend the built-in ones, so `except ValueError` works as with NumPy. What is raised where
+NumPy refuses an operation is worked out in `explain`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,44 @@ import numpy as np
 from .lines import Line, user_line
 
 
-class ShapeError(ValueError):
+class WordedError(Exception):
+    """An error that words itself: `raise ShapeError(what, operands, fix)`.
+
+    Args:
+        what: the operation and what is wrong.
+        operands: what it was given; each is described by name, dtype and shape.
+        fix: the cure.
+    """
+
+    def __init__(self, what: str, operands: Sequence[Any] = (), fix: str = "") -> None:
+        super().__init__(message(what, operands, fix))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args), vars(self)
+
+
+def _again(cls: type[WordedError], args: tuple[Any, ...]) -> WordedError:
+    """A copied or unpickled error, which keeps its words."""
+    return cls.__new__(cls, *args)
+
+
+class ShapeError(WordedError, ValueError):
     """Shapes that do not fit the operation."""
 
 
-class DtypeError(TypeError):
+class DtypeError(WordedError, TypeError):
     """A dtype the operation can't take: strings, objects, complex numbers, float labels."""
 
 
-class OutOfRangeError(IndexError):
+class OutOfRangeError(WordedError, IndexError):
     """An index past the end of an axis."""
 
 
-class GraphError(RuntimeError):
+class BadValueError(WordedError, ValueError):
+    """A number, an option or a setting that the operation can't have."""
+
+
+class GraphError(WordedError, RuntimeError):
     """The recorded graph can't be used as asked: freed, overwritten, or never recorded."""
 
 
@@ -49,7 +74,11 @@ def at_line(line: Line | None = None) -> str:
 
 
 def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
-    """One error text in the house's form: what, inputs, line, fix."""
+    """What went wrong, with the inputs, the user's line and the cure. A text that names a line was
+    worded already and stays as it is.
+    """
+    if "\n  at " in what:
+        return what
     lines = [what]
     if operands:
         lines.append("  inputs: " + "; ".join(describe(x) for x in operands))
@@ -67,14 +96,14 @@ def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
         f"{argument} has the shape {node.inputs[i].shape}; the operation ran at {node.line}"
     )
     fix = "a rule gives an array of its input's shape, or of the output's: the walk undoes broadcasting"
-    return ShapeError(message(what, [node.inputs[i]], fix))
+    return ShapeError(what, [node.inputs[i]], fix)
 
 
 def freed(node: Any) -> GraphError:
     """A walk already spent what an operation kept."""
     what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
     fix = "call the first backward(retain_graph=True), or run the forward pass again"
-    return GraphError(message(what, fix=fix))
+    return GraphError(what, fix=fix)
 
 
 def overwritten(node: Any, leaf: Any) -> GraphError:
@@ -82,7 +111,7 @@ def overwritten(node: Any, leaf: Any) -> GraphError:
     name = leaf.name or f"a leaf of shape {leaf.shape}"
     what = f"backward: {name} was kept by {node.op.name} at {node.line} and overwritten at {leaf.changed_at}"
     fix = "call backward() before the update, or run the forward pass again"
-    return GraphError(message(what, fix=fix))
+    return GraphError(what, fix=fix)
 
 
 BROADCAST_FIX = (
@@ -95,21 +124,21 @@ INDEX_FIX = "integer indices run from -n to n - 1; labels must be integers, use 
 
 def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -> Exception:
     """NumPy's error for a failed operation, told in terms of the user's program."""
-    if isinstance(error, (ShapeError, DtypeError, OutOfRangeError, GraphError)):
+    if isinstance(error, WordedError):
         return error  # already ours
     if bad := [x for x in map(_raw, operands) if _kind(x) in "OUSVMm"]:
         what = f"{op}: takes numbers, got {_kind_name(bad[0])}"
-        return DtypeError(message(what, operands, "convert to a float array first"))
+        return DtypeError(what, operands, "convert to a float array first")
     if isinstance(error, np.exceptions.AxisError):
-        return ShapeError(message(f"{op}: {error}", operands, AXIS_FIX))
+        return ShapeError(f"{op}: {error}", operands, AXIS_FIX)
     if isinstance(error, IndexError):
         fix = INDEX_FIX
         if "integer" in str(error):
             what = f"{op}: an index must be integers or booleans ({error})"
-            return DtypeError(message(what, operands, fix))
-        return OutOfRangeError(message(f"{op}: {error}", operands, fix))
+            return DtypeError(what, operands, fix)
+        return OutOfRangeError(f"{op}: {error}", operands, fix)
     if isinstance(error, TypeError):
-        return DtypeError(message(f"{op}: {error}", operands))
+        return DtypeError(f"{op}: {error}", operands)
     if type(error) is ValueError:
         return _explain_value_error(op, operands, settings, error)
     error.add_note(message(f"in {op}", operands))  # of a class of its own: it stays what it is
@@ -127,15 +156,13 @@ def _explain_value_error(
     if op == "matmul":
         what = f"matmul: shapes {listed} do not fit"
         fix = "the last axis of the first must equal the second-to-last of the second; transpose one (.mT)?"
-        return ShapeError(message(what, operands, fix))
+        return ShapeError(what, operands, fix)
     if "negative integer powers" in text:
         what = "pow: an integer to a negative integer power is no integer"
-        return DtypeError(message(what, operands, "make one of them floats"))
+        return DtypeError(what, operands, "make one of them floats")
     if "broadcast" in text:
-        return ShapeError(
-            message(f"{op}: shapes {listed} do not broadcast", operands, BROADCAST_FIX)
-        )
-    return ShapeError(message(f"{op}: {text}", operands))
+        return ShapeError(f"{op}: shapes {listed} do not broadcast", operands, BROADCAST_FIX)
+    return ShapeError(f"{op}: {text}", operands)
 
 
 def _raw(x: Any) -> Any:

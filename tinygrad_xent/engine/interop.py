@@ -34,7 +34,7 @@ def as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> npt.N
     if self.requires_grad:
         what = "np.asarray: the tensor requires grad, and an array would cut the tape silently"
         fix = "call .detach() first if no gradient is wanted, or .numpy() to read the values"
-        raise errors.DtypeError(errors.message(what, [self], fix))
+        raise errors.DtypeError(what, [self], fix)
     if copy:
         return np.array(self._data, dtype=dtype)
     array = np.asarray(self._data, dtype=dtype)
@@ -52,7 +52,7 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
         return function(*_raw(inputs), **_raw(kwargs))
     if way == "at" and is_tensor(inputs[0]):  # it would write to a read-only array
         what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
-        raise errors.GraphError(errors.message(what, [inputs[0]], "pass a copy: np.array(t)"))
+        raise errors.GraphError(what, [inputs[0]], "pass a copy: np.array(t)")
     ours = NUMPY.get(function)
     if ours is not None and way == "__call__" and not kwargs:
         return ours(*inputs)
@@ -121,7 +121,7 @@ def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> A
         what = f"{name}: this call is no operation of the table, its gradient would be lost"
         fix = f"another function of tinygrad_xent, an own one with tx.op(..., numpy={name}), or "
         fix += ".detach() if no gradient is wanted"
-        raise errors.DtypeError(errors.message(what, _tensors((args, kwargs)), fix))
+        raise errors.DtypeError(what, _tensors((args, kwargs)), fix)
     return function(*_raw(args), **_raw(kwargs))
 
 

@@ -25,7 +25,7 @@ def as_operand(name: str, x: Any, operands: Sequence[Any]) -> Array:
     if array.dtype.kind not in "fiub":
         text = " (text)" if array.dtype.kind in "US" else ""
         what = f"{name}: takes numbers, got {type(x).__name__}{text}"
-        raise errors.DtypeError(errors.message(what, operands))
+        raise errors.DtypeError(what, operands)
     return array
 
 
@@ -36,7 +36,7 @@ def check_numbers(who: str, operands: Sequence[Any], array: Array, fix: str = ""
         if array.dtype.kind == "c":
             what = f"{who}: complex numbers are not supported"
             fix = "keep real and imaginary parts apart"
-        raise errors.DtypeError(errors.message(what, operands, fix))
+        raise errors.DtypeError(what, operands, fix)
 
 
 def as_array(data: Any, dtype: Any) -> Array:
@@ -48,13 +48,13 @@ def as_array(data: Any, dtype: Any) -> Array:
     check_numbers("Tensor", [data], array, "convert to a float array first")
     if dtype is not None and np.dtype(dtype).kind not in "fiub":
         what = f"Tensor: dtype {np.dtype(dtype)} is not supported"
-        raise errors.DtypeError(errors.message(what, [data]))
+        raise errors.DtypeError(what, [data])
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
 def _ragged(who: str, operands: Sequence[Any]) -> errors.ShapeError:
     what = f"{who}: a ragged list (rows of different lengths) is no array"
-    return errors.ShapeError(errors.message(what, operands, "pad the rows"))
+    return errors.ShapeError(what, operands, "pad the rows")
 
 
 def check_differentiable(array: Array) -> None:
@@ -62,7 +62,7 @@ def check_differentiable(array: Array) -> None:
     if array.dtype.kind != "f":
         what = f"requires_grad: only floating dtypes have a gradient, got {array.dtype}"
         fix = "pass floats, or dtype=np.float64"
-        raise errors.DtypeError(errors.message(what, [array], fix))
+        raise errors.DtypeError(what, [array], fix)
 
 
 def as_gradient(gradient: Any, output: Any) -> Array:
@@ -73,7 +73,7 @@ def as_gradient(gradient: Any, output: Any) -> Array:
         raise _ragged("backward", [output]) from None
     if array.shape != output.shape:
         what = f"backward: the gradient has shape {array.shape}, the output {output.shape}"
-        raise errors.ShapeError(errors.message(what, [output], "pass one of the output's shape"))
+        raise errors.ShapeError(what, [output], "pass one of the output's shape")
     check_numbers("backward: the gradient", [output], array)
     return array
 
@@ -85,8 +85,8 @@ def check_backward(output: Any, gradient: Any) -> None:
     if output._node is None or not output._node.requires_grad:
         fix = "make a leaf with Tensor(data, requires_grad=True), and do not run under no_grad()"
         what = "backward: the output depends on no tensor that requires grad"
-        raise errors.GraphError(errors.message(what, [output], fix))
+        raise errors.GraphError(what, [output], fix)
     if gradient is None and output._data.size != 1:
         what = f"backward: the output has shape {output.shape}, a gradient is implicit only for one element"
         fix = "reduce it, say with .sum() or .mean(), or pass backward(gradient=...)"
-        raise errors.ShapeError(errors.message(what, [output], fix))
+        raise errors.ShapeError(what, [output], fix)

@@ -79,12 +79,12 @@ class Tensor(Methods):
         leaf = self._node or self._source()
         if type(leaf) is not Leaf:
             what = "data: the result of an operation can't be assigned"
-            raise errors.GraphError(errors.message(what, [self], "make a leaf: t.detach()"))
+            raise errors.GraphError(what, [self], "make a leaf: t.detach()")
         if value is not leaf.data:
             new = as_array(_values(value) if isinstance(value, Tensor) else value, leaf.dtype)
             if new.shape != leaf.shape:
                 what = f"data: can't put shape {new.shape} into a tensor of shape {leaf.shape}"
-                raise errors.ShapeError(errors.message(what, [self, value], "make a new Tensor"))
+                raise errors.ShapeError(what, [self, value], "make a new Tensor")
             if leaf.data.flags.writeable:
                 leaf.data[...] = new
             else:  # it was detached from an operation's result
@@ -106,14 +106,14 @@ class Tensor(Methods):
     def grad(self, value: Any) -> None:
         leaf = self._source()
         if type(leaf) is not Leaf:
-            raise errors.GraphError(errors.message("grad: only leaves keep .grad", [self]))
+            raise errors.GraphError("grad: only leaves keep .grad", [self])
         if value is None:
             leaf.grad = None
             return
         grad = value if isinstance(value, Tensor) else Tensor(value, dtype=leaf.dtype)
         if grad.shape != leaf.shape:
             what = f"grad: a gradient of shape {grad.shape} for a tensor of shape {leaf.shape}"
-            raise errors.ShapeError(errors.message(what, [self]))
+            raise errors.ShapeError(what, [self])
         leaf.grad = grad if grad.dtype == leaf.dtype else grad.astype(leaf.dtype)
 
     @property
@@ -126,7 +126,7 @@ class Tensor(Methods):
         leaf = self._source()
         if type(leaf) is not Leaf:
             what = "requires_grad: can be set on leaves only, this is the result of an operation"
-            raise errors.GraphError(errors.message(what, [self], "use t.detach()"))
+            raise errors.GraphError(what, [self], "use t.detach()")
         if value:
             check_differentiable(leaf.data)
             if not leaf.data.flags.writeable:  # what was detached becomes a parameter
@@ -181,7 +181,7 @@ class Tensor(Methods):
         """
         if self.size != 1:
             what = f"item: needs exactly one element, the shape is {self.shape}"
-            raise errors.ShapeError(errors.message(what, [self]))
+            raise errors.ShapeError(what, [self])
         return self._data.item()  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
@@ -218,11 +218,11 @@ class Tensor(Methods):
     def __setitem__(self, index: Any, value: Any) -> None:
         what = "tensors are not assigned in place: the tape would keep the old values"
         fix = "use where(mask, new, old), or t.data[...] = new on a leaf outside a recording"
-        raise errors.GraphError(errors.message(what, [self], fix))
+        raise errors.GraphError(what, [self], fix)
 
     def __len__(self) -> int:
         if self.ndim == 0:
-            raise TypeError(errors.message("len: a tensor of shape () has no length", [self]))
+            raise errors.DtypeError("len: a tensor of shape () has no length", [self])
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -232,7 +232,7 @@ class Tensor(Methods):
         if self.size != 1:
             what = f"the truth of {self.size} elements is ambiguous"
             fix = "use .numpy().any() or .all(), or compare one element"
-            raise ValueError(errors.message(what, [self], fix))
+            raise errors.BadValueError(what, [self], fix)
         return bool(self._data)
 
     def __float__(self) -> float:
@@ -263,7 +263,7 @@ class Tensor(Methods):
         """Leaves can be copied and pickled; the tape can't."""
         if not self.is_leaf:
             what = "copy: the result of an operation belongs to its tape"
-            raise errors.GraphError(errors.message(what, [self], "copy t.detach()"))
+            raise errors.GraphError(what, [self], "copy t.detach()")
         return Tensor, (np.array(self._data), self.requires_grad, None, self.name)
 
 
@@ -271,7 +271,7 @@ def _values(data: Tensor) -> Any:
     """A tensor's values, unless a copy of them would cut the tape."""
     if data.requires_grad:
         what = "Tensor: the data requires grad, and a copy would cut the tape silently"
-        raise errors.GraphError(errors.message(what, [data], "pass t.detach() if you mean it"))
+        raise errors.GraphError(what, [data], "pass t.detach() if you mean it")
     return data._data
 
 

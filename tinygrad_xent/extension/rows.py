@@ -201,7 +201,7 @@ def _make_room(known: Public, forward: Callable[..., Any], replace: bool) -> Any
     if old is not None and not (replace or again):
         what = f"op: there is a row {name!r} already"
         fix = f"another name, replace=True if it shall take its place, or tx.remove_op({name!r})"
-        raise ValueError(errors.message(what, fix=fix))
+        raise errors.BadValueError(what, fix=fix)
     before = _remove(name) if old is not None else None
     try:
         _check_free(known)
@@ -240,14 +240,12 @@ def _check_free(known: Public) -> None:
     for name in names:
         if any(name in vars(cls) for cls in Tensor.__mro__[:-1]):  # object has comparisons too
             what = f"op: Tensor has an attribute {name!r} already"
-            raise ValueError(errors.message(what, fix="another name or operator, or method=False"))
+            raise errors.BadValueError(what, fix="another name or operator, or method=False")
     for function in known.numpy:
         if function in NUMPY:
             what = f"op: {function.__name__} of NumPy is answered by {NUMPY[function].__name__}"
-            raise ValueError(
-                errors.message(
-                    what, fix="leave numpy= out; a row of that name can be replaced (replace=True)"
-                )
+            raise errors.BadValueError(
+                what, fix="leave numpy= out; a row of that name can be replaced (replace=True)"
             )
 
 
@@ -268,7 +266,7 @@ def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
             MODE.reset(token)
         if y is None or isinstance(y, (tuple, list)):
             what = f"{forward.__name__}: gave {type(y).__name__}, it must give one array"
-            raise errors.DtypeError(errors.message(what, args, "is there a `return`?"))
+            raise errors.DtypeError(what, args, "is there a `return`?")
         return y if hasattr(y, "dtype") else np.asarray(y)
 
     return run
@@ -294,7 +292,7 @@ def _checked_rule(
             what = (
                 f"{forward.__name__}: the rule for {formula!r} gave no array of numbers but {c!r}"
             )
-            raise errors.DtypeError(errors.message(what, fix="return the gradient of the input"))
+            raise errors.DtypeError(what, fix="return the gradient of the input")
         return wrap(array, None) if recorded else array
 
     return run
@@ -325,9 +323,7 @@ def _plain_settings(row: Op, function: Callable[..., Any]) -> Callable[..., Any]
                 fix = (
                     "what may need a gradient stands before the `/`; an object can be closed over "
                 )
-                raise errors.DtypeError(
-                    errors.message(what, [value], fix + "by the function of a tx.custom_vjp")
-                )
+                raise errors.DtypeError(what, [value], fix + "by the function of a tx.custom_vjp")
         return function(*args, **kwargs)
 
     return call

@@ -98,11 +98,11 @@ def _check_shapes(x: Any, weight: Any, bias: Any) -> None:
     if len(x.shape) != 2 or len(weight.shape) != 2 or x.shape[1] != weight.shape[0]:
         what = f"{name}: needs x (N, D) and weight (D, C), got {x.shape} and {weight.shape}"
         fix = "flatten leading axes: x.reshape(-1, D), target.reshape(-1)"
-        raise errors.ShapeError(errors.message(what, [x, weight], fix))
+        raise errors.ShapeError(what, [x, weight], fix)
     classes = weight.shape[1]
     if not isinstance(bias, float) and bias.shape != (classes,):
         what = f"{name}: {classes} classes need a bias of shape ({classes},), got {bias.shape}"
-        raise errors.ShapeError(errors.message(what, [weight, bias]))
+        raise errors.ShapeError(what, [weight, bias])
 
 
 class _Blocks:

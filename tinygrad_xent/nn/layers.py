@@ -107,7 +107,7 @@ class Linear(Module):
         check_sizes("Linear", (in_features, out_features))
         if init not in INITIALISERS:
             what = f"Linear: unknown initialisation {init!r}"
-            raise ValueError(errors.message(what, fix=f"one of {', '.join(INITIALISERS)}"))
+            raise errors.BadValueError(what, fix=f"one of {', '.join(INITIALISERS)}")
         weight, offset = INITIALISERS[init](in_features, out_features, generator("Linear", rng))
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype)
         self.bias = Tensor(offset, requires_grad=True, dtype=dtype) if bias else None
@@ -117,7 +117,7 @@ class Linear(Module):
         shape = np.shape(raw(x))
         if not shape or shape[-1] != self.weight.shape[0]:
             what = f"Linear: expects {self.weight.shape[0]} features on the last axis, got {shape}"
-            raise errors.ShapeError(errors.message(what, [x, self.weight]))
+            raise errors.ShapeError(what, [x, self.weight])
         if self.bias is None:
             return products.matmul(x, self.weight)
         return products.linear(x, self.weight, self.bias)
@@ -220,7 +220,7 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 what = f"Sequential: layer {i} is no Module"
                 fix = "pass the layers one by one: Sequential(Linear(4, 3), ReLU())"
-                raise errors.DtypeError(errors.message(what, [layer], fix))
+                raise errors.DtypeError(what, [layer], fix)
         self.formula = " → ".join(type(layer).__name__ for layer in layers) or "x"
         self.layers = layers
 
@@ -282,10 +282,10 @@ class MLP(Sequential):
         check_sizes("MLP", sizes)
         if len(sizes) < 2:
             what = f"MLP: needs at least the sizes of input and output, got {list(sizes)}"
-            raise ValueError(errors.message(what, fix="MLP([inputs, hidden, outputs])"))
+            raise errors.BadValueError(what, fix="MLP([inputs, hidden, outputs])")
         if activation not in self.ACTIVATIONS:
             what = f"MLP: unknown activation {activation!r}"
-            raise ValueError(errors.message(what, fix=f"one of {', '.join(self.ACTIVATIONS)}"))
+            raise errors.BadValueError(what, fix=f"one of {', '.join(self.ACTIVATIONS)}")
         check_number("MLP", "dropout", dropout, 0, 1)
         rng = generator("MLP", rng)
         init = init or ("he" if activation == "relu" else "glorot")

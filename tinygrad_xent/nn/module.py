@@ -78,7 +78,7 @@ class Module:
         parts = list(_walk(value, name))
         if any(part is self for _, part in parts):
             what = f"{type(self).__name__}.{name}: a module can't hold itself"
-            raise errors.GraphError(errors.message(what))
+            raise errors.GraphError(what)
         object.__setattr__(self, name, value)
         if parts:
             self._name_parts()
@@ -157,7 +157,7 @@ class Module:
         """
         if not isinstance(state, Mapping):
             what = "load_state_dict: takes a mapping of paths to arrays"
-            raise errors.DtypeError(errors.message(what, [state], "pass model.state_dict()"))
+            raise errors.DtypeError(what, [state], "pass model.state_dict()")
         own = self._named_state()
         new = {path: _as_values(path, state[path]) for path in own if path in state}
         missing = [path for path in own if path not in state]
@@ -176,7 +176,7 @@ class Module:
             fix = (
                 "build the model with the saved sizes; weights are (in, out), PyTorch's transposed"
             )
-            raise errors.ShapeError(errors.message(what, fix=fix))
+            raise errors.ShapeError(what, fix=fix)
         for path, array in new.items():
             own[path].data = array
         return Mismatch(missing, unexpected)
@@ -216,5 +216,5 @@ def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
     array = np.asarray(raw(value))
     if array.dtype.kind not in "fiub":
         what = f"load_state_dict: {path} is no array of numbers"
-        raise errors.DtypeError(errors.message(what, [value]))
+        raise errors.DtypeError(what, [value])
     return array

@@ -29,7 +29,7 @@ def floats(name: str, x: Any) -> Any:
     if values.dtype.kind != "f":
         what = f"{name}: takes floats, got {values.dtype}"
         fix = "x.astype(np.float64); labels come second: are the arguments swapped?"
-        raise errors.DtypeError(errors.message(what, [x], fix))
+        raise errors.DtypeError(what, [x], fix)
     return x if is_tensor(x) else values
 
 
@@ -39,7 +39,7 @@ def raw(name: str, x: Any) -> Array:
         return np.asarray(x._data if is_tensor(x) else x)
     except ValueError:
         what = f"{name}: a ragged list (rows of different lengths) is no array"
-        raise errors.ShapeError(errors.message(what, [x])) from None
+        raise errors.ShapeError(what, [x]) from None
 
 
 def check_reduction(name: str, reduction: str) -> None:
@@ -49,7 +49,7 @@ def check_reduction(name: str, reduction: str) -> None:
 
 def _unknown_reduction(name: str, reduction: str) -> ValueError:
     what = f'{name}: reduction is "mean", "sum" or "none", got {reduction!r}'
-    return ValueError(errors.message(what))
+    return errors.BadValueError(what)
 
 
 def values_like(name: str, x: Any, target: Any) -> Any:
@@ -61,10 +61,10 @@ def values_like(name: str, x: Any, target: Any) -> Any:
     if values.shape != x.shape:
         what = f"{name}: input of shape {x.shape} but target of shape {values.shape}"
         fix = "reshape one to the shape of the other; nothing is broadcast"
-        raise errors.ShapeError(errors.message(what, [x, target], fix))
+        raise errors.ShapeError(what, [x, target], fix)
     if values.dtype.kind not in "fiub":
         what = f"{name}: the target must be numbers, got {values.dtype}"
-        raise errors.DtypeError(errors.message(what, [x, target]))
+        raise errors.DtypeError(what, [x, target])
     return target if _requires_grad(target) else values.astype(x.dtype, copy=False)
 
 
@@ -75,7 +75,7 @@ def fractions(name: str, x: Any, target: Any) -> Any:
     if values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
         first = tuple(int(i) for i in np.argwhere(~((values >= 0) & (values <= 1)))[0])
         what = f"{name}: the target at {first} is {values[first]}, not in [0, 1]"
-        raise ValueError(errors.message(what, [x, target], "labels of -1 and 1: (y + 1) / 2"))
+        raise errors.BadValueError(what, [x, target], "labels of -1 and 1: (y + 1) / 2")
     return y
 
 
@@ -88,7 +88,7 @@ def factors(name: str, x: Any, weight: Any) -> Array:
         fits = False
     if not fits:
         what = f"{name}: weights of shape {values.shape} do not broadcast to {x.shape}"
-        raise errors.ShapeError(errors.message(what, [x, weight], errors.BROADCAST_FIX))
+        raise errors.ShapeError(what, [x, weight], errors.BROADCAST_FIX)
     return values
 
 
@@ -97,10 +97,10 @@ def _constant(name: str, x: Any, weight: Any) -> Array:
     values = raw(name, weight)
     if values.dtype.kind not in "fiu":
         what = f"{name}: the weights must be numbers, got {values.dtype}"
-        raise errors.DtypeError(errors.message(what, [x, weight]))
+        raise errors.DtypeError(what, [x, weight])
     if _requires_grad(weight):
         what = f"{name}: no gradient reaches the weights, these require one"
-        raise errors.GraphError(errors.message(what, [weight], "pass weight.detach()"))
+        raise errors.GraphError(what, [weight], "pass weight.detach()")
     return values.astype(x.dtype, copy=False)
 
 
@@ -126,9 +126,9 @@ def _no_classes(name: str, scores: Any, axis: int) -> errors.ShapeError:
     shape = scores.shape
     if -len(shape) <= axis < len(shape):
         what = f"{name}: no classes, axis {axis % len(shape)} of the shape {shape} has length 0"
-        return errors.ShapeError(errors.message(what, [scores]))
+        return errors.ShapeError(what, [scores])
     what = f"{name}: there is no class axis {axis} in the shape {shape}"
-    return errors.ShapeError(errors.message(what, [scores], "scores are (C,), (N, C, ...)"))
+    return errors.ShapeError(what, [scores], "scores are (C,), (N, C, ...)")
 
 
 def labels(
@@ -161,12 +161,12 @@ def _not_labels(name: str, scores: Any, target: Array, axis: int) -> Exception:
     if target.dtype.kind not in "iu":
         what = f"{name}: labels must be integers, got {target.dtype}"
         fix = f"labels.astype(int), of shape {expected}"
-        return errors.DtypeError(errors.message(what, [scores, target], fix))
+        return errors.DtypeError(what, [scores, target], fix)
     what = f"{name}: scores of shape {shape} need labels of shape {expected}, got {target.shape}"
     fix = "one label for each sample: labels.reshape(...) or squeeze the extra axis"
     if target.shape == shape:
         fix = "one-hot targets are probabilities: pass floats, target.astype(float)"
-    return errors.ShapeError(errors.message(what, [scores, target], fix))
+    return errors.ShapeError(what, [scores, target], fix)
 
 
 def _label_out_of_range(
@@ -177,7 +177,7 @@ def _label_out_of_range(
     classes = scores.shape[axis]
     what = f"{name}: label {places[first]}{where} is out of range for {classes} classes"
     fix = f"labels run from 0 to {classes - 1}; mark samples to leave out with ignore_index"
-    return errors.OutOfRangeError(errors.message(what, [scores], fix))
+    return errors.OutOfRangeError(what, [scores], fix)
 
 
 def probabilities(name: str, scores: Any, target: Any, axis: int, ignore_index: int) -> Any:
@@ -188,7 +188,7 @@ def probabilities(name: str, scores: Any, target: Any, axis: int, ignore_index: 
     if ignore_index >= 0:
         what = f"{name}: ignore_index={ignore_index} is for labels, the target is probabilities"
         fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
-        raise errors.DtypeError(errors.message(what, [target], fix))
+        raise errors.DtypeError(what, [target], fix)
     values = raw(name, target)
     if values.shape != scores.shape:
         what = f"{name}: probabilities of shape {values.shape} for scores of shape {scores.shape}"
@@ -196,8 +196,8 @@ def probabilities(name: str, scores: Any, target: Any, axis: int, ignore_index: 
         if len(values.shape) < len(scores.shape):
             what = f"{name}: labels must be integers, got {values.dtype}"
             fix = "labels.astype(int); probabilities have the shape of the scores"
-            raise errors.DtypeError(errors.message(what, [scores, target], fix))
-        raise errors.ShapeError(errors.message(what, [scores, target], fix))
+            raise errors.DtypeError(what, [scores, target], fix)
+        raise errors.ShapeError(what, [scores, target], fix)
     if values.size:
         _check_distribution(name, scores, values, axis)
     return target if _requires_grad(target) else values.astype(scores.dtype, copy=False)
@@ -207,7 +207,7 @@ def _check_distribution(name: str, scores: Any, values: Array, axis: int) -> Non
     if xp.min(values) < 0:
         first = tuple(int(i) for i in np.argwhere(values < 0)[0])
         what = f"{name}: the target at {first} is {values[first]}, a probability is not negative"
-        raise ValueError(errors.message(what, [scores, values], "softmax(scores) makes them so"))
+        raise errors.BadValueError(what, [scores, values], "softmax(scores) makes them so")
     sums = np.asarray(xp.sum(values, axis))
     tolerance = max(1e-4, float(np.finfo(values.dtype).eps) ** 0.5)
     right = np.abs(sums - 1) <= tolerance
@@ -230,7 +230,7 @@ def class_weights(name: str, scores: Any, weight: Any, axis: int) -> Array | Non
     classes = scores.shape[axis]
     if values.shape != (classes,):
         what = f"{name}: the weights have shape {values.shape}, {classes} classes need ({classes},)"
-        raise errors.ShapeError(errors.message(what, [scores, weight]))
+        raise errors.ShapeError(what, [scores, weight])
     shape = [1] * len(scores.shape)
     shape[axis] = classes
     return values.reshape(shape)

@@ -99,7 +99,7 @@ class Optimizer:
             touch(changed)
         if not changed:
             what = f"{type(self).__name__}.step: no parameter has a gradient"
-            raise errors.GraphError(errors.message(what, self.params[:4], "call loss.backward()"))
+            raise errors.GraphError(what, self.params[:4], "call loss.backward()")
 
     def _update_by_rows(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
@@ -146,23 +146,23 @@ class Optimizer:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"{who}: not the state of an optimiser ({type(error).__name__}: {error})"
             fix = "pass what optimizer.state_dict() gave"
-            raise errors.DtypeError(errors.message(what, fix=fix)) from None
+            raise errors.DtypeError(what, fix=fix) from None
         own = (type(self).__name__, *self._settings, *self._names)
         if form != own:
             what = f"{who}: the state holds {', '.join(form)}; this optimiser has {', '.join(own)}"
             fix = "make the optimiser with the settings of the saved one"
-            raise errors.ShapeError(errors.message(what, fix=fix))
+            raise errors.ShapeError(what, fix=fix)
         shapes = [leaf.shape for leaf in self._leaves]
         for saved in ([a.shape for a in column] for column in columns):
             if saved != shapes:
                 what = f"{who}: arrays of shapes {saved} for parameters of shapes {shapes}"
                 fix = "build the model with the saved sizes; the order of parameters counts too"
-                raise errors.ShapeError(errors.message(what, fix=fix))
+                raise errors.ShapeError(what, fix=fix)
         if len(counts) != len(shapes):
             what = (
                 f"{who}: the state is of {len(counts)} parameters, the optimiser has {len(shapes)}"
             )
-            raise errors.ShapeError(errors.message(what))
+            raise errors.ShapeError(what)
         for name, value in settings.items():
             setattr(self, name, value)
         self._counts = counts
@@ -213,20 +213,20 @@ def check_parameters(who: str, params: Any) -> tuple[Tensor, ...]:
         or not isinstance(params, Iterable)
     ):
         what = f"{who}: takes a list of parameters, not one {type(params).__name__}"
-        raise errors.DtypeError(errors.message(what, fix=fix))
+        raise errors.DtypeError(what, fix=fix)
     found = tuple(params)
     if not found:
-        raise ValueError(errors.message(f"{who}: there are no parameters", fix=fix))
+        raise errors.BadValueError(f"{who}: there are no parameters", fix=fix)
     for tensor in found:
         if not isinstance(tensor, Tensor):
             what = f"{who}: a parameter must be a Tensor"
-            raise errors.DtypeError(errors.message(what, [tensor], fix))
+            raise errors.DtypeError(what, [tensor], fix)
         if not (tensor.requires_grad and type(tensor._node) is Leaf):
             what = f"{who}: a parameter must be a leaf that requires grad"
             leaf = "make it with Tensor(data, requires_grad=True)"
-            raise errors.GraphError(errors.message(what, [tensor], leaf))
+            raise errors.GraphError(what, [tensor], leaf)
     if len({id(tensor) for tensor in found}) < len(found):
         what = f"{who}: a parameter appears twice and would be updated twice"
         twice = [t for i, t in enumerate(found) if any(t is other for other in found[:i])]
-        raise ValueError(errors.message(what, twice, "pass each tensor once"))
+        raise errors.BadValueError(what, twice, "pass each tensor once")
     return found

@@ -74,7 +74,7 @@ class SGD(Optimizer):
         check_number("SGD", "dampening", dampening, 0, 1)
         if nesterov and (momentum == 0 or dampening != 0):
             what = f"SGD: nesterov with momentum={momentum} and dampening={dampening}"
-            raise ValueError(errors.message(what, fix="it needs momentum > 0 and dampening 0"))
+            raise errors.BadValueError(what, fix="it needs momentum > 0 and dampening 0")
         settings = {
             "lr": lr,
             "momentum": momentum,
@@ -148,7 +148,7 @@ class Adam(Optimizer):
     ) -> None:
         who = type(self).__name__
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise errors.DtypeError(errors.message(f"{who}: betas must be two numbers", [betas]))
+            raise errors.DtypeError(f"{who}: betas must be two numbers", [betas])
         for i, beta in enumerate(betas):
             check_number(who, f"betas[{i}]", beta, 0, 1, open=True)
         check_number(who, "eps", eps, 0)
@@ -251,9 +251,7 @@ def clip_grad_norm(
     if error_if_nonfinite and not math.isfinite(norm):
         bad = [p for p in params if p.grad is not None and not np.isfinite(p.grad._data).all()]
         what = f"clip_grad_norm: the norm of the gradients is {norm}"
-        raise ValueError(
-            errors.message(what, bad, "lower the learning rate; look for log 0 or 0/0")
-        )
+        raise errors.BadValueError(what, bad, "lower the learning rate; look for log 0 or 0/0")
     scale = max_norm / (norm + 1e-6)
     if max_norm != math.inf and not scale >= 1:  # a nan norm makes nan gradients, as in PyTorch
         for tensor in params:

@@ -41,7 +41,7 @@ class Schedule:
     def __init__(self, optimizer: Optimizer) -> None:
         if not hasattr(optimizer, "lr"):
             what = f"{type(self).__name__}: takes an optimiser"
-            raise errors.DtypeError(errors.message(what, [optimizer]))
+            raise errors.DtypeError(what, [optimizer])
         self.optimizer, self.base_lr, self.count = optimizer, optimizer.lr, 0
         optimizer.lr = self.rate(0)
 
@@ -67,7 +67,7 @@ class Schedule:
         kind = type(self).__name__
         if not isinstance(state, Mapping) or state.get("kind") != kind or "count" not in state:
             what = f"{kind}.load_state_dict: not the state of a {kind}"
-            raise errors.DtypeError(errors.message(what, [state]))
+            raise errors.DtypeError(what, [state])
         self.base_lr, self.count = float(state["base_lr"]), int(state["count"])
         self.optimizer.lr = self.rate(self.count)
 

@@ -140,7 +140,7 @@ def _finding(
     for label, figures in {"computed": true, **candidates}.items():
         if figures.size != len(printed):
             what = f"audit: {name} has {len(printed)} figures published and {figures.size} {label}"
-            raise errors.ShapeError(errors.message(what, [figures]))
+            raise errors.ShapeError(what, [figures])
     verdicts = tuple(
         _verdict(d, float(true.flat[i]), {k: float(v.flat[i]) for k, v in candidates.items()})
         for i, d in enumerate(printed)
@@ -164,7 +164,7 @@ def _printed(figures: Figures, digits: int | None) -> list[Decimal]:
         printed = [Decimal(str(c).replace("−", "-")) for c in cells]
     except InvalidOperation:
         what = f"audit: a published figure is not a number: {figures!r}"
-        raise errors.DtypeError(errors.message(what)) from None
+        raise errors.DtypeError(what) from None
     least = digits or 0
     if not all(isinstance(c, str) for c in cells):  # a float 0.9 may have been printed as 0.90
         printed = [d.normalize() for d in printed]

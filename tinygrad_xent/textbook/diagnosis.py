@@ -141,7 +141,7 @@ def _array(values: Any, what: str) -> Array:
     array = np.asarray(raw(values))
     if array.dtype.kind not in "fiub":
         text = f"diagnose: the {what} gradient must be numbers, got {array.dtype}"
-        raise errors.DtypeError(errors.message(text, [values]))
+        raise errors.DtypeError(text, [values])
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 

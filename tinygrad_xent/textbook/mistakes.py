@@ -205,9 +205,7 @@ def make_context(actual: Array, **known: Any) -> Context:
         found["y"] = np.eye(p.shape[1])[y.astype(int)]
     if p is not None and y is not None and found["y"].shape != p.shape:
         what = f"diagnose: the probabilities have shape {p.shape}, the labels {y.shape}"
-        raise errors.ShapeError(
-            errors.message(what, [p, y], "pass one-hot labels or class numbers")
-        )
+        raise errors.ShapeError(what, [p, y], "pass one-hot labels or class numbers")
     rows = [found[name] for name in ("p", "y", "delta", "upstream", "slope") if name in found]
     if rows or "x" in found:
         found.setdefault("n", len(rows[0]) if rows else len(found["x"]))

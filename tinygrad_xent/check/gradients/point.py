@@ -36,7 +36,7 @@ class Point:
         self.places = [i for i, x in enumerate(self.inputs) if x.dtype.kind == "f"]
         if not self.places:
             what = "gradcheck: no input of a floating dtype, so nothing to differentiate"
-            raise errors.DtypeError(errors.message(what, self.inputs, "pass floats"))
+            raise errors.DtypeError(what, self.inputs, "pass floats")
         small = sorted({str(x.dtype) for x in self.variables if x.dtype != np.float64})
         if small:
             self.notes.append(f"{' and '.join(small)} inputs were checked in float64")
@@ -44,14 +44,14 @@ class Point:
         self.shapes = [x.shape for x in self.variables]
         self.x = np.concatenate([x.numpy().astype(np.float64).ravel() for x in self.variables])
         if not self.x.size:
-            raise errors.ShapeError(errors.message("gradcheck: no element to check", self.inputs))
+            raise errors.ShapeError("gradcheck: no element to check", self.inputs)
         y = self.output(self.x)
         self.dtype = y.dtype
         rng = np.random.default_rng(seed)
         self.weights, self.along = _weights(y.shape, rng), _weights(self.x.shape, rng)
         if not np.array_equal(y.numpy(), self.output(self.x).numpy(), equal_nan=True):
             what = "gradcheck: the function gives another result when called again"
-            raise errors.GraphError(errors.message(what, fix="draw random numbers outside it"))
+            raise errors.GraphError(what, fix="draw random numbers outside it")
         if not self.is_read():
             self.notes.append(
                 "the tape leads from the result to none of the inputs: if it shall depend on them, "
@@ -75,10 +75,10 @@ class Point:
         y = self.f(*self.arguments(x))
         if not isinstance(y, Tensor):
             what = f"gradcheck: the function must return a Tensor, it returned {type(y).__name__}"
-            raise errors.DtypeError(errors.message(what))
+            raise errors.DtypeError(what)
         if y.dtype.kind != "f":
             what = f"gradcheck: the function gives {y.dtype}, which has no gradient"
-            raise errors.DtypeError(errors.message(what, [y]))
+            raise errors.DtypeError(what, [y])
         return y
 
     def arguments(self, x: Array, requires_grad: bool = False) -> list[Tensor]:

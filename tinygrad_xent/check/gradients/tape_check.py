@@ -134,7 +134,7 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
     root = output._source()
     if not output.requires_grad:
         what = "check_tape: the tensor requires no grad, so no operation was recorded"
-        raise errors.GraphError(errors.message(what, [output]))
+        raise errors.GraphError(what, [output])
     if not isinstance(root, Node):
         return TapeCheck(())
     rng = np.random.default_rng(seed)

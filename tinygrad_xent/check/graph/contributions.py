@@ -134,7 +134,7 @@ def why(tensor: Any, index: Index | int = (), *, of: Any) -> Why:
     index = _checked(entry, index)
     if entry.gradient is None and entry.kind != "parameter":
         what = f"why: no gradient reaches {label(entry)}"
-        raise errors.GraphError(errors.message(what, fix="only what requires grad has one"))
+        raise errors.GraphError(what, fix="only what requires grad has one")
     parts = [_part(trace, entry, c, index, k) for k, c in enumerate(entry.contributions)]
     gradient = 0.0 if entry.gradient is None else float(np.asarray(entry.gradient)[index])
     ordered = tuple(sorted(parts, key=lambda p: (-abs(p.value), p.order)))
@@ -149,7 +149,7 @@ def _entry_of(trace: Trace, tensor: Any) -> Entry:
     if tensor not in trace:
         what = "why: the loss does not depend on this tensor, so its gradient is 0"
         fix = "a detach(), or another tensor of the same values?"
-        raise errors.GraphError(errors.message(what, [tensor], fix))
+        raise errors.GraphError(what, [tensor], fix)
     return trace[tensor]
 
 
@@ -161,7 +161,7 @@ def _checked(entry: Entry, index: Index | int) -> Index:
     )
     if not fits:
         what = f"why: {list(index)} is no element of {label(entry)}, of shape {entry.shape}"
-        raise errors.OutOfRangeError(errors.message(what, fix="give one place for each axis"))
+        raise errors.OutOfRangeError(what, fix="give one place for each axis")
     return tuple(int(i) % n for i, n in zip(index, entry.shape, strict=True))
 
 

@@ -56,7 +56,7 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
         if not (isinstance(on, bool) or (isinstance(on, str) and on == "gradients")):
             what = 'autopsy: the switch takes True, False or "gradients"'
             fix = "explain_nonfinite(loss) looks at a loss"
-            raise errors.DtypeError(errors.message(what, [on], fix))
+            raise errors.DtypeError(what, [on], fix)
         self._token: Token[bool | str] = AUTOPSY.set(on)
 
     def __enter__(self) -> Self:

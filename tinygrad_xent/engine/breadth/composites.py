@@ -73,7 +73,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     shapes = {np.shape(raw(x)) for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
-        raise errors.ShapeError(errors.message(what, arrays, "reshape them to one shape first"))
+        raise errors.ShapeError(what, arrays, "reshape them to one shape first")
     with composite("stack"):
         return moves.join(*(moves.expand_dims(x, axis) for x in arrays), axis=axis)
 
@@ -119,5 +119,5 @@ def _count(x: Any, axis: Axis) -> int:
 def _several(name: str, arrays: Any) -> list[Any]:
     if is_tensor(arrays) or not hasattr(arrays, "__iter__"):
         what = f"{name}: takes a sequence of arrays"
-        raise errors.DtypeError(errors.message(what, [arrays], f"{name}([a, b])"))
+        raise errors.DtypeError(what, [arrays], f"{name}([a, b])")
     return list(arrays)

@@ -173,7 +173,7 @@ def _matrix_transpose(self: Tensor) -> Tensor:
     """The last two axes exchanged: the transpose of each matrix of a stack."""
     if self.ndim < 2:
         what = f"mT: needs at least 2 axes, the shape is {self.shape}"
-        raise errors.ShapeError(errors.message(what, [self], "use expand_dims(x, axis)"))
+        raise errors.ShapeError(what, [self], "use expand_dims(x, axis)")
     axes = tuple(range(self.ndim))
     return transpose(self, (*axes[:-2], axes[-1], axes[-2]))
 
