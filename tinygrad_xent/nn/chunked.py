@@ -26,8 +26,9 @@ from ..engine.table import Op
 from ..engine.tape import apply
 from ..engine.tensors import Tensor, is_tensor
 from ..engine.walk import gradients
-from . import losses, targets
+from . import losses
 from .losses import Reduction
+from .targets import Classes, check_floats, check_reduction, values_of
 
 BLOCK = 1 << 23  # elements of a block of logits, at most: 32 MB of float32
 CACHED = 1 << 18  # elements worked on at a time elementwise: 1 MB of float32 stays in the cache
@@ -73,10 +74,10 @@ def linear_cross_entropy(
     np.True_
     """
     name = "linear_cross_entropy"
-    x, weight = targets.floats(name, x), targets.floats(name, weight)
-    bias = 0.0 if bias is None else targets.floats(name, bias)
+    x, weight = check_floats(name, x), check_floats(name, weight)
+    bias = 0.0 if bias is None else check_floats(name, bias)
     _check_shapes(x, weight, bias)
-    targets.check_reduction(name, reduction)
+    check_reduction(name, reduction)
     check_number(name, "label_smoothing", label_smoothing, 0, 1)
     if chunk_rows is not None:
         check_sizes(name, [chunk_rows])
@@ -86,7 +87,7 @@ def linear_cross_entropy(
         "label_smoothing": label_smoothing,
         "reduction": reduction,
     }
-    blocks = _Blocks(x, weight, bias, targets.raw(name, target), options, chunk_rows)
+    blocks = _Blocks(x, weight, bias, values_of(name, target), options, chunk_rows)
     operands = (x, weight, bias, blocks.labels)
     loss: Tensor = apply(_LINEAR_CROSS_ENTROPY, operands, (), MODE.get(), (blocks,))
     return loss
@@ -131,25 +132,23 @@ class _Blocks:
         )
         self.dtype = np.result_type(*(t.dtype for t in (x, weight, bias) if hasattr(t, "dtype")))
         logits = np.broadcast_to(self.dtype.type(0), (count, classes))  # a shape, without memory
-        logits, axis = targets.scores(name, logits, 1, options["reduction"])
-        places, counted = targets.labels(name, logits, labels, axis, options["ignore_index"])
+        known = Classes(name, logits, 1, options["reduction"])
+        places, counted = known.labels(labels, options["ignore_index"])
         self.places = places[:, 0]
         self.counted = None if counted is None else counted[:, 0]
         fewest = max(1, min(256, BLOCK // classes))
         self.rows = chunk_rows or max(fewest, 4 * CACHED // max(weight.shape))
-        self._weigh(logits)
+        self._weigh(known.weights(options["weight"]), logits)
         self.ready: dict[int, Any] = {}  # gradients not yet handed out, by input
         self.ready_for: Any = None  # the gradient they include; None: they still lack it
 
-    def _weigh(self, logits: Array) -> None:
+    def _weigh(self, weight: Array | None, logits: Array) -> None:
         """Set what each row counts: a_i, b_i, w and what the mean divides by."""
-        name = "linear_cross_entropy"
         smoothing = self.dtype.type(self.options["label_smoothing"])
         count, classes = logits.shape
         counts = np.ones(count, self.dtype)
         self.class_weight: Any = None
         self.class_total: Any = self.dtype.type(classes)
-        weight = targets.class_weights(name, logits, self.options["weight"], 1)
         if weight is not None:
             self.class_weight = weight[0]
             self.class_total = self.class_weight.sum()
@@ -163,7 +162,7 @@ class _Blocks:
         self.divisor = 1.0
         if self.options["reduction"] == "mean":
             total = counts.sum(dtype=np.float64) if counts.any() else 0
-            self.divisor = float(total or losses.mean_over_nothing(name, logits))
+            self.divisor = float(total or losses.mean_over_nothing("linear_cross_entropy", logits))
 
     def value(self, x: Array, weight: Array, bias: Any) -> Array:
         """The loss; where gradients will be asked for, they are computed on the way."""

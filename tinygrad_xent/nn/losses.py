@@ -29,7 +29,7 @@ from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic, elementwise, moves, reductions, rowwise, selection
 from ..engine.tensors import Tensor
-from . import targets
+from .targets import Classes, Elements, Labels, values_of, warn
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -54,7 +54,7 @@ def cross_entropy(
         ignore_index: samples with this label have loss 0 and are not counted by "mean".
         label_smoothing: the part of each target, in [0, 1], spread evenly over all classes.
         reduction: "mean" (for labels weighted by `weight`, for probabilities over all samples),
-            "sum", or "none" (one loss a sample).
+            "sum", or "none" (one loss per sample).
         axis: the class axis.
 
     The mean's gradient is (softmax - Y) / N, provided that each row of Y sums to 1; see the module.
@@ -78,24 +78,22 @@ def cross_entropy(
     array([[-0.1473,  0.1297,  0.0176],
            [ 0.1667,  0.1667, -0.3333]])
     """
-    name, formula = "cross_entropy", rowwise.CROSS_ENTROPY
-    logits, axis = targets.scores(name, logits, axis, reduction)
+    classes = Classes("cross_entropy", logits, axis, reduction)
     if label_smoothing != 0:
-        check_number(name, "label_smoothing", label_smoothing, 0, 1)
-    if weight is not None:
-        weight = targets.class_weights(name, logits, weight, axis)
-    values = targets.raw(name, target)
+        check_number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
+    weights = None if weight is None else classes.weights(weight)
+    values = values_of("cross_entropy", target)
     if values.dtype.kind == "f":
-        y = targets.probabilities(name, logits, target, axis, ignore_index)
-        with composite(name, formula):
-            log_p = rowwise.log_softmax(logits, axis)
-            return _from_probabilities(log_p, y, weight, label_smoothing, reduction, axis)
-    labels = places, counted = targets.labels(name, logits, values, axis, ignore_index)
-    if reduction == "mean" and places.size and weight is counted is None and not label_smoothing:
-        return rowwise.softmax_cross_entropy(logits, places, axis)  # the commonest, fused
-    with composite(name, formula):
-        log_p = rowwise.log_softmax(logits, axis)
-        return _from_labels(name, log_p, labels, weight, label_smoothing, reduction, axis)
+        y = classes.probabilities(target, ignore_index)
+        with composite("cross_entropy", rowwise.CROSS_ENTROPY):
+            log_p = rowwise.log_softmax(classes.scores, classes.axis)
+            return _from_probabilities(classes, log_p, y, weights, label_smoothing, reduction)
+    labels = places, counted = classes.labels(values, ignore_index)
+    if reduction == "mean" and places.size and weights is counted is None and not label_smoothing:
+        return rowwise.softmax_cross_entropy(classes.scores, places, classes.axis)  # most often
+    with composite("cross_entropy", rowwise.CROSS_ENTROPY):
+        log_p = rowwise.log_softmax(classes.scores, classes.axis)
+        return _from_labels(classes, log_p, labels, weights, reduction, label_smoothing)
 
 
 def nll_loss(
@@ -120,11 +118,10 @@ def nll_loss(
     >>> round(nll_loss(Tensor(np.log([[0.5, 0.25, 0.25]])), [1]).item(), 6)
     1.386294
     """
-    log_p, axis = targets.scores("nll_loss", log_probabilities, axis, reduction)
-    weight = targets.class_weights("nll_loss", log_p, weight, axis)
-    labels = targets.labels("nll_loss", log_p, target, axis, ignore_index)
+    classes = Classes("nll_loss", log_probabilities, axis, reduction)
+    weights, labels = classes.weights(weight), classes.labels(target, ignore_index)
     with composite("nll_loss", "-Σ log p[y] / N"):
-        return _from_labels("nll_loss", log_p, labels, weight, 0, reduction, axis)
+        return _from_labels(classes, classes.scores, labels, weights, reduction)
 
 
 def softmax_focal_loss(
@@ -155,11 +152,9 @@ def softmax_focal_loss(
     >>> softmax_focal_loss(z, [0, 0], reduction="none").numpy().round(4)
     array([0.0011, 0.1733])
     """
-    name = "softmax_focal_loss"
-    logits, axis = targets.scores(name, logits, axis, reduction)
-    check_number(name, "gamma", gamma, 0)
-    weight = targets.class_weights(name, logits, weight, axis)
-    labels = targets.labels(name, logits, target, axis, ignore_index)
+    classes = Classes("softmax_focal_loss", logits, axis, reduction)
+    check_number("softmax_focal_loss", "gamma", gamma, 0)
+    weights, labels = classes.weights(weight), classes.labels(target, ignore_index)
 
     def focus(log_p: Tensor) -> Tensor:
         # 1 - p exactly, and never 0: there the power's slope is infinite for gamma < 1, and its
@@ -168,9 +163,9 @@ def softmax_focal_loss(
         wrong_p = selection.maximum(arithmetic.neg(elementwise.expm1(log_p)), tiny)
         return arithmetic.mul(elementwise.pow(wrong_p, gamma), log_p)
 
-    with composite(name, "-Σ ((1 - p[y])ᵞ · log p[y]) / N"):
-        log_p = rowwise.log_softmax(logits, axis)
-        return _from_labels(name, log_p, labels, weight, 0, reduction, axis, focus)
+    with composite("softmax_focal_loss", "-Σ ((1 - p[y])ᵞ · log p[y]) / N"):
+        log_p = rowwise.log_softmax(classes.scores, classes.axis)
+        return _from_labels(classes, log_p, labels, weights, reduction, focus=focus)
 
 
 def binary_cross_entropy_with_logits(
@@ -181,7 +176,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: Operand | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """-y · log σ(z) - (1 - y) · log(1 - σ(z)) for each logit: several classes a sample, or none.
+    """-y · log σ(z) - (1 - y) · log(1 - σ(z)) for each logit: several classes per sample, or none.
 
     Args:
         logits: floats of any shape, say (N, K) for K independent classes.
@@ -205,21 +200,17 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(z, [[1, 0, 1]], reduction="sum").item()
     0.6931471805599453
     """
-    name = "binary_cross_entropy_with_logits"
-    logits = targets.floats(name, logits)
-    targets.check_reduction(name, reduction)
-    y = targets.fractions(name, logits, target)
-    if weight is not None:
-        weight = targets.factors(name, logits, weight)
-    with composite(name, "Σ ((1 - y) · z + softplus(-z)) / n"):
-        positive = elementwise.softplus(arithmetic.neg(logits))  # -log σ(z)
+    elements = Elements("binary_cross_entropy_with_logits", logits, reduction)
+    z, y = elements.x, elements.probabilities(target)
+    with composite(elements.loss, "Σ ((1 - y) · z + softplus(-z)) / n"):
+        positive = elementwise.softplus(arithmetic.neg(z))  # -log σ(z)
         if pos_weight is not None:
-            share = 1 + (targets.factors(name, logits, pos_weight) - 1) * y
+            share = 1 + (elements.weights(pos_weight) - 1) * y
             positive = arithmetic.mul(positive, share)
-        each = arithmetic.add(arithmetic.mul(logits, 1 - y), positive)
+        each = arithmetic.add(arithmetic.mul(z, 1 - y), positive)
         if weight is not None:
-            each = arithmetic.mul(each, weight)
-        return _elementwise(name, each, reduction)
+            each = arithmetic.mul(each, elements.weights(weight))
+        return _of_elements(elements.loss, each, reduction)
 
 
 def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "mean") -> Tensor:
@@ -240,34 +231,32 @@ def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "me
     >>> mse_loss(Tensor([1.0, 2.0]), [1.0, 4.0]).item()
     2.0
     """
-    prediction = targets.floats("mse_loss", prediction)
-    targets.check_reduction("mse_loss", reduction)
-    y = targets.values_like("mse_loss", prediction, target)
+    elements = Elements("mse_loss", prediction, reduction)
+    y = elements.targets(target)
     with composite("mse_loss", "Σ (x - y)² / n"):
-        error = arithmetic.sub(prediction, y)
-        return _elementwise("mse_loss", arithmetic.mul(error, error), reduction)
+        error = arithmetic.sub(elements.x, y)
+        return _of_elements("mse_loss", arithmetic.mul(error, error), reduction)
 
 
 def _from_labels(
-    name: str,
+    classes: Classes,
     log_p: Any,
-    labels: tuple[Array, Array | None],
+    labels: Labels,
     weight: Array | None,
-    smoothing: float,
     reduction: str,
-    axis: int,
+    smoothing: float = 0,
     focus: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """The loss of labels: (1 - ε) · w[y] · -log p[y] + ε/C · Σ w · -log p, reduced.
 
     `focus` is what each log p[y] becomes first.
     """
-    places, counted = labels
+    (places, counted), axis = labels, classes.axis
     scores = moves.take_along_axis(log_p, places, axis)
     if focus is not None:
         scores = focus(scores)
     if weight is None and counted is None and smoothing == 0:
-        return _reduced(name, scores, places.size, reduction, axis)
+        return _of_samples(classes, scores, places.size, reduction)
     factor: Any = np.ones(places.shape, log_p.dtype)
     if weight is not None:
         factor = xp.take_along_axis(weight, places, axis)
@@ -283,43 +272,43 @@ def _from_labels(
         factor = np.where(counted, factor, 0)
     # In float64: float16 can't count above 2048.
     total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
-    return _reduced(name, scores, total, reduction, axis)
+    return _of_samples(classes, scores, total, reduction)
 
 
 def _from_probabilities(
-    log_p: Any, y: Any, weight: Array | None, smoothing: float, reduction: str, axis: int
+    classes: Classes, log_p: Any, y: Any, weight: Array | None, smoothing: float, reduction: str
 ) -> Tensor:
     """The loss of probabilities: -Σ w · ((1 - ε) · Y + ε/C) · log p, reduced."""
     if smoothing:
-        y = y * (1 - smoothing) + smoothing / log_p.shape[axis]
+        y = y * (1 - smoothing) + smoothing / log_p.shape[classes.axis]
     if weight is not None:
         y = y * weight
-    scores = reductions.sum(arithmetic.mul(y, log_p), axis, keepdims=True)
-    return _reduced("cross_entropy", scores, math.prod(scores.shape), reduction, axis)
+    scores = reductions.sum(arithmetic.mul(y, log_p), classes.axis, keepdims=True)
+    return _of_samples(classes, scores, math.prod(scores.shape), reduction)
 
 
-def _reduced(name: str, scores: Any, count: Any, reduction: str, axis: int) -> Tensor:
-    """Minus the scores: their sum over the count, their sum, or one a sample."""
+def _of_samples(classes: Classes, scores: Any, count: Any, reduction: str) -> Tensor:
+    """Minus the scores: their sum over the count, their sum, or one per sample."""
     if reduction == "none":
-        return arithmetic.neg(moves.squeeze(scores, axis))
+        return arithmetic.neg(moves.squeeze(scores, classes.axis))
     total = reductions.sum(scores)
     if reduction == "sum":
         return arithmetic.neg(total)
-    return arithmetic.div(total, -(count or mean_over_nothing(name, scores)))
+    return arithmetic.div(total, -(count or mean_over_nothing(classes.loss, scores)))
 
 
-def _elementwise(name: str, each: Any, reduction: str) -> Tensor:
-    """The losses, one an element: their mean, their sum, or themselves."""
+def _of_elements(loss: str, each: Any, reduction: str) -> Tensor:
+    """The losses, one per element: their mean, their sum, or themselves."""
     if reduction == "none":
         return each  # type: ignore[no-any-return]
     total = reductions.sum(each)
     if reduction == "sum":
         return total
-    return arithmetic.div(total, math.prod(each.shape) or mean_over_nothing(name, each))
+    return arithmetic.div(total, math.prod(each.shape) or mean_over_nothing(loss, each))
 
 
-def mean_over_nothing(name: str, x: Any) -> int:
+def mean_over_nothing(loss: str, x: Any) -> int:
     """Warn and divide by 1: the sum is 0, and so are its gradients."""
-    what = f"{name}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
-    targets.warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
+    what = f"{loss}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
+    warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
     return 1

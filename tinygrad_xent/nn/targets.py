@@ -1,11 +1,12 @@
-"""What a classification loss is given, checked: scores, class labels or probabilities, weights.
+"""What a loss is given, checked: scores of classes with their targets, or numbers with theirs.
 
-The checks cost one pass over the labels. Everything here works on raw arrays and records nothing.
+A loss makes a `Classes` or an `Elements` of its first argument and asks that for the rest. The checks
+cost one pass over the labels. Everything here works on raw arrays and records nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -18,219 +19,292 @@ _SIGNED, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def warn(what: str, operands: tuple[Any, ...], fix: str) -> None:
-    """A RuntimeWarning at the user's line."""
-    lines.warn(errors.message(what, operands, fix), RuntimeWarning)
+class Labels(NamedTuple):
+    """Class numbers, and where they count.
+
+    Attributes:
+        places: with a class axis of length 1. An ignored label is 0: it must name some class.
+        counted: of the same shape; None if every label counts.
+    """
+
+    places: Array
+    counted: Array | None
 
 
-def floats(name: str, x: Any) -> Any:
-    """A tensor, or a raw array, of a floating dtype."""
-    values = raw(name, x)
-    if values.dtype.kind != "f":
-        what = f"{name}: takes floats, got {values.dtype}"
-        fix = "x.astype(np.float64); labels come second: are the arguments swapped?"
-        raise errors.DtypeError(what, [x], fix)
-    return x if is_tensor(x) else values
+@final
+class Classes:
+    """Scores of classes, and what a loss is told about them.
+
+    Args:
+        loss: the function that errors name.
+        scores: floats, (C,), (N, C) or (N, C, d1, ...).
+        axis: the class axis; of a single sample (C,) the only one.
+        reduction: "mean", "sum" or "none".
+
+    Attributes:
+        scores: a tensor, or a raw array; shape: its own.
+        axis: counted from 0.
+
+    Raises:
+        DtypeError: the scores are not floats. ShapeError: there are no classes on that axis.
+        ValueError: an unknown reduction.
+
+    >>> classes = Classes("nll_loss", np.zeros((2, 3)), -1, "mean")
+    >>> classes.axis, classes.labels([2, -100], ignore_index=-100)
+    (1, Labels(places=array([[2],
+           [0]]), counted=array([[ True],
+           [False]])))
+    """
+
+    __slots__ = ("axis", "loss", "scores", "shape")
+
+    def __init__(self, loss: str, scores: Any, axis: int, reduction: str) -> None:
+        check_reduction(loss, reduction)
+        self.loss, self.scores = loss, check_floats(loss, scores)
+        self.shape = shape = self.scores.shape
+        ndim = len(shape)
+        axis = 0 if ndim == 1 and axis == 1 else axis
+        if not (-ndim <= axis < ndim and shape[axis]):
+            raise _no_classes(loss, self.scores, axis)
+        self.axis = axis % ndim
+
+    def labels(self, target: Any, ignore_index: int) -> Labels:
+        """The target as class numbers.
+
+        Raises:
+            DtypeError, ShapeError: it is none. OutOfRangeError: a label names no class.
+        """
+        places, shape, axis = values_of(self.loss, target), self.shape, self.axis
+        if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
+            raise self._not_labels(places)
+        if places.dtype is not _SIGNED:
+            places = places.astype(_SIGNED)
+        # As unsigned numbers negative labels are huge: one maximum finds every label out of range.
+        highest = int(xp.max(places.view(_UNSIGNED))) if places.size else 0
+        places = places[..., None] if axis == places.ndim else np.expand_dims(places, axis)
+        if highest < shape[axis] and not 0 <= ignore_index <= highest:
+            return Labels(places, None)
+        counted = places != ignore_index
+        wrong = counted & ((places < 0) | (places >= shape[axis]))
+        if wrong.any():
+            raise self._out_of_range(places.squeeze(axis), wrong.squeeze(axis))
+        return Labels(np.where(counted, places, 0), None if counted.all() else counted)
+
+    def _not_labels(self, target: Array) -> errors.WordedError:
+        shape = self.shape
+        expected = shape[: self.axis] + shape[self.axis + 1 :]
+        if target.dtype.kind not in "iu":
+            what = f"{self.loss}: labels must be integers, got {target.dtype}"
+            fix = f"labels.astype(int), of shape {expected}"
+            return errors.DtypeError(what, [self.scores, target], fix)
+        what = f"{self.loss}: scores of shape {shape} need labels of shape {expected}, got {target.shape}"
+        fix = "one label for each sample: labels.reshape(...) or squeeze the extra axis"
+        if target.shape == shape:
+            fix = "one-hot targets are probabilities: pass floats, target.astype(float)"
+        return errors.ShapeError(what, [self.scores, target], fix)
+
+    def _out_of_range(self, places: Array, wrong: Array) -> errors.OutOfRangeError:
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where = "" if not first else f" of sample {first[0] if len(first) == 1 else first}"
+        classes = self.shape[self.axis]
+        what = f"{self.loss}: label {places[first]}{where} is out of range for {classes} classes"
+        fix = f"labels run from 0 to {classes - 1}; mark samples to leave out with ignore_index"
+        return errors.OutOfRangeError(what, [self.scores], fix)
+
+    def probabilities(self, target: Any, ignore_index: int) -> Any:
+        """The target as class probabilities in the scores' dtype; a tensor that requires grad stays one.
+
+        Raises:
+            ShapeError: not one per score. ValueError: one is negative.
+            DtypeError: float labels; an `ignore_index`, which is for labels.
+
+        Warns:
+            RuntimeWarning: those of a sample do not sum to 1.
+        """
+        if ignore_index >= 0:
+            what = f"{self.loss}: ignore_index={ignore_index} is for labels, the target is probabilities"
+            fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
+            raise errors.DtypeError(what, [target], fix)
+        values = values_of(self.loss, target)
+        if values.shape != self.shape:
+            raise self._not_probabilities(target, values)
+        if values.size:
+            self._check_distribution(values)
+        return target if _requires_grad(target) else values.astype(self.scores.dtype, copy=False)
+
+    def _not_probabilities(self, target: Any, values: Array) -> errors.WordedError:
+        shape = self.shape
+        if len(values.shape) < len(shape):
+            what = f"{self.loss}: labels must be integers, got {values.dtype}"
+            fix = "labels.astype(int); probabilities have the shape of the scores"
+            return errors.DtypeError(what, [self.scores, target], fix)
+        what = f"{self.loss}: probabilities of shape {values.shape} for scores of shape {shape}"
+        return errors.ShapeError(what, [self.scores, target], "one probability for each score")
+
+    def _check_distribution(self, values: Array) -> None:
+        if xp.min(values) < 0:
+            first = tuple(int(i) for i in np.argwhere(values < 0)[0])
+            what = f"{self.loss}: the target at {first} is {values[first]}, a probability is not negative"
+            fix = "softmax(scores) makes them so"
+            raise errors.BadValueError(what, [self.scores, values], fix)
+        sums = np.asarray(xp.sum(values, self.axis))
+        tolerance = max(1e-4, float(np.finfo(values.dtype).eps) ** 0.5)
+        right = np.abs(sums - 1) <= tolerance
+        if not right.all():
+            first = tuple(int(i) for i in np.argwhere(~right)[0])
+            row = "the target" if not first else f"row {first[0] if len(first) == 1 else first}"
+            total = f"{sums[first]:.6g}"
+            what = (
+                f"{self.loss}: {row} of the probabilities sums to {total}, not 1. Its gradient is "
+                f"(sum(Y) · softmax - Y) / N, not (softmax - Y) / N: it counts {total} times"
+            )
+            fix = "divide each row by its sum; if a sample can have several classes, use "
+            warn(what, (self.scores, values), fix + "binary_cross_entropy_with_logits")
+
+    def weights(self, weight: Any) -> Array | None:
+        """One weight per class, in the scores' dtype, shaped to multiply the scores; None if None.
+
+        Raises:
+            ShapeError, DtypeError: they are not. GraphError: they require grad.
+        """
+        if weight is None:
+            return None
+        values = _constant(self.loss, self.scores, weight)
+        classes = self.shape[self.axis]
+        if values.shape != (classes,):
+            what = f"{self.loss}: the weights have shape {values.shape}, {classes} classes need ({classes},)"
+            raise errors.ShapeError(what, [self.scores, weight])
+        shape = [1] * len(self.shape)
+        shape[self.axis] = classes
+        return values.reshape(shape)
 
 
-def raw(name: str, x: Any) -> Array:
+@final
+class Elements:
+    """Numbers that each have a target of their own, and what a loss is told about them.
+
+    Args:
+        loss: the function that errors name.
+        x: floats of any shape.
+        reduction: "mean", "sum" or "none".
+
+    Attributes:
+        x: a tensor, or a raw array.
+
+    Raises:
+        DtypeError: x is not floats. ValueError: an unknown reduction.
+
+    >>> Elements("mse_loss", np.zeros(2, np.float32), "sum").targets([1, 2])
+    array([1., 2.], dtype=float32)
+    """
+
+    __slots__ = ("loss", "x")
+
+    def __init__(self, loss: str, x: Any, reduction: str) -> None:
+        check_reduction(loss, reduction)
+        self.loss, self.x = loss, check_floats(loss, x)
+
+    def targets(self, target: Any) -> Any:
+        """A target of exactly x's shape, in x's dtype; a tensor that requires grad stays one.
+
+        Broadcasting (N,) against (N, 1) would make N x N losses of N.
+
+        Raises:
+            ShapeError: another shape. DtypeError: no numbers.
+        """
+        values = values_of(self.loss, target)
+        if values.shape != self.x.shape:
+            what = f"{self.loss}: input of shape {self.x.shape} but target of shape {values.shape}"
+            fix = "reshape one to the shape of the other; nothing is broadcast"
+            raise errors.ShapeError(what, [self.x, target], fix)
+        if values.dtype.kind not in "fiub":
+            what = f"{self.loss}: the target must be numbers, got {values.dtype}"
+            raise errors.DtypeError(what, [self.x, target])
+        return target if _requires_grad(target) else values.astype(self.x.dtype, copy=False)
+
+    def probabilities(self, target: Any) -> Any:
+        """As `targets`, each in [0, 1], or a ValueError."""
+        y = self.targets(target)
+        values = values_of(self.loss, y)
+        if values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
+            first = tuple(int(i) for i in np.argwhere(~((values >= 0) & (values <= 1)))[0])
+            what = f"{self.loss}: the target at {first} is {values[first]}, not in [0, 1]"
+            fix = "labels of -1 and 1: (y + 1) / 2"
+            raise errors.BadValueError(what, [self.x, target], fix)
+        return y
+
+    def weights(self, weight: Any) -> Array:
+        """Factors in x's dtype, of a shape that broadcasts to x's.
+
+        Raises:
+            ShapeError, DtypeError: they are not. GraphError: they require grad.
+        """
+        values = _constant(self.loss, self.x, weight)
+        try:
+            fits = np.broadcast_shapes(values.shape, self.x.shape) == self.x.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            what = (
+                f"{self.loss}: weights of shape {values.shape} do not broadcast to {self.x.shape}"
+            )
+            raise errors.ShapeError(what, [self.x, weight], errors.BROADCAST_FIX)
+        return values
+
+
+def values_of(loss: str, x: Any) -> Array:
     """The values of a tensor or of anything NumPy makes an array of."""
+    if type(x) is np.ndarray:
+        return x
     try:
         return np.asarray(x._data if is_tensor(x) else x)
     except ValueError:
-        what = f"{name}: a ragged list (rows of different lengths) is no array"
+        what = f"{loss}: a ragged list (rows of different lengths) is no array"
         raise errors.ShapeError(what, [x]) from None
 
 
-def check_reduction(name: str, reduction: str) -> None:
+def check_floats(loss: str, x: Any) -> Any:
+    """A tensor, or a raw array, of a floating dtype; anything else raises."""
+    checked = x if is_tensor(x) else values_of(loss, x)
+    if checked.dtype.kind != "f":
+        what = f"{loss}: takes floats, got {checked.dtype}"
+        fix = "x.astype(np.float64); labels come second: are the arguments swapped?"
+        raise errors.DtypeError(what, [x], fix)
+    return checked
+
+
+def check_reduction(loss: str, reduction: str) -> None:
+    """Raise unless there is such a reduction."""
     if reduction not in REDUCTIONS:
-        raise _unknown_reduction(name, reduction)
+        what = f'{loss}: reduction is "mean", "sum" or "none", got {reduction!r}'
+        raise errors.BadValueError(what)
 
 
-def _unknown_reduction(name: str, reduction: str) -> ValueError:
-    what = f'{name}: reduction is "mean", "sum" or "none", got {reduction!r}'
-    return errors.BadValueError(what)
+def _no_classes(loss: str, scores: Any, axis: int) -> errors.ShapeError:
+    shape = scores.shape
+    if -len(shape) <= axis < len(shape):
+        what = f"{loss}: no classes, axis {axis % len(shape)} of the shape {shape} has length 0"
+        return errors.ShapeError(what, [scores])
+    what = f"{loss}: there is no class axis {axis} in the shape {shape}"
+    return errors.ShapeError(what, [scores], "scores are (C,), (N, C, ...)")
 
 
-def values_like(name: str, x: Any, target: Any) -> Any:
-    """A target of exactly x's shape, in x's dtype; a tensor that requires grad stays one.
-
-    Broadcasting (N,) against (N, 1) would make N x N losses of N.
-    """
-    values = raw(name, target)
-    if values.shape != x.shape:
-        what = f"{name}: input of shape {x.shape} but target of shape {values.shape}"
-        fix = "reshape one to the shape of the other; nothing is broadcast"
-        raise errors.ShapeError(what, [x, target], fix)
-    if values.dtype.kind not in "fiub":
-        what = f"{name}: the target must be numbers, got {values.dtype}"
-        raise errors.DtypeError(what, [x, target])
-    return target if _requires_grad(target) else values.astype(x.dtype, copy=False)
-
-
-def fractions(name: str, x: Any, target: Any) -> Any:
-    """As `values_like`, each in [0, 1]."""
-    y = values_like(name, x, target)
-    values = raw(name, y)
-    if values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
-        first = tuple(int(i) for i in np.argwhere(~((values >= 0) & (values <= 1)))[0])
-        what = f"{name}: the target at {first} is {values[first]}, not in [0, 1]"
-        raise errors.BadValueError(what, [x, target], "labels of -1 and 1: (y + 1) / 2")
-    return y
-
-
-def factors(name: str, x: Any, weight: Any) -> Array:
-    """Weights in x's dtype, of a shape that broadcasts to x's."""
-    values = _constant(name, x, weight)
-    try:
-        fits = np.broadcast_shapes(values.shape, x.shape) == x.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        what = f"{name}: weights of shape {values.shape} do not broadcast to {x.shape}"
-        raise errors.ShapeError(what, [x, weight], errors.BROADCAST_FIX)
-    return values
-
-
-def _constant(name: str, x: Any, weight: Any) -> Array:
+def _constant(loss: str, x: Any, weight: Any) -> Array:
     """Numbers that no gradient reaches, in x's dtype."""
-    values = raw(name, weight)
+    values = values_of(loss, weight)
     if values.dtype.kind not in "fiu":
-        what = f"{name}: the weights must be numbers, got {values.dtype}"
+        what = f"{loss}: the weights must be numbers, got {values.dtype}"
         raise errors.DtypeError(what, [x, weight])
     if _requires_grad(weight):
-        what = f"{name}: no gradient reaches the weights, these require one"
+        what = f"{loss}: no gradient reaches the weights, these require one"
         raise errors.GraphError(what, [weight], "pass weight.detach()")
     return values.astype(x.dtype, copy=False)
 
 
 def _requires_grad(x: Any) -> bool:
-    return is_tensor(x) and x._node is not None and x._node.requires_grad
+    return is_tensor(x) and x.requires_grad
 
 
-def scores(name: str, x: Any, axis: int, reduction: str) -> tuple[Any, int]:
-    """The scores of classes as floats, and the class axis counted from 0: the only one of a single
-    sample (C,). The reduction is checked on the way.
-    """
-    if reduction not in REDUCTIONS:
-        raise _unknown_reduction(name, reduction)
-    x = floats(name, x)
-    shape, ndim = x.shape, len(x.shape)
-    axis = 0 if ndim == 1 and axis == 1 else axis
-    if not (-ndim <= axis < ndim and shape[axis]):
-        raise _no_classes(name, x, axis)
-    return x, axis % ndim
-
-
-def _no_classes(name: str, scores: Any, axis: int) -> errors.ShapeError:
-    shape = scores.shape
-    if -len(shape) <= axis < len(shape):
-        what = f"{name}: no classes, axis {axis % len(shape)} of the shape {shape} has length 0"
-        return errors.ShapeError(what, [scores])
-    what = f"{name}: there is no class axis {axis} in the shape {shape}"
-    return errors.ShapeError(what, [scores], "scores are (C,), (N, C, ...)")
-
-
-def labels(
-    name: str, scores: Any, target: Any, axis: int, ignore_index: int
-) -> tuple[Array, Array | None]:
-    """The labels, with a class axis of length 1, and where they count: None if everywhere.
-
-    An ignored label becomes 0: it must name some class, its loss is dropped.
-    """
-    places, shape = raw(name, target), scores.shape
-    if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
-        raise _not_labels(name, scores, places, axis)
-    if places.dtype is not _SIGNED:
-        places = places.astype(_SIGNED)
-    # As unsigned numbers negative labels are huge: one maximum finds every label out of range.
-    highest = int(xp.max(places.view(_UNSIGNED))) if places.size else 0
-    places = places[..., None] if axis == places.ndim else np.expand_dims(places, axis)
-    if highest < shape[axis] and not 0 <= ignore_index <= highest:
-        return places, None
-    counted = places != ignore_index
-    wrong = counted & ((places < 0) | (places >= shape[axis]))
-    if wrong.any():
-        raise _label_out_of_range(name, scores, places.squeeze(axis), wrong.squeeze(axis), axis)
-    return np.where(counted, places, 0), None if counted.all() else counted
-
-
-def _not_labels(name: str, scores: Any, target: Array, axis: int) -> Exception:
-    shape = scores.shape
-    expected = shape[:axis] + shape[axis + 1 :]
-    if target.dtype.kind not in "iu":
-        what = f"{name}: labels must be integers, got {target.dtype}"
-        fix = f"labels.astype(int), of shape {expected}"
-        return errors.DtypeError(what, [scores, target], fix)
-    what = f"{name}: scores of shape {shape} need labels of shape {expected}, got {target.shape}"
-    fix = "one label for each sample: labels.reshape(...) or squeeze the extra axis"
-    if target.shape == shape:
-        fix = "one-hot targets are probabilities: pass floats, target.astype(float)"
-    return errors.ShapeError(what, [scores, target], fix)
-
-
-def _label_out_of_range(
-    name: str, scores: Any, places: Array, wrong: Array, axis: int
-) -> errors.OutOfRangeError:
-    first = tuple(int(i) for i in np.argwhere(wrong)[0])
-    where = "" if not first else f" of sample {first[0] if len(first) == 1 else first}"
-    classes = scores.shape[axis]
-    what = f"{name}: label {places[first]}{where} is out of range for {classes} classes"
-    fix = f"labels run from 0 to {classes - 1}; mark samples to leave out with ignore_index"
-    return errors.OutOfRangeError(what, [scores], fix)
-
-
-def probabilities(name: str, scores: Any, target: Any, axis: int, ignore_index: int) -> Any:
-    """Class probabilities in the scores' dtype; a tensor that requires grad stays one.
-
-    Raises if one is negative, warns if those of a sample do not sum to 1.
-    """
-    if ignore_index >= 0:
-        what = f"{name}: ignore_index={ignore_index} is for labels, the target is probabilities"
-        fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
-        raise errors.DtypeError(what, [target], fix)
-    values = raw(name, target)
-    if values.shape != scores.shape:
-        what = f"{name}: probabilities of shape {values.shape} for scores of shape {scores.shape}"
-        fix = "one probability for each score"
-        if len(values.shape) < len(scores.shape):
-            what = f"{name}: labels must be integers, got {values.dtype}"
-            fix = "labels.astype(int); probabilities have the shape of the scores"
-            raise errors.DtypeError(what, [scores, target], fix)
-        raise errors.ShapeError(what, [scores, target], fix)
-    if values.size:
-        _check_distribution(name, scores, values, axis)
-    return target if _requires_grad(target) else values.astype(scores.dtype, copy=False)
-
-
-def _check_distribution(name: str, scores: Any, values: Array, axis: int) -> None:
-    if xp.min(values) < 0:
-        first = tuple(int(i) for i in np.argwhere(values < 0)[0])
-        what = f"{name}: the target at {first} is {values[first]}, a probability is not negative"
-        raise errors.BadValueError(what, [scores, values], "softmax(scores) makes them so")
-    sums = np.asarray(xp.sum(values, axis))
-    tolerance = max(1e-4, float(np.finfo(values.dtype).eps) ** 0.5)
-    right = np.abs(sums - 1) <= tolerance
-    if not right.all():
-        first = tuple(int(i) for i in np.argwhere(~right)[0])
-        row = "the target" if not first else f"row {first[0] if len(first) == 1 else first}"
-        what = (
-            f"{name}: {row} of the probabilities sums to {sums[first]:.6g}, not 1. Its gradient is "
-            f"(sum(Y) · softmax - Y) / N, not (softmax - Y) / N: it counts {sums[first]:.6g} times"
-        )
-        fix = "divide each row by its sum; for several classes a sample use "
-        warn(what, (scores, values), fix + "binary_cross_entropy_with_logits")
-
-
-def class_weights(name: str, scores: Any, weight: Any, axis: int) -> Array | None:
-    """One weight a class, in the scores' dtype, shaped to multiply the scores; None if None."""
-    if weight is None:
-        return None
-    values = _constant(name, scores, weight)
-    classes = scores.shape[axis]
-    if values.shape != (classes,):
-        what = f"{name}: the weights have shape {values.shape}, {classes} classes need ({classes},)"
-        raise errors.ShapeError(what, [scores, weight])
-    shape = [1] * len(scores.shape)
-    shape[axis] = classes
-    return values.reshape(shape)
+def warn(what: str, operands: tuple[Any, ...], fix: str) -> None:
+    """A RuntimeWarning at the user's line."""
+    lines.warn(errors.message(what, operands, fix), RuntimeWarning)
