@@ -15,6 +15,7 @@ The operations are exported from the table; type checkers and editors read `__in
 from . import data, nn, optim
 from .engine.context import is_grad_enabled, no_grad, scope
 from .engine.errors import DtypeError, GraphError, OutOfRangeError, ShapeError
+from .engine.memory import keep_freed_memory
 from .engine.public import export_into
 from .engine.tensors import Tensor
 from .engine.walk import WATCHERS
@@ -84,6 +85,7 @@ __all__ = [
 
 WATCHERS.append(watch_backward)
 keep_old_names()
+keep_freed_memory()
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,6 @@
 """The array functions that the operations may use, answered by NumPy.
 
-`ops.py` computes with nothing else. Everything here takes and returns raw arrays and
+The files of `ops` compute with nothing else. Everything here takes and returns raw arrays and
 knows nothing of tensors or tapes. A second array library would be a second module of this shape.
 """
 
@@ -18,11 +18,6 @@ Array: TypeAlias = Any  # a raw array or scalar of the array library; NumPy's to
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 inf = float("inf")
-
-# glibc gives freed memory back to the system beyond twice the largest block it has seen freed, up to
-# 32 MiB, and fetching it again costs a page fault each 4 KiB: 360 in each step of a 784-256-256-10
-# network, a third of its time. Freeing one block that was never touched teaches it at no cost.
-np.empty(31 << 20, np.uint8)
 
 exp, log, log1p, expm1 = np.exp, np.log, np.log1p, np.expm1
 sqrt, tanh, abs, sign = np.sqrt, np.tanh, np.absolute, np.sign
