@@ -156,8 +156,8 @@ def test_a_large_parameter_is_updated_in_rows_with_the_same_result(make, shape, 
     start, gradients = rng.standard_normal(shape), rng.standard_normal((3, *shape))
 
     def trained(elementwise):
-        monkeypatch.setattr(SGD, "elementwise", elementwise)
-        monkeypatch.setattr(Adam, "elementwise", elementwise)
+        for rule in (SGD, Adam, AdamW):
+            monkeypatch.setattr(rule, "elementwise", elementwise)
         optimizer = make([w := parameter(start, dtype=np.float64), b := parameter()])
         for g in gradients:
             w.grad, b.grad = g, [1.0, 2.0]

@@ -34,7 +34,7 @@ class _Plain:
         )
 
     def __hash__(self) -> int:
-        return hash(type(self))
+        return hash((type(self), getattr(self, "id", None)))
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -117,9 +117,6 @@ class Entry(_Plain):
     arguments: tuple[str, ...] = ()
     accumulated: Array | None = field(default=None, compare=False)
     kinds: frozenset[str] = frozenset()
-
-    def __hash__(self) -> int:
-        return hash((self.id, self.op))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+from abc import abstractmethod
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import wraps
@@ -76,8 +77,9 @@ class _Block:
     def __init__(self) -> None:
         self._tokens: list[Token[Mode]] = []
 
+    @abstractmethod
     def _enter_from(self, outer: Mode) -> Mode:
-        raise TypeError(f"{type(self).__name__} does not say which mode it enters")
+        """The mode inside, from the one around."""
 
     def __enter__(self) -> Self:
         self._tokens.append(MODE.set(self._enter_from(MODE.get())))

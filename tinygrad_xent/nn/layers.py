@@ -215,6 +215,8 @@ class Sequential(Module):
     '2.weight'
     """
 
+    _inline = "layers"
+
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
@@ -223,11 +225,6 @@ class Sequential(Module):
                 raise errors.DtypeError(what, [layer], fix)
         self.formula = " → ".join(type(layer).__name__ for layer in layers) or "x"
         self.layers = layers
-
-    def _parts(self) -> Iterator[tuple[str, Any]]:
-        others = {k: v for k, v in vars(self).items() if k != "layers"}
-        yield from ((str(i), layer) for i, layer in enumerate(vars(self).get("layers", ())))
-        yield from others.items()
 
     def forward(self, x: Operand) -> Any:
         for layer in self.layers:

@@ -7,6 +7,7 @@ errors and in pictures. Each call runs in a scope of its own, which a picture fo
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -54,11 +55,13 @@ class Module:
     formula: str | None = None
     _path: str = ""  # from the outermost module that holds this one
     _label: str = "Module"  # what its scope is called: class and path
+    _inline: str = ""  # the attribute whose items stand in paths as if they were attributes
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._label = cls.__name__
 
+    @abstractmethod
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the module computes; defined by each subclass, called through `module(x)`."""
         what = f"{type(self).__name__} defines no forward(self, x)"
@@ -85,7 +88,9 @@ class Module:
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """The attributes that may hold tensors and modules, with the names they have in paths."""
-        return iter(vars(self).items())
+        own = vars(self)
+        yield from ((str(i), part) for i, part in enumerate(own.get(self._inline, ())))
+        yield from ((name, part) for name, part in own.items() if name != self._inline)
 
     def _name_parts(self) -> None:
         for path, part in _walk(self, self._path):
@@ -181,17 +186,14 @@ class Module:
             own[path].data = array
         return Mismatch(missing, unexpected)
 
-    def _settings(self) -> str:
-        """What stands between the brackets of the representation."""
-        return ""
-
     def __repr__(self) -> str:
+        """The modules inside; of one without any, what its `_settings()` says, if it has that."""
         lines = [
             f"  {name}: " + repr(part).replace("\n", "\n  ")
             for name, part in self._parts()
             if isinstance(part, Module)
         ]
-        inside = "\n".join(["", *lines, ""]) if lines else self._settings()
+        inside = "\n".join(["", *lines, ""]) if lines else getattr(self, "_settings", str)()
         return f"{type(self).__name__}({inside})"
 
 

@@ -6,6 +6,7 @@ The update rules are in `optim.py`. A large parameter is updated some rows at a 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -65,6 +66,7 @@ class Optimizer:
         self._scratch = _scratch(pieces, [tensor.dtype for tensor in self.params])
         self._jobs = list(zip(self._leaves, rows, self._buffers, self._scratch, strict=True))
 
+    @abstractmethod
     def update(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
     ) -> None:

@@ -107,7 +107,51 @@ class SGD(Optimizer):
         _subtract(w, step, w)
 
 
-class Adam(Optimizer):
+class _Adaptive(Optimizer):
+    """What Adam and AdamW share: the running means, and the step by them."""
+
+    elementwise = True
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+    ) -> None:
+        who = type(self).__name__
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise errors.DtypeError(f"{who}: betas must be two numbers", [betas])
+        for i, beta in enumerate(betas):
+            check_number(who, f"betas[{i}]", beta, 0, 1, open=True)
+        check_number(who, "eps", eps, 0)
+        check_number(who, "weight_decay", weight_decay, 0)
+        settings = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings, ("mean", "square"))
+
+    def _adapt(self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], s: Array) -> None:
+        (mean, square), (beta1, beta2) = buffers, self.betas
+        _multiply(mean, beta1, mean)
+        _multiply(g, 1 - beta1, s)
+        _add(mean, s, mean)
+        _multiply(square, beta2, square)
+        _multiply(g, g, s)
+        _multiply(s, 1 - beta2, s)
+        _add(square, s, square)
+        # The corrections of both means as factors of lr and ε: one pass over the arrays less.
+        root = math.sqrt(1 - beta2**t)
+        _sqrt(square, s)
+        _add(s, self.eps * root, s)
+        _divide(mean, s, s)
+        _multiply(s, self.lr * root / (1 - beta1**t), s)
+        _subtract(w, s, w)
+
+
+class Adam(_Adaptive):
     """Steps by the gradient's running mean over the root of its running mean square.
 
         m = β₁ · m + (1 - β₁) · g        v = β₂ · v + (1 - β₂) · g²
@@ -133,11 +177,6 @@ class Adam(Optimizer):
     array([0.9, 1.9])
     """
 
-    elementwise = True
-    betas: tuple[float, float]
-    eps: float
-    weight_decay: float
-
     def __init__(
         self,
         params: Iterable[Tensor],
@@ -146,15 +185,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        who = type(self).__name__
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise errors.DtypeError(f"{who}: betas must be two numbers", [betas])
-        for i, beta in enumerate(betas):
-            check_number(who, f"betas[{i}]", beta, 0, 1, open=True)
-        check_number(who, "eps", eps, 0)
-        check_number(who, "weight_decay", weight_decay, 0)
-        settings = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, settings, ("mean", "square"))
+        super().__init__(params, lr, betas, eps, weight_decay)
 
     def update(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
@@ -165,25 +196,8 @@ class Adam(Optimizer):
             g = _add(spare, g, spare)
         self._adapt(w, g, t, buffers, s)
 
-    def _adapt(self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], s: Array) -> None:
-        (mean, square), (beta1, beta2) = buffers, self.betas
-        _multiply(mean, beta1, mean)
-        _multiply(g, 1 - beta1, s)
-        _add(mean, s, mean)
-        _multiply(square, beta2, square)
-        _multiply(g, g, s)
-        _multiply(s, 1 - beta2, s)
-        _add(square, s, square)
-        # The corrections of both means as factors of lr and ε: one pass over the arrays less.
-        root = math.sqrt(1 - beta2**t)
-        _sqrt(square, s)
-        _add(s, self.eps * root, s)
-        _divide(mean, s, s)
-        _multiply(s, self.lr * root / (1 - beta1**t), s)
-        _subtract(w, s, w)
 
-
-class AdamW(Adam):
+class AdamW(_Adaptive):
     """Adam with the weight decay apart from the gradient's means: first w -= lr · λ · w.
 
     Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019), algorithm 2.

@@ -7,6 +7,7 @@ same rates to the last bit.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ class Schedule:
         self.optimizer, self.base_lr, self.count = optimizer, optimizer.lr, 0
         optimizer.lr = self.rate(0)
 
+    @abstractmethod
     def rate(self, count: int) -> float:
         """The learning rate after so many calls of `step`."""
         raise NotImplementedError(errors.message(f"{type(self).__name__} defines no rate(count)"))
