@@ -341,7 +341,7 @@ class _Replay:
             line=key.line,
             requires_grad=True,
             gradient=self.gradients.get(key),
-            contributions=self.parts(key, ids),
+            contributions=self.contributed(key, ids),
             arguments=key.plan.input_names,
             kinds=row.kinds,
         )
@@ -365,11 +365,11 @@ class _Replay:
             line=None,
             requires_grad=live,
             gradient=self.gradients.get(key),
-            contributions=self.parts(key, ids),
+            contributions=self.contributed(key, ids),
             accumulated=None if grad is None else np.array(grad.numpy()),
         )
 
-    def parts(self, key: Any, ids: dict[Any, int]) -> tuple[Contribution, ...]:
+    def contributed(self, key: Any, ids: dict[Any, int]) -> tuple[Contribution, ...]:
         """What was added up to a gradient."""
         return tuple(Contribution(ids[n], i, c) for n, i, c in self.contributions.get(key, ()))
 

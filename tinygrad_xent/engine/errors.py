@@ -126,7 +126,7 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
     """NumPy's error for a failed operation, told in terms of the user's program."""
     if isinstance(error, WordedError):
         return error  # already ours
-    if bad := [x for x in map(_raw, operands) if _kind(x) in "OUSVMm"]:
+    if bad := [x for x in map(_values, operands) if _kind(x) in "OUSVMm"]:
         what = f"{op}: takes numbers, got {_kind_name(bad[0])}"
         return DtypeError(what, operands, "convert to a float array first")
     if isinstance(error, np.exceptions.AxisError):
@@ -149,7 +149,7 @@ def _explain_value_error(
     op: str, operands: Sequence[Any], settings: Any, error: ValueError
 ) -> Exception:
     text = str(error)
-    shapes = [tuple(np.shape(x)) for x in map(_raw, operands)]
+    shapes = [tuple(np.shape(x)) for x in map(_values, operands)]
     if op == "broadcast_to":
         shapes.append(settings[0])
     listed = " and ".join(str(s) for s in shapes)
@@ -165,7 +165,7 @@ def _explain_value_error(
     return ShapeError(f"{op}: {text}", operands)
 
 
-def _raw(x: Any) -> Any:
+def _values(x: Any) -> Any:
     return getattr(x, "_data", x)
 
 

@@ -49,7 +49,7 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
     """What NumPy calls for `np.exp(tensor)` and `array + tensor`."""
     function = getattr(ufunc, way) if way != "__call__" else ufunc
     if MODE.get().on_arrays:  # a rule at work reads a tensor from outside
-        return function(*_raw(inputs), **_raw(kwargs))
+        return function(*_values(inputs), **_values(kwargs))
     if way == "at" and is_tensor(inputs[0]):  # it would write to a read-only array
         what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
         raise errors.GraphError(what, [inputs[0]], "pass a copy: np.array(t)")
@@ -67,14 +67,14 @@ def array_function(
 ) -> Any:
     """What NumPy calls for `np.sum(tensor, axis=0)`."""
     if MODE.get().on_arrays:
-        return function(*_raw(args), **_raw(kwargs))
+        return function(*_values(args), **_values(kwargs))
     ours = NUMPY.get(function)
     if ours is not None and (call := _translated(function, ours, args, kwargs)) is not None:
         result = ours(*call[0], **call[1])
         if result is not NotImplemented:
             return result
     if function in ON_VALUES:
-        return function(*_raw(args), **_raw(kwargs))
+        return function(*_values(args), **_values(kwargs))
     return _on_values(f"np.{function.__name__}", function, args, kwargs)
 
 
@@ -122,10 +122,10 @@ def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> A
         fix = f"another function of tinygrad_xent, an own one with tx.op(..., numpy={name}), or "
         fix += ".detach() if no gradient is wanted"
         raise errors.DtypeError(what, _tensors((args, kwargs)), fix)
-    return function(*_raw(args), **_raw(kwargs))
+    return function(*_values(args), **_values(kwargs))
 
 
-def _raw(x: Any) -> Any:
+def _values(x: Any) -> Any:
     """The same nesting with the tensors' values, read-only: what NumPy wrote to them, through `out=`
     or `np.copyto`, the tape would not notice.
     """
@@ -134,9 +134,9 @@ def _raw(x: Any) -> Any:
         view.flags.writeable = False
         return view
     if isinstance(x, (tuple, list)):
-        return type(x)(map(_raw, x))
+        return type(x)(map(_values, x))
     if isinstance(x, dict):
-        return {key: _raw(value) for key, value in x.items()}
+        return {key: _values(value) for key, value in x.items()}
     return x
 
 

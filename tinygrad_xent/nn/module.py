@@ -78,43 +78,43 @@ class Module:
             MODE.reset(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        parts = list(_walk(value, name))
-        if any(part is self for _, part in parts):
+        members = list(_walk(value, name))
+        if any(member is self for _, member in members):
             what = f"{type(self).__name__}.{name}: a module can't hold itself"
             raise errors.GraphError(what)
         object.__setattr__(self, name, value)
-        if parts:
-            self._name_parts()
+        if members:
+            self._name_members()
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
         """The attributes that may hold tensors and modules, with the names they have in paths."""
         own = vars(self)
-        yield from ((str(i), part) for i, part in enumerate(own.get(self._inline, ())))
-        yield from ((name, part) for name, part in own.items() if name != self._inline)
+        yield from ((str(i), member) for i, member in enumerate(own.get(self._inline, ())))
+        yield from ((name, member) for name, member in own.items() if name != self._inline)
 
-    def _name_parts(self) -> None:
-        for path, part in _walk(self, self._path):
-            if isinstance(part, Module):
-                object.__setattr__(part, "_path", path)
-                object.__setattr__(part, "_label", f"{type(part).__name__} {path}".strip())
+    def _name_members(self) -> None:
+        for path, member in _walk(self, self._path):
+            if isinstance(member, Module):
+                object.__setattr__(member, "_path", path)
+                object.__setattr__(member, "_label", f"{type(member).__name__} {path}".strip())
             else:
-                part.name = path
+                member.name = path
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module, named "", and every one inside it, each once."""
         seen = set()
-        for path, part in _walk(self, ""):
-            if isinstance(part, Module) and id(part) not in seen:
-                seen.add(id(part))
-                yield path, part
+        for path, member in _walk(self, ""):
+            if isinstance(member, Module) and id(member) not in seen:
+                seen.add(id(member))
+                yield path, member
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Path and tensor of everything that requires grad, each tensor once."""
         seen = set()
-        for path, part in _walk(self, ""):
-            if isinstance(part, Tensor) and part.requires_grad and id(part) not in seen:
-                seen.add(id(part))
-                yield path, part
+        for path, member in _walk(self, ""):
+            if isinstance(member, Tensor) and member.requires_grad and id(member) not in seen:
+                seen.add(id(member))
+                yield path, member
 
     def parameters(self) -> list[Tensor]:
         """Every tensor that requires grad: what an optimiser takes."""
@@ -136,7 +136,7 @@ class Module:
         return self.train(False)
 
     def _named_state(self) -> dict[str, Tensor]:
-        return {path: part for path, part in _walk(self, "") if isinstance(part, Tensor)}
+        return {path: member for path, member in _walk(self, "") if isinstance(member, Tensor)}
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of every leaf tensor's values by path, those without gradient included.
@@ -189,9 +189,9 @@ class Module:
     def __repr__(self) -> str:
         """The modules inside; of one without any, what its `_settings()` says, if it has that."""
         lines = [
-            f"  {name}: " + repr(part).replace("\n", "\n  ")
-            for name, part in self._parts()
-            if isinstance(part, Module)
+            f"  {name}: " + repr(member).replace("\n", "\n  ")
+            for name, member in self._attributes()
+            if isinstance(member, Module)
         ]
         inside = "\n".join(["", *lines, ""]) if lines else getattr(self, "_settings", str)()
         return f"{type(self).__name__}({inside})"
@@ -199,19 +199,19 @@ class Module:
 
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
     """Every module and leaf tensor of a value, itself included, with its path."""
-    parts: Any = ()
+    members: Any = ()
     if isinstance(value, Module):
         yield path, value
-        parts = value._parts()
+        members = value._attributes()
     elif isinstance(value, Tensor):
         if type(value._node) is Leaf:  # results of operations are no state
             yield path, value
     elif isinstance(value, dict):
-        parts = value.items()
+        members = value.items()
     elif isinstance(value, (list, tuple)):
-        parts = enumerate(value)
-    for name, part in parts:
-        yield from _walk(part, f"{path}.{name}" if path else str(name))
+        members = enumerate(value)
+    for name, member in members:
+        yield from _walk(member, f"{path}.{name}" if path else str(name))
 
 
 def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
