@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 from xml.etree import ElementTree
 
+from benchmarks.reading import BACKWARD, ENGINE, lines_of
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -34,6 +36,13 @@ def test_a_wrong_number_is_noticed(tmp_path, monkeypatch, capsys):
     assert "0.693147" in README
     assert run(README.replace("0.693147", "0.693148")).failed == 1
     assert "0.693147" in capsys.readouterr().out
+
+
+def test_the_lines_to_read_are_as_many_as_it_says():
+    (said,) = re.findall(r"is ([\d,]+) lines of code, the engine as a whole ([\d,]+)", README)
+    counted = [sum(lines_of(places).values()) for places in (BACKWARD, ENGINE)]
+    for there, here in zip(said, counted, strict=True):
+        assert abs(int(there.replace(",", "")) - here) <= 10
 
 
 def test_links_lead_somewhere():
