@@ -5,6 +5,8 @@ All imports count: those of type checkers only, those inside functions, and thos
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +122,24 @@ def test_no_module_has_the_name_of_a_public_function():
     assert {"trace", "lint", "softmax", "gradcheck"} <= functions["tinygrad_xent"]
     places = [(name.split(".")[0], name.rpartition(".")[2]) for name in SOURCES]
     assert [module for package, module in places if module in functions[package]] == []
+
+
+def test_importing_every_module_changes_no_public_name():
+    program = f"""
+import importlib, types
+import tinygrad_xent as tx, viz
+packages = (tx, tx.check, tx.textbook, tx.nn, tx.optim, viz)
+before = [{{n: getattr(p, n) for n in p.__all__}} for p in packages]
+for name in {[name for name in SOURCES if not name.endswith("__main__")]}:
+    importlib.import_module(name)
+after = [{{n: getattr(p, n) for n in p.__all__}} for p in packages]
+assert all(a[n] is b[n] for a, b in zip(before, after) for n in a)
+print(sum(map(len, after)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert int(run.stdout) > 150
 
 
 def test_files_exist():
