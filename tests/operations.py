@@ -3,9 +3,8 @@
 `CASES[name]` makes one `Call` of an operation with a `Maker`, and what the maker answers decides what
 the call is for:
 
-    Maker                            3 × 3, without ties, the same each time: the proof by mutations
-    tests/strategies.py: Drawn       what Hypothesis chooses: the gradient, parity and other tests
-    benchmarks/operations.py: Sized  of 10 to 1,000,000 elements: the benchmarks
+    Maker                       3 × 3, without ties, the same each time: the proof by mutations
+    tests/strategies.py: Drawn  what Hypothesis chooses: the gradient, parity and other tests
 
 So an operation is added by one line here, or by one small function where its inputs depend on each
 other.
