@@ -3,9 +3,14 @@
 `python -m benchmarks` runs everything and writes RESULTS.md; `--quick` only checks that every case
 runs and gives the right gradients; `--only NAME` runs the cases whose name contains NAME.
 
-    cases.py       what is computed, on which numbers
-    operations.py  inputs for one call of each row of the operations table
-    peers/         one engine a file: how its users would write each case
-    worker.py      the process in which one peer lives; workers.py its handle
-    measure.py     check the results, then interleaved rounds; memory in a fresh process
+    cases.py    what is computed, on which numbers: training steps, a chain, the linear loss
+    peers/      one engine per file: how its users would write each case
+    worker.py   the process in which one peer lives, and its handle
+    measure.py  check the results, then interleaved rounds; memory in a fresh process
+    imports.py  how long `import` takes
+    growth.py   how time and memory of a case grow with one of its numbers
+    targets.py  what is wanted, and whether it was met; profiles.py: of what was missed
+    report.py   the page; machine.py: where it was measured
+
+`python -m benchmarks.reading` is a tool of its own: how much code there is to read.
 """

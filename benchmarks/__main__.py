@@ -16,33 +16,33 @@ import os
 import sys
 from pathlib import Path
 
-from . import growth, imports, machine, suite, targets
-from .cases import Case
+from . import growth, imports, machine, targets
+from .cases import CASES, CURVES, Case, tiny
 from .measure import Bench
 from .peers import OURS, PEERS, REFERENCE, TORCH
 from .report import Run, render
 
 HERE = Path(__file__).parent
-SECONDS, IMPORT_ROUNDS, FEW_ROUNDS = 0.12, 15, 5
+CURVE_ROUNDS = 5  # the curves have many points, of which the fastest round counts
 
 
 def main() -> int:
     options = arguments()
     wanted = [name for name in PEERS if any(part in name for part in options.peers)]
-    peers = [REFERENCE, OURS, *(p for p in wanted if p not in (REFERENCE, OURS))]
-    with Bench(options.threads, options.rounds, SECONDS, peers) as bench:
-        if lost := [name for name in (REFERENCE, OURS) if name in bench.missing]:
-            print(*(f"{name}: {bench.missing[name]}" for name in lost), sep="\n", file=sys.stderr)
+    with Bench(dict.fromkeys([REFERENCE, OURS, *wanted]), options.threads, options.rounds) as bench:
+        for peer in bench.missing:
+            progress(f"missing: {peer}")
+        if not bench.workers.keys() >= {REFERENCE, OURS}:
             return 1
         if options.quick:
             return quick(bench, options.only)
         run = measure(bench, options.only)
     full = options.save or (not options.only and options.peers == [""])
+    folder = HERE if full else Path("out")
     if run.curves:
-        path = HERE / "growth.svg" if full else Path("out", "growth.svg")
-        path.parent.mkdir(exist_ok=True)
-        growth.plot(run.curves, path)
-    text = render(run, "growth.svg")
+        folder.mkdir(exist_ok=True)
+        growth.plot(run.curves, folder / "growth.svg")
+    text = render(run)
     print(text)
     if full:
         (HERE / "RESULTS.md").write_text(text + "\n")
@@ -65,14 +65,12 @@ def chosen(name: str, only: list[str]) -> bool:
 
 
 def quick(bench: Bench, only: list[str]) -> int:
-    """Check every case in tiny form; the number of rows that are wrong."""
+    """Check every case in tiny form; 1 if anything is wrong, or nothing was checked."""
     wrong = checked = 0
-    for line in machine.missing(bench.missing):
-        print(f"missing: {line}")
-    for case in suite.QUICK:
+    for case in CASES:
         if not chosen(case.name, only):
             continue
-        for row in bench.run(case, timed=False).rows.values():
+        for row in bench.check(tiny(case)).rows.values():
             checked += 1
             if row.note:
                 wrong += 1
@@ -83,31 +81,18 @@ def quick(bench: Bench, only: list[str]) -> int:
 
 def measure(bench: Bench, only: list[str]) -> Run:
     # Described first: the load shows whether the machine was free.
-    run = Run(machine.describe(bench.threads, bench.versions), machine.missing(bench.missing))
-    sections: list[tuple[tuple[Case, ...], bool, tuple[str, ...]]] = [
-        (suite.STEPS, True, ()),
-        (suite.GRAPHS, True, ()),
-        (suite.LINEAR_LOSSES, True, ()),
-        (suite.PICTURES, False, (OURS,)),
-        *((cases, False, ()) for cases in suite.OPERATIONS.values()),
-    ]
-    for cases, memory, peers in sections:
-        for case in cases:
-            if chosen(case.name, only):
-                progress(case.name)
-                # Single operations are many, pictures slow: few rounds of each, unless it is close.
-                rounds = FEW_ROUNDS if case.kind in ("operation", "trace", "draw") else None
-                result = bench.run(case, peers, rounds=rounds)
-                if rounds and targets.is_close(result):
-                    result = bench.run(case, peers)
-                run.results[case.name] = result
-                if memory:
-                    bench.memory(result, suite.tiny(case))
+    packages = {k: v for worker in bench.workers.values() for k, v in worker.versions.items()}
+    blas = bench.workers[REFERENCE].ask("blas")
+    run = Run(machine.describe(bench.threads, packages, blas, bench.missing))
+    for case in CASES:
+        if chosen(case.name, only):
+            progress(case.name)
+            run.results[case.name] = bench.run(case)
     if chosen("import", only):
         progress("import")
-        run.imports = imports.import_times(IMPORT_ROUNDS)
+        run.imports = imports.import_times()
     if chosen("growth", only):
-        run.curves = [measure_curve(bench, curve) for curve in suite.CURVES]
+        run.curves = [measure_curve(bench, title, cases) for title, cases in CURVES.items()]
     run.verdicts = targets.verdicts(run.results, run.imports, run.curves)
     run.profiles = {
         title: explain(bench, verdict) for title, verdict in targets.misses(run.verdicts).items()
@@ -115,14 +100,13 @@ def measure(bench: Bench, only: list[str]) -> Run:
     return run
 
 
-def measure_curve(bench: Bench, curve: suite.Curve) -> growth.Growth:
+def measure_curve(bench: Bench, title: str, cases: dict[int, Case]) -> growth.Growth:
     results = {}
-    for size, case in curve.cases.items():
-        progress(f"growth by {curve.title}: {size:,}")
-        peers = [peer for peer in (REFERENCE, OURS, TORCH) if peer in bench.workers]
-        results[size] = bench.run(case, peers, rounds=FEW_ROUNDS)
-        bench.memory(results[size], suite.tiny(case))
-    return growth.Growth(curve.title, results)
+    peers = [peer for peer in (REFERENCE, OURS, TORCH) if peer in bench.workers]
+    for size, case in cases.items():
+        progress(f"growth by {title}: {size:,}")
+        results[size] = bench.run(case, peers, CURVE_ROUNDS)
+    return growth.Growth(title, results)
 
 
 def explain(bench: Bench, verdict: targets.Verdict) -> str:
@@ -131,7 +115,7 @@ def explain(bench: Bench, verdict: targets.Verdict) -> str:
     if verdict.case is None:
         return imports.import_profile("tinygrad_xent")
     case = verdict.case
-    if case.kind == "chain":  # a share an operation is the same in a shorter chain
+    if case.kind == "chain":  # the shares of a shorter chain are the same
         case = case.with_settings(operations=10_000)
     return bench.profile(case, verdict.what)
 

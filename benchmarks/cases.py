@@ -1,4 +1,4 @@
-"""What is computed, and on which numbers.
+"""What is computed, on which numbers, and the list of all that is measured.
 
 A `Case` is plain data that travels to the peers' processes. `kind` names the function of a peer that
 builds it; `settings` are that function's argument. All numbers come from a seed, so every process
@@ -8,8 +8,8 @@ makes the same ones for itself.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,32 +28,33 @@ class Case:
     settings: Settings
 
     def with_settings(self, **changes: Any) -> Case:
-        return Case(self.kind, self.name, {**self.settings, **changes})
+        return replace(self, settings=self.settings | changes)
 
 
 class Job(NamedTuple):
     """A case as one peer does it: what is timed, and what a run of the very same code gives."""
 
     run: Callable[[], Any]
-    results: Callable[[], list[Array]]
+    results: Callable[[], Sequence[Any]]
 
 
-def step_case(batch: int, layers: tuple[int, ...], dtype: str, linear_loss: bool = False) -> Case:
+# --- the three kinds of case ---------------------------------------------------------------------
+
+
+def step_case(
+    batch: int, layers: tuple[int, ...], dtype: str = "float32", linear_loss: bool = False
+) -> Case:
     """A whole training step: forward, backward, SGD update."""
-    short = {"float32": "f32", "float64": "f64"}[dtype]
-    name = f"step {batch}, {'-'.join(map(str, layers))}, {short}"
-    settings = {"batch": batch, "layers": list(layers), "dtype": dtype, "rate": 0.05}
+    settings = {"batch": batch, "layers": layers, "dtype": dtype, "rate": 0.05}
+    name = f"step {batch}, {'-'.join(map(str, layers))}, f{dtype[-2:]}"
     return Case("step", name, {**settings, "linear_loss": linear_loss})
 
 
-STEPS = (
-    step_case(5, (4, 3), "float64"),
-    step_case(128, (64, 64, 64, 10), "float32"),
-    step_case(128, (784, 256, 256, 10), "float32"),
-    step_case(1024, (784, 1024, 1024, 10), "float32"),
-    step_case(4096, (64, 1000), "float32", linear_loss=True),
-    step_case(2048, (256, 32000), "float32", linear_loss=True),
-)
+def linear_loss_case(batch: int, features: int, classes: int) -> Case:
+    """Cross-entropy of a linear layer: the loss, and the gradients of the inputs and both weights."""
+    settings = {"batch": batch, "layers": (features, classes), "dtype": "float32", "rate": 0.0}
+    name = f"linear_cross_entropy {batch}, {features}-{classes}, f32"
+    return Case("linear_loss", name, settings)
 
 
 def chain_case(operations: int) -> Case:
@@ -61,78 +62,58 @@ def chain_case(operations: int) -> Case:
     return Case("chain", f"chain of {operations:,}", {"operations": operations, "memory_runs": 1})
 
 
-def chain(x: Any, operations: int) -> Any:
-    """The chain, for whatever multiplies by and adds a number."""
-    for _ in range(operations // 2):
-        x = x * 0.999999
-        x = x + 1e-6
-    return x
+def tiny(case: Case) -> Case:
+    """A small case that takes the same way through every peer."""
+    if case.kind == "chain":
+        return case.with_settings(operations=100)
+    layers = (min(size, 5 + place) for place, size in enumerate(case.settings["layers"]))
+    return case.with_settings(batch=min(case.settings["batch"], 6), layers=tuple(layers))
 
 
-def fan_out_case(uses: int) -> Case:
-    """One vector used many times: as many gradients meet in it."""
-    return Case("fan_out", f"fan-out of {uses:,}", {"uses": uses, "elements": 100})
+# --- what is measured ----------------------------------------------------------------------------
 
 
-def fan_out_data(settings: Settings) -> tuple[Array, list[float]]:
-    rng = np.random.default_rng(0)
-    return rng.standard_normal(settings["elements"]), rng.standard_normal(settings["uses"]).tolist()
+def powers(low: int, high: int, step: int = 1) -> list[int]:
+    return [2**i for i in range(low, high + 1, step)]
 
 
-def scalar_network_case(neurons: int, inputs: int = 10, kind: str = "scalar_network") -> Case:
-    """A layer of neurons written scalar by scalar, the way micrograd's networks are.
+STEPS = (
+    step_case(5, (4, 3), "float64"),
+    step_case(128, (64, 64, 64, 10)),
+    step_case(128, (784, 256, 256, 10)),
+    step_case(1024, (784, 1024, 1024, 10)),
+    step_case(4096, (64, 1000), linear_loss=True),
+    step_case(2048, (256, 32000), linear_loss=True),
+)
+CHAIN = chain_case(1_000_000)
+SECTIONS = {
+    "Training steps: forward, backward, SGD update": STEPS,
+    "A chain of operations, forward and backward": (CHAIN,),
+    "Cross-entropy of a linear layer, forward and backward": (
+        linear_loss_case(4096, 64, 1000),
+        linear_loss_case(512, 256, 32000),
+    ),
+}
+CASES = tuple(itertools.chain(*SECTIONS.values()))
 
-    Other kinds: the `trace` of that graph, and to `draw` it.
-    """
-    operations = neurons * (2 * inputs + 2)
-    name = f"{kind.replace('_', ' ')} of {operations:,}"
-    settings = {"neurons": neurons, "inputs": inputs, "operations": operations}
-    return Case(kind, name, settings)
-
-
-def scalar_network_data(settings: Settings) -> tuple[list[float], list[list[float]]]:
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal(settings["inputs"])
-    return x.tolist(), rng.standard_normal((settings["neurons"], settings["inputs"])).tolist()
-
-
-def scalar_network(x: list[float], weights: list[list[Any]], relu: Callable[[Any], Any]) -> Any:
-    """Σ relu(w · x)², in operations on single numbers."""
-    loss = 0.0
-    for row in weights:
-        total = row[0] * x[0]
-        for w, value in zip(row[1:], x[1:], strict=True):
-            total = total + w * value
-        out = relu(total)
-        loss = out * out + loss
-    return loss
-
-
-def linear_loss_case(batch: int, features: int, classes: int) -> Case:
-    """Cross-entropy of a linear layer: the loss, and the gradients of the inputs and both weights."""
-    name = f"linear_cross_entropy {batch}, {features}-{classes}, f32"
-    settings = {"batch": batch, "layers": [features, classes], "dtype": "float32", "rate": 0.0}
-    return Case("linear_loss", name, settings)
+LINEAR = "operations"  # the curve that must be a straight line
+CURVES = {
+    LINEAR: {n: chain_case(n) for n in (1_000, 10_000, 100_000, 1_000_000)},
+    # In float64: in float32 rounding alone puts some unit of a deep network across relu's kink.
+    "depth": {n: step_case(128, (64, *[64] * n, 10), "float64") for n in powers(0, 6)},
+    "width": {n: step_case(128, (64, n, n, 10)) for n in powers(4, 11)},
+    "classes": {n: step_case(512, (64, n), linear_loss=True) for n in powers(3, 15, 2)},
+    "batch": {n: step_case(n, (64, 64, 64, 10)) for n in powers(0, 14, 2)},
+}
 
 
-def operation_case(operation: str, size: int) -> Case:
-    """One row of the operations table, forward and backward."""
-    settings = {"operation": operation, "size": size}
-    return Case("operation", f"{operation} {size:,}", settings)
+# --- what peers build them from ------------------------------------------------------------------
 
 
-class Training(NamedTuple):
-    """The numbers of a training step. Weights are (in, out): logits = x @ W + b."""
+def training(settings: Settings) -> tuple[Array, Array, list[tuple[Array, Array]], float]:
+    """The inputs, the labels, W and b of each layer, and the rate of a training step.
 
-    x: Array
-    labels: Array
-    layers: list[tuple[Array, Array]]
-    rate: float
-
-
-def training(settings: Settings) -> Training:
-    """Normal inputs, random labels, weights of the size that keeps activations' variance.
-
+    Weights are (in, out), logits = x @ W + b, and of the size that keeps activations' variance.
     Biases are not 0: a row whose units are all dead would put the next layer exactly on relu's kink,
     where engines differ.
     """
@@ -145,17 +126,27 @@ def training(settings: Settings) -> Training:
         W = draw((fan_in, fan_out), dtype=dtype)
         W *= dtype.type(1 / np.sqrt(fan_in))
         layers.append((W, draw(fan_out, dtype=dtype) * dtype.type(0.1)))
-    return Training(x, rng.integers(0, sizes[-1], batch), layers, settings["rate"])
+    return x, rng.integers(0, sizes[-1], batch), layers, settings["rate"]
 
 
-def step_results(
-    run: Callable[[], Any], parameters: Callable[[], list[Array]], rate: float
-) -> list[Array]:
-    """The loss and the gradients of one step, read off what the step did to the parameters.
+def step_job(run: Callable[[], Any], parameters: Callable[[], list[Array]], rate: float) -> Job:
+    """A step whose results, the loss and the gradients, are read off what it did to the parameters.
 
     So the code that is checked is the code that is timed. `parameters` copies them as NumPy arrays.
     """
-    before = parameters()
-    loss = np.asarray(float(run()), before[0].dtype)
-    pairs = zip(before, parameters(), strict=True)
-    return [loss, *((old - new) / rate for old, new in pairs)]
+
+    def results() -> list[Array]:
+        before = parameters()
+        loss = np.asarray(float(run()), before[0].dtype)
+        pairs = zip(before, parameters(), strict=True)
+        return [loss, *((old - new) / rate for old, new in pairs)]
+
+    return Job(run, results)
+
+
+def chain(x: Any, settings: Settings) -> Any:
+    """The chain, for whatever multiplies by and adds a number."""
+    for _ in range(settings["operations"] // 2):
+        x = x * 0.999999
+        x = x + 1e-6
+    return x

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .measure import Result, Row
+from .measure import Result
 from .peers import OURS, PEERS
 
 OTHERS = ("#555555", "#d55e00")  # the peers' colours beside our blue
-MEASURES: dict[str, tuple[str, float]] = {"time": ("ms", 1e3), "memory": ("MB", 1e-6)}
+MEASURES = {"time": ("ms", 1e3), "memory": ("MB", 1e-6)}  # with the unit and scale of the axis
 
 
 @dataclass
@@ -28,17 +28,12 @@ class Growth:
 
         The sizes are measured one after another: a slow moment of the machine is no growth.
         """
-        value: Callable[[Row], float | None] = (
-            (lambda row: min(row.rounds, default=None))
-            if measure == "time"
-            else (lambda row: row.memory)
-        )
-        pairs = [
-            (size, found)
-            for size, result in self.results.items()
-            if (row := result.rows.get(peer)) and (found := value(row))
-        ]
-        return [size for size, _ in pairs], [found for _, found in pairs]
+        found = {}
+        for size, result in self.results.items():
+            if row := result.rows.get(peer):
+                found[size] = row.memory if measure == "memory" else min(row.rounds, default=None)
+        found = {size: value for size, value in found.items() if value}
+        return list(found), list(found.values())
 
     def exponent(self, peer: str, measure: str) -> float | None:
         """The slope of the larger half in logarithms: 1 is a straight line through the origin."""
@@ -61,7 +56,7 @@ class Growth:
 
 
 def plot(curves: Sequence[Growth], path: Path) -> None:
-    """One column a curve: time above, memory below, both axes logarithmic."""
+    """One column per curve: time above, memory below, both axes logarithmic."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -82,13 +77,11 @@ def plot(curves: Sequence[Growth], path: Path) -> None:
 
 
 def draw_curve(axis: Any, curve: Growth, measure: str, scale: float) -> None:
-    peers = dict.fromkeys(peer for result in curve.results.values() for peer in result.rows)
-    for peer in peers:
+    for peer in dict.fromkeys(peer for result in curve.results.values() for peer in result.rows):
         sizes, values = curve.points(peer, measure)
         style = {"linewidth": 2.5, "color": "#0072B2"} if peer == OURS else {"linewidth": 1.2}
-        axis.plot(
-            sizes, np.multiply(values, scale), marker="o", ms=3, label=PEERS[peer].title, **style
-        )
+        values = np.multiply(values, scale)
+        axis.plot(sizes, values, marker="o", ms=3, label=PEERS[peer].title, **style)
     sizes, values = curve.points(OURS, measure)
     if sizes:  # a line of slope 1 through the last point, to hold the curve against
         line = np.multiply(sizes, values[-1] / sizes[-1] * scale)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from .measure import Row
-from .workers import environment
+from .worker import environment
 
 MODULES = {
     "NumPy": "numpy",
@@ -25,7 +25,7 @@ MODULES = {
 PROGRAM = "import {}; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 
 
-def import_times(rounds: int) -> dict[str, Row]:
+def import_times(rounds: int = 15) -> dict[str, Row]:
     """Seconds of the import alone: neither the interpreter's own start nor NumPy's import, which
     has a row of its own.
     """
@@ -54,10 +54,6 @@ def import_profile(module: str, count: int = 10) -> str:
 def run(program: str, *options: str) -> subprocess.CompletedProcess[str]:
     # As on a user's machine: compiled once, not at every import.
     with_bytecode = environment(1) | {"PYTHONDONTWRITEBYTECODE": ""}
-    return subprocess.run(
-        [sys.executable, *options, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[1],
-        env=with_bytecode,
-    )
+    command = [sys.executable, *options, "-c", program]
+    root = Path(__file__).parents[1]
+    return subprocess.run(command, capture_output=True, text=True, cwd=root, env=with_bytecode)

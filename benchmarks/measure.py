@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .cases import Array, Case
-from .peers import OURS, REFERENCE
-from .workers import PeerError, Worker
+from .cases import Array, Case, tiny
+from .peers import OURS, REFERENCE, known
+from .worker import PeerError, Worker
 
+SECONDS = 0.12  # for one peer in one round
 # Where a round takes longer than so many seconds, there are at most so many: noise is short.
 MOST_ROUNDS = ((5.0, 11), (20.0, 3), (60.0, 1))
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest element of each array
@@ -27,7 +27,7 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest element of each
 
 @dataclass
 class Row:
-    """One peer in one case: seconds a run in each round, or why there are none."""
+    """One peer in one case: seconds per run in each round, or why there are none."""
 
     peer: str
     rounds: list[float] = field(default_factory=list)
@@ -54,129 +54,118 @@ class Row:
 
 @dataclass
 class Result:
-    """A case with its rows, one a peer that takes part; `absent` have no such case."""
+    """A case with the rows of the peers that take part; `absent` have no such case."""
 
     case: Case
-    rows: dict[str, Row]
+    rows: dict[str, Row] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
 
+    def ratio(self, peer: str, other: str, what: str = "time") -> float | None:
+        """One peer's time or memory to another's, or None where one of them was not measured."""
+        mine, its = self.rows.get(peer), self.rows.get(other)
+        if not mine or not its:
+            return None
+        if what == "memory":
+            return mine.memory / its.memory if mine.memory and its.memory else None
+        return mine.ratio(its) if mine.rounds and its.rounds else None
 
-class Bench:
-    """The peers' living processes, and how they are asked."""
 
-    def __init__(self, threads: int, rounds: int, seconds: float, peers: Iterable[str]) -> None:
+class Bench(AbstractContextManager):
+    """The peers' living processes, and how they are asked. `missing`: what was not there, and why."""
+
+    def __init__(
+        self, peers: Iterable[str], threads: int = 1, rounds: int = 25, seconds: float = SECONDS
+    ) -> None:
         self.threads, self.rounds, self.seconds = threads, rounds, seconds
         self.workers: dict[str, Worker] = {}
-        self.versions: dict[str, dict[str, str]] = {}
-        self.missing: dict[str, str] = {}
-        self.scratch = tempfile.TemporaryDirectory()
+        self.missing: list[str] = []
         for peer in peers:
             try:
                 self.workers[peer] = Worker(peer, threads)
-                self.versions[peer] = self.workers[peer].versions
             except PeerError as error:
-                self.missing[peer] = str(error)
-
-    def __enter__(self) -> Bench:
-        return self
+                self.missing.append(f"{known(peer).title}: {error}")
 
     def __exit__(self, *_: object) -> None:
         for worker in self.workers.values():
             worker.close()
-        self.scratch.cleanup()
 
-    def run(
-        self,
-        case: Case,
-        peers: Sequence[str] = (),
-        timed: bool = True,
-        rounds: int | None = None,
-    ) -> Result:
-        """Check the case in every peer that has it; time those that are right."""
-        rows: dict[str, Row] = {}
-        absent = []
-        reference = self.results(REFERENCE, case)
-        if not isinstance(reference, list):
-            raise PeerError(f"{case.name}: hand-written NumPy failed: {reference}")
-        for peer in peers or self.workers:
-            results = reference if peer == REFERENCE else self.results(peer, case)
-            if results is None:
-                absent.append(peer)
+    def check(self, case: Case, peers: Iterable[str] = ()) -> Result:
+        """The case with a row for every peer that has it; what is wrong is in the row's note.
+
+        Raises:
+            PeerError: hand-written NumPy failed; there is nothing to compare with.
+        """
+        case_of_rate_1 = case.with_settings(rate=1.0)  # shows a gradient to the last digit
+        result, reference = Result(case), None
+        for peer in dict.fromkeys([REFERENCE, *(peers or self.workers)]):
+            row = Row(peer)
+            if self.attempt(row, "build", case_of_rate_1) is False:
+                result.absent.append(peer)
                 continue
-            wrong = results if isinstance(results, str) else difference(results, reference)
-            rows[peer] = Row(peer, note=wrong)
-        if timed:
-            self.time(case, [row for row in rows.values() if not row.note], rounds or self.rounds)
-        return Result(case, rows, absent)
+            result.rows[peer] = row
+            found = self.attempt(row, "results")
+            if peer == REFERENCE:
+                if row.note:
+                    raise PeerError(f"{case.name}: hand-written NumPy failed: {row.note}")
+                reference = found
+            row.note = row.note or difference(found, reference)
+        return result
 
-    def results(self, peer: str, case: Case) -> list[Array] | str | None:
-        """The peer's numbers; what failed; or None if it has no such case."""
-        # With a rate of 1 an update shows its gradient to the last digit.
-        case = case.with_settings(rate=1.0)
-        path = Path(self.scratch.name, f"{peer}.npz")
-        try:
-            if not self.workers[peer].build(case):
-                return None
-            self.workers[peer].ask("results", path=str(path))
-        except PeerError as error:
-            self.revive(peer)
-            return str(error)
-        with np.load(path) as file:
-            return [file[name] for name in sorted(file)]
+    def run(self, case: Case, peers: Iterable[str] = (), rounds: int | None = None) -> Result:
+        """Check the case; time the peers that are right, and measure their memory."""
+        result = self.check(case, peers)
+        rows = [row for row in result.rows.values() if not row.note]
+        self.time(case, rows, rounds or self.rounds)
+        for row in rows:
+            self.memory(case, row)
+        return result
 
-    def time(self, case: Case, rows: list[Row], rounds: int) -> None:
+    def time(self, case: Case, rows: Sequence[Row], rounds: int) -> None:
         """Interleaved rounds: fewer where one takes long. A peer that fails is out."""
         for row in rows:
-            self.attempt(row, "build", case=asdict(case))
-        number = 0
-        while number < rounds:
+            self.attempt(row, "build", case)
+        done = 0
+        while done < rounds:
             for row in rows:
-                answer = self.attempt(row, "time", seconds=self.seconds)
-                row.rounds += [answer["median"]] if answer else []
-            number += 1
+                seconds = self.attempt(row, "time", self.seconds)
+                row.rounds += [] if seconds is None else [seconds]
+            done += 1
             took = sum(row.rounds[-1] for row in rows if row.rounds)
             rounds = min([rounds, *(most for long, most in MOST_ROUNDS if took > long)])
         for row in rows:
             self.workers[row.peer].ask("forget")
 
-    def attempt(self, row: Row, request: str, **arguments: Any) -> dict[str, Any] | None:
+    def attempt(self, row: Row, request: str, *arguments: Any) -> Any:
         """The answer of the row's peer; where it fails, None, and the row is void from then on."""
         if row.note:
             return None
         try:
-            return self.workers[row.peer].ask(request, **arguments)
+            return self.workers[row.peer].ask(request, *arguments)
         except PeerError as error:
             row.note, row.rounds = str(error), []
-            self.revive(row.peer)
+            # A fresh process in place of one that may hold what it failed on, or be gone.
+            self.workers[row.peer].close()
+            self.workers[row.peer] = Worker(row.peer, self.threads)
             return None
 
-    def memory(self, result: Result, tiny: Case) -> None:
-        """Add to each row its peak memory above the start, each in a fresh process."""
-        for row in result.rows.values():
-            if row.note:
-                continue
-            try:
-                with Worker(row.peer, self.threads) as worker:
-                    answer = worker.ask("memory", case=asdict(result.case), tiny=asdict(tiny))
-                row.memory = answer["bytes"]
-            except PeerError as error:
-                print(f"{result.case.name}: memory of {row.peer}: {error}", file=sys.stderr)
+    def memory(self, case: Case, row: Row) -> None:
+        """Give the row its peak memory above the start, of a fresh process."""
+        if row.note:
+            return
+        try:
+            with Worker(row.peer, self.threads) as worker:
+                row.memory = worker.ask("memory", case, tiny(case))
+        except PeerError as error:
+            print(f"{case.name}: memory of {row.peer}: {error}", file=sys.stderr)
 
     def profile(self, case: Case, what: str) -> str:
         """What a profile of ours shows in a case: of "time" or "memory"."""
         try:
             with Worker(OURS, self.threads) as worker:
-                worker.build(case)
-                if what == "memory":
-                    return str(worker.ask("heap")["text"])
-                return str(worker.ask("profile", seconds=1.0)["text"])
+                worker.ask("build", case)
+                return worker.ask("profile", what)
         except PeerError as error:
             return f"no profile: {error}"
-
-    def revive(self, peer: str) -> None:
-        """A fresh process in place of one that failed: it may hold what it failed on, or be gone."""
-        self.workers[peer].close()
-        self.workers[peer] = Worker(peer, self.threads)
 
 
 def difference(results: Sequence[Array], reference: Sequence[Array]) -> str:
@@ -186,6 +175,8 @@ def difference(results: Sequence[Array], reference: Sequence[Array]) -> str:
     for i, (mine, right) in enumerate(zip(results, reference, strict=True)):
         if mine.shape != right.shape:
             return f"result {i} has shape {mine.shape}, not {right.shape}"
+        if mine.dtype.kind != "f":
+            return f"no gradient: result {i} is of {mine.dtype}"
         scale = float(np.max(np.abs(right), initial=0)) or 1.0
         error = float(np.max(np.abs(mine - right), initial=0)) / scale
         if not error <= TOLERANCE[str(right.dtype)]:

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .cases import STEPS, Case
-from .growth import Growth
+from .cases import CHAIN, LINEAR, STEPS, Case
+from .growth import MEASURES, Growth
 from .measure import Result, Row
 from .peers import AUTOGRAD, OURS, REFERENCE, TORCH
-from .suite import CHAIN, LINEAR
 
-
-@dataclass(frozen=True)
-class Target:
-    """Ours divided by a peer's is to be no more than `limit`; `what` is "time" or "memory"."""
-
-    case: Case
-    what: str
-    peer: str
-    limit: float
-
-
-TARGETS = (
-    Target(STEPS[0], "time", TORCH, 0.50),
-    Target(STEPS[0], "time", REFERENCE, 2.2),
-    Target(STEPS[1], "time", TORCH, 0.70),
-    Target(STEPS[1], "time", REFERENCE, 1.3),
-    Target(STEPS[2], "time", TORCH, 0.98),
-    Target(STEPS[3], "time", TORCH, 1.03),
-    Target(STEPS[3], "memory", TORCH, 0.6),
-    Target(STEPS[4], "time", TORCH, 1.0),
-    Target(STEPS[5], "time", TORCH, 0.70),
-    Target(STEPS[5], "memory", TORCH, 1 / 8),
-    Target(CHAIN, "time", TORCH, 0.9),
-    Target(CHAIN, "memory", TORCH, 0.7),
-    Target(STEPS[0], "time", AUTOGRAD, 0.20),
-    Target(STEPS[1], "time", AUTOGRAD, 0.20),
+# Ours is to be no more than the limit times the peer's.
+TARGETS: tuple[tuple[Case, str, str, float], ...] = (
+    (STEPS[0], "time", TORCH, 0.50),
+    (STEPS[0], "time", REFERENCE, 2.2),
+    (STEPS[1], "time", TORCH, 0.70),
+    (STEPS[1], "time", REFERENCE, 1.3),
+    (STEPS[2], "time", TORCH, 0.98),
+    (STEPS[3], "time", TORCH, 1.03),
+    (STEPS[3], "memory", TORCH, 0.6),
+    (STEPS[4], "time", TORCH, 1.0),
+    (STEPS[5], "time", TORCH, 0.70),
+    (STEPS[5], "memory", TORCH, 1 / 8),
+    (CHAIN, "time", TORCH, 0.9),
+    (CHAIN, "memory", TORCH, 0.7),
+    (STEPS[0], "time", AUTOGRAD, 0.20),
+    (STEPS[1], "time", AUTOGRAD, 0.20),
 )
 IMPORT_LIMIT_MS = 15.0
 STEP_LIMIT = 1.5  # of what one more costs, a tenfold size later: n log n would be 1.3, n² 10
@@ -47,101 +36,54 @@ class Verdict:
     """A target and what was measured. `case` is what a profile of the miss has to run."""
 
     text: str
-    measured: str
-    limit: str
-    met: bool | None  # None: not measured
+    measured: float | None
+    limit: float
     case: Case | None = None
     what: str = "time"
+
+    @property
+    def met(self) -> bool | None:
+        """None: not measured."""
+        return None if self.measured is None else self.measured <= self.limit
 
 
 def verdicts(
     results: Mapping[str, Result], imports: Mapping[str, Row], curves: Iterable[Growth] = ()
 ) -> list[Verdict]:
     """One for each target of which the case was run, and those over all cases."""
-    rows = [judge(t, results[t.case.name]) for t in TARGETS if t.case.name in results]
-    if slowest := against_autograd(results):
-        rows.append(slowest)
+    found = []
+    for case, what, peer, limit in TARGETS:
+        if result := results.get(case.name):
+            text = f"{case.name}: {what} against {peer.rpartition('.')[2]}"
+            found.append(Verdict(text, result.ratio(OURS, peer, what), limit, case, what))
+    found += against_autograd(results.values())
     if imports:
-        rows.append(import_verdict(imports))
-    rows += [v for curve in curves if curve.title == LINEAR for v in linear_verdicts(curve)]
-    return rows
+        extra = imports["tinygrad_xent"].seconds * 1e3
+        found.append(Verdict("import, above NumPy's own, in ms", extra, IMPORT_LIMIT_MS))
+    return found + [v for curve in curves if curve.title == LINEAR for v in straight(curve)]
+
+
+def against_autograd(results: Iterable[Result]) -> Iterator[Verdict]:
+    """The case where this engine comes nearest to autograd, or behind it."""
+    pairs = [(result.ratio(OURS, AUTOGRAD), result.case) for result in results]
+    pairs = [(ratio, case) for ratio, case in pairs if ratio is not None]
+    if pairs:
+        worst, case = max(pairs, key=lambda pair: pair[0])
+        slower = sum(ratio > 1 for ratio, _ in pairs)
+        many = f"slower in {slower} of {len(pairs)}; worst: {case.name}"
+        yield Verdict(f"faster than autograd in every case ({many})", worst, 1, case)
+
+
+def straight(curve: Growth) -> Iterator[Verdict]:
+    """No superlinear step between two neighbouring sizes, in time or memory."""
+    first, *_, last = curve.results
+    for what in MEASURES:
+        text = f"growth from {first:,} to {last:,} {curve.title}: steepest step in {what}"
+        case = curve.results[last].case
+        yield Verdict(text, curve.steepest(OURS, what), STEP_LIMIT, case, what)
 
 
 def misses(rows: Iterable[Verdict]) -> dict[str, Verdict]:
     """The missed targets by case and measure: one profile serves them all."""
     missed = [row for row in rows if row.met is False]
     return {f"{row.what} of {row.case.name if row.case else 'import'}": row for row in missed}
-
-
-def judge(target: Target, result: Result) -> Verdict:
-    ratio = compare(result, target.what, target.peer)
-    return Verdict(
-        f"{target.case.name}: {target.what} against {target.peer.rpartition('.')[2]}",
-        "not measured" if ratio is None else f"{ratio:.2f}",
-        f"≤ {target.limit:.3g}",
-        None if ratio is None else ratio <= target.limit,
-        target.case,
-        target.what,
-    )
-
-
-def compare(result: Result, what: str, peer: str) -> float | None:
-    """Ours to the peer's, or None where one of them was not measured."""
-    ours, theirs = result.rows.get(OURS), result.rows.get(peer)
-    if not ours or not theirs:
-        return None
-    if what == "memory":
-        return ours.memory / theirs.memory if ours.memory and theirs.memory else None
-    return ours.ratio(theirs) if ours.rounds and theirs.rounds else None
-
-
-def against_autograd(results: Mapping[str, Result]) -> Verdict | None:
-    """The case where this engine comes nearest to autograd, or behind it."""
-    ratios = {
-        name: ratio
-        for name, result in results.items()
-        if (ratio := compare(result, "time", AUTOGRAD)) is not None
-    }
-    if not ratios:
-        return None
-    worst = max(ratios, key=lambda name: ratios[name])
-    slower = sum(ratio >= 1 for ratio in ratios.values())
-    return Verdict(
-        f"faster than autograd in every case (slower in {slower} of {len(ratios)}; worst: {worst})",
-        f"{ratios[worst]:.2f}",
-        "< 1",
-        not slower,
-        results[worst].case,
-    )
-
-
-def is_close(result: Result) -> bool:
-    """Whether noise could turn the comparison with autograd: more rounds must decide."""
-    ratio = compare(result, "time", AUTOGRAD)
-    return ratio is not None and 0.8 <= ratio <= 1.25
-
-
-def linear_verdicts(curve: Growth) -> list[Verdict]:
-    """No superlinear step between two neighbouring sizes, in time or memory."""
-    sizes = list(curve.results)
-    found = []
-    for what in ("time", "memory"):
-        step = curve.steepest(OURS, what)
-        found.append(
-            Verdict(
-                f"growth from {sizes[0]:,} to {sizes[-1]:,} {curve.title}: steepest step in {what}",
-                "not measured" if step is None else f"{step:.2f}",
-                f"≤ {STEP_LIMIT}",
-                None if step is None else step <= STEP_LIMIT,
-                curve.results[sizes[-1]].case,
-                what,
-            )
-        )
-    return found
-
-
-def import_verdict(imports: Mapping[str, Row]) -> Verdict:
-    extra = imports["tinygrad_xent"].seconds * 1e3
-    text = "import, above NumPy's own"
-    limit = f"≤ {IMPORT_LIMIT_MS:g} ms"
-    return Verdict(text, f"{extra:.1f} ms", limit, extra <= IMPORT_LIMIT_MS)

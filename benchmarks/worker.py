@@ -1,100 +1,174 @@
-"""The process in which one peer lives: `python -m benchmarks.worker MODULE`.
+"""A peer in a process of its own: `Worker` asks from here, `Answers` answers there.
 
-It reads one JSON request a line and answers each with one line. It stays alive between rounds, so
-compiled code, thread pools and caches are as warm as in a program that trains.
+A request is the name of a method of `Answers` with its arguments, an answer what that returns; both
+travel pickled through pipes. The process stays alive between rounds, so compiled code, thread pools
+and caches are as warm as in a program that trains.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
+import pickle
+import signal
+import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from itertools import repeat
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from . import profiles
-from .cases import Job
+from . import machine, profiles
+from .cases import Array, Case, Job
+from .peers import known
 
 LONG_S = 2.0
 SAMPLE_S = 1e-3  # short calls are timed this long at a time, so the clock's own cost vanishes
 
 
-class Worker:
-    """Answers requests: every public method is one."""
+# They would make OpenBLAS take another kernel than it chooses for this processor.
+KERNEL_SWITCHES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
-    def __init__(self, module_name: str) -> None:
-        self.module_name = module_name
-        self.module: ModuleType | None = None
-        self.job: Job | None = None
 
-    def load(self, packages: list[str]) -> dict[str, Any]:
+class PeerError(Exception):
+    """What a peer could not do, in one line for the table."""
+
+
+class Worker(AbstractContextManager):
+    """One peer in a process of its own, with a fixed number of threads.
+
+    Between its turns the process is stopped: a thread pool that spins while it waits would
+    otherwise take the processor from the peer whose turn it is.
+    """
+
+    def __init__(self, peer: str, threads: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from benchmarks.worker import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[1],
+            env=environment(threads),
+        )
+        try:
+            self.versions: dict[str, str] = self.ask("load", peer)
+        except PeerError:
+            self.close()
+            raise
+
+    def ask(self, request: str, *arguments: Any) -> Any:
+        """The answer to a request, with the process running only meanwhile.
+
+        Raises:
+            PeerError: the request failed, or the process ended.
+        """
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            pickle.dump((request, arguments), self.process.stdin)
+            self.process.stdin.flush()
+            answer = pickle.load(self.process.stdout)
+        except (BrokenPipeError, EOFError, pickle.UnpicklingError):
+            code = self.process.wait()
+            ending = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            raise PeerError(f"the process ended ({ending})") from None
+        self.process.send_signal(signal.SIGSTOP)
+        if isinstance(answer, PeerError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        with suppress(BrokenPipeError):  # a request that it did not live to read
+            self.process.stdin.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def environment(threads: int) -> dict[str, str]:
+    """This process's, and how many threads the peers' libraries shall use."""
+    names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+    limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
+    kept = {name: value for name, value in os.environ.items() if name not in KERNEL_SWITCHES}
+    return {**kept, **limits, "NPROC": str(threads), "JAX_PLATFORMS": "cpu"}
+
+
+def serve() -> None:
+    """Answer the requests on stdin until it ends."""
+    # Libraries may print: their output goes to stderr, the answers to the true stdout.
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    answers = Answers()
+    while True:
+        request, arguments = pickle.load(sys.stdin.buffer)
+        try:
+            answer = getattr(answers, request)(*arguments)
+        except Exception as error:
+            answer = PeerError(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        pickle.dump(answer, pipe)
+        pipe.flush()
+
+
+class Answers:
+    """What the process of a peer can be asked: every method is a request."""
+
+    job: Job | None = None
+
+    def load(self, peer: str) -> dict[str, str]:
         """Import the peer; the versions of its packages."""
-        self.module = importlib.import_module(self.module_name)
-        return {"versions": {package: version(package) for package in packages}}
+        self.module = importlib.import_module(peer)
+        return {package: version(package) for package in known(peer).packages}
 
-    def build(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Make a case ready to run; `absent` if this peer has no such kind."""
+    def build(self, case: Case) -> bool:
+        """Make a case ready to run; whether this peer has such a kind."""
         self.job = None
-        make = getattr(self.module, case["kind"], None)
-        self.job = make(case["settings"]) if make else None
-        return {"absent": self.job is None}
+        make = getattr(self.module, case.kind, None)
+        self.job = make(case.settings) if make else None
+        return self.job is not None
 
-    def forget(self) -> dict[str, Any]:
+    def forget(self) -> None:
         """Let the case's memory go."""
         self.job = None
-        return {}
 
-    def results(self, path: str) -> dict[str, Any]:
-        """What one run gives, as arrays in a file."""
-        assert self.job is not None
-        arrays = [np.asarray(a) for a in self.job.results()]
-        if any(a.dtype.kind not in "fiub" for a in arrays):
-            raise TypeError(f"no gradient: {[str(a.dtype) for a in arrays]}")
-        named: dict[str, Any] = {f"{i:03d}": a for i, a in enumerate(arrays)}
-        np.savez(path, **named)
-        return {}
+    def results(self) -> list[Array]:
+        """What one run gives."""
+        return [np.asarray(a) for a in self.job.results()]
 
-    def time(self, seconds: float) -> dict[str, Any]:
+    def time(self, seconds: float) -> float:
         """The median of the runs' seconds."""
-        assert self.job is not None
-        return {"median": float(np.median(time_calls(self.job.run, seconds)))}
+        return float(np.median(time_calls(self.job.run, seconds)))
 
-    def memory(self, case: dict[str, Any], tiny: dict[str, Any]) -> dict[str, Any]:
+    def memory(self, case: Case, tiny: Case) -> int:
         """The peak in bytes above what stood when the case was built, over three runs.
 
         A tiny case of the kind is run first: what a library sets up once is not the case's.
         """
         self.build(tiny)
-        assert self.job is not None
         self.job.run()
         self.build(case)
-        start = resident(reset_peak=True)
-        for _ in range(case["settings"].get("memory_runs", 3)):
+        Path("/proc/self/clear_refs").write_text("5")  # from here on the peak counts anew
+        start = machine.memory_of_process("VmRSS")
+        for _ in range(case.settings.get("memory_runs", 3)):
             self.job.run()
-        return {"bytes": peak() - start}
+        return machine.memory_of_process("VmHWM") - start
 
-    def profile(self, seconds: float) -> dict[str, Any]:
-        """Where the time of the runs goes, by function."""
-        assert self.job is not None
-        return {"text": profiles.of_time(self.job.run, seconds)}
+    def profile(self, what: str) -> str:
+        """Where the "time" of the runs goes, or the "memory" at their peak."""
+        return {"time": profiles.of_time, "memory": profiles.of_memory}[what](self.job.run)
 
-    def heap(self) -> dict[str, Any]:
-        """What the memory at the peak of a run was allocated for, by line."""
-        assert self.job is not None
-        return {"text": profiles.of_memory(self.job.run)}
+    def blas(self) -> str:
+        return machine.blas()
 
 
 def time_calls(run: Callable[[], Any], seconds: float) -> list[float]:
-    """Seconds a call, several times over, for about `seconds` in all.
+    """Seconds per call, several times over, for about `seconds` in all.
 
     The first call wakes threads and fills caches; it counts only where it takes longer than all that.
     """
@@ -116,41 +190,3 @@ def time_calls(run: Callable[[], Any], seconds: float) -> list[float]:
         samples.append((now - start) / calls)
         if now >= end:
             return samples
-
-
-def resident(reset_peak: bool = False) -> int:
-    """Bytes of memory in use now; from here on `peak` counts anew."""
-    if reset_peak:
-        Path("/proc/self/clear_refs").write_text("5")
-    return status("VmRSS")
-
-
-def peak() -> int:
-    """The most bytes of memory in use since the reset."""
-    return status("VmHWM")
-
-
-def status(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise LookupError(f"/proc/self/status has no {field}")
-
-
-def serve(module_name: str) -> None:
-    # Libraries may print: their output goes to stderr, the answers to the true stdout.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    worker = Worker(module_name)
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = getattr(worker, request.pop("ask"))(**request)
-        except Exception as error:
-            traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The engines that are compared: one a file, each as its users would write it, and well.
+"""The engines that are compared: one per file, each as its users would write it, and well.
 
 A peer is a module with a function for every kind of case it can do: it takes the case's settings
 and returns a `Job`. A kind it has no function for, it does not take part in. It is imported only in
@@ -20,7 +20,6 @@ class Peer(NamedTuple):
 PEERS = {
     f"{__name__}.by_hand": Peer("NumPy by hand", ("numpy",)),
     f"{__name__}.ours": Peer("tinygrad_xent"),
-    f"{__name__}.our_kernels": Peer("its NumPy calls alone"),
     f"{__name__}.pytorch": Peer("PyTorch eager", ("torch",)),
     f"{__name__}.pytorch_blocks": Peer("PyTorch in blocks", ("torch",)),
     f"{__name__}.pytorch_compile": Peer("torch.compile", ("torch",)),
@@ -32,3 +31,8 @@ PEERS = {
 REFERENCE, OURS, TORCH, AUTOGRAD = (
     f"{__name__}.{name}" for name in ("by_hand", "ours", "pytorch", "hips_autograd")
 )
+
+
+def known(name: str) -> Peer:
+    """The peer of a module; one from elsewhere goes by the name of its module."""
+    return PEERS.get(name, Peer(name))

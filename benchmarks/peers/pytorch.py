@@ -11,12 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- PyTorch's own name for it
 
 from .. import cases
-from ..cases import Job, Settings, step_results, training
-from ..operations import call, upstream
-from .pytorch_calls import CALLS
+from ..cases import Job, Settings, step_job, training
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-
 
 Compute = Callable[[], torch.Tensor]
 
@@ -54,10 +51,7 @@ def step(
                 p.grad = None
         return loss
 
-    def copies() -> list[Any]:
-        return [p.detach().numpy().T.copy() for p in parameters]
-
-    return Job(run, lambda: step_results(run, copies, rate))
+    return step_job(run, lambda: [p.detach().numpy().T.copy() for p in parameters], rate)
 
 
 def linear_loss(settings: Settings, head: Callable[..., torch.Tensor] = head_loss) -> Job:
@@ -75,45 +69,15 @@ def linear_loss(settings: Settings, head: Callable[..., torch.Tensor] = head_los
 
 def chain(settings: Settings) -> Job:
     x = parameter(np.array(1.0))
-    return backward_job(lambda: cases.chain(x, settings["operations"]), [x])
+    return backward_job(lambda: cases.chain(x, settings), [x])
 
 
-def fan_out(settings: Settings) -> Job:
-    data, factors = cases.fan_out_data(settings)
-    x = parameter(data)
-    return backward_job(lambda: torch.stack([x * c for c in factors]).sum(), [x])
-
-
-def scalar_network(settings: Settings) -> Job:
-    x, numbers = cases.scalar_network_data(settings)
-    weights = [[parameter(np.array(w)) for w in row] for row in numbers]
-    leaves = [w for row in weights for w in row]
-    job = backward_job(lambda: cases.scalar_network(x, weights, torch.relu), leaves)
-
-    def results() -> list[Any]:
-        loss, *gradients = job.results()
-        return [loss, np.array(gradients).reshape(len(weights), -1)]
-
-    return Job(job.run, results)
-
-
-def operation(settings: Settings) -> Job:
-    inputs, row, places = call(settings)
-    function = CALLS[settings["operation"]]
-    arguments = [parameter(x) if i in places else torch.from_numpy(x) for i, x in enumerate(inputs)]
-    row = {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in row.items()}
-    y = function(*arguments, **row).detach().numpy()
-    g = torch.from_numpy(upstream(y.shape, y.dtype))
-    leaves = [arguments[i] for i in places]
-    return backward_job(lambda: function(*arguments, **row), leaves, g)
-
-
-def backward_job(forward: Compute, leaves: list[Any], gradient: Any = None) -> Job:
+def backward_job(forward: Compute, leaves: list[Any]) -> Job:
     def run() -> torch.Tensor:
         for leaf in leaves:
             leaf.grad = None
         y = forward()
-        y.backward(gradient)
+        y.backward()
         return y
 
     return Job(run, lambda: [run().detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)])

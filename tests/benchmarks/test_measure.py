@@ -8,35 +8,41 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from benchmarks.cases import Case, Job
+from benchmarks import machine
+from benchmarks.__main__ import quick
+from benchmarks.cases import CASES, CHAIN, STEPS, Case, Job, tiny
 from benchmarks.measure import Bench, Row, difference
-from benchmarks.peers import OURS, PEERS, REFERENCE
-from benchmarks.suite import OPERATIONS, QUICK, TINY, tiny
-from benchmarks.workers import PeerError, Worker
-from tinygrad_xent.engine.table import TABLE
+from benchmarks.peers import OURS, PEERS, REFERENCE, Peer
+from benchmarks.worker import PeerError, Worker, environment
 
+STEP, LINEAR_LOSS = STEPS[1], CASES[-1]
 WRONG = "tests.benchmarks.wrong_peer"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    with Bench(1, 2, 0.001, [REFERENCE, OURS, WRONG, "tests.benchmarks.absent_peer"]) as bench:
+    peers = [REFERENCE, OURS, WRONG, "tests.benchmarks.absent_peer"]
+    with Bench(peers, rounds=2, seconds=0.001) as bench:
         yield bench
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason"),
+    ("case", "fault", "reason"),
     [
-        ("step", "wrong gradient: result 4"),
-        ("chain", "wrong gradient: result 0"),
-        ("fan_out", r"result 1 has shape (1,), not (100,)"),
-        ("scalar_network", "the process ended (exit code 3)"),
-        ("linear_loss", "MemoryError: no room"),
+        (STEP, "too long", "wrong gradient: result 6 is off by 1.0e-03"),
+        (STEP, "shape", "result 6 has shape (1,), not (8,)"),
+        (STEP, "one missing", "6 results instead of 7"),
+        (CHAIN, "no number", "wrong gradient: result 1 is off by nan"),
+        (CHAIN, "no gradient", "no gradient: result 1 is of object"),
+        (CHAIN, "end", "the process ended (exit code 3)"),
+        (CHAIN, "only when timed", "MemoryError: no room"),
     ],
 )
-def test_a_wrong_result_voids_its_row_and_no_other(bench: Bench, kind: str, reason: str) -> None:
-    rows = bench.run(TINY[kind]).rows
+def test_a_wrong_result_voids_its_row_and_no_other(
+    bench: Bench, case: Case, fault: str, reason: str
+) -> None:
+    rows = bench.run(tiny(case).with_settings(fault=fault)).rows
     assert reason in rows[WRONG].note
     assert rows[WRONG].rounds == []
     assert not rows[OURS].note
@@ -44,37 +50,64 @@ def test_a_wrong_result_voids_its_row_and_no_other(bench: Bench, kind: str, reas
 
 
 def test_a_peer_that_failed_is_there_for_the_next_case(bench: Bench) -> None:
-    bench.run(TINY["scalar_network"], timed=False)
-    assert "wrong gradient" in bench.run(TINY["step"], timed=False).rows[WRONG].note
+    assert "exit code 3" in bench.check(tiny(CHAIN).with_settings(fault="end")).rows[WRONG].note
+    assert bench.check(tiny(STEP)).rows[WRONG].note == ""
 
 
 def test_a_missing_peer_is_named_with_the_reason(bench: Bench) -> None:
-    assert "absent_peer" in bench.missing["tests.benchmarks.absent_peer"]
-    assert "ModuleNotFoundError" in bench.missing["tests.benchmarks.absent_peer"]
+    (missing,) = bench.missing
+    assert missing.startswith("tests.benchmarks.absent_peer: ModuleNotFoundError: ")
 
 
 def test_a_peer_without_the_case_is_listed_as_absent(bench: Bench) -> None:
-    assert bench.run(TINY["operation"], timed=False).absent == [WRONG]
+    assert bench.check(tiny(LINEAR_LOSS)).absent == [WRONG]
 
 
-@pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_our_results_are_the_hand_written_ones(bench: Bench, case: Case) -> None:
-    assert bench.run(case, [OURS], timed=False).rows[OURS].note == ""
+    assert bench.check(tiny(case), [OURS]).rows[OURS].note == ""
 
 
-def test_every_row_of_the_operations_table_is_measured() -> None:
-    rows = {name for name, row in TABLE.items() if any(row.rules)}
-    for cases in OPERATIONS.values():
-        assert {case.settings["operation"] for case in cases} == rows
+def test_quick_fails_if_anything_is_wrong_or_nothing_was_checked(
+    bench: Bench, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PEERS, WRONG, Peer("Wrong"))
+    monkeypatch.setattr("benchmarks.__main__.CASES", (CHAIN,))
+    assert quick(bench, []) == 0
+    assert quick(bench, ["no such case"]) == 1
+    monkeypatch.setattr("benchmarks.__main__.CASES", (CHAIN.with_settings(fault="no number"),))
+    assert quick(bench, ["chain"]) == 1
+    assert f"WRONG {CHAIN.name}: Wrong: wrong gradient: result 1" in capsys.readouterr().out
 
 
 @linux
 def test_memory_is_the_peak_above_the_start() -> None:
-    case = TINY["linear_loss"].with_settings(batch=4096, layers=[8, 1024])
+    case = LINEAR_LOSS.with_settings(batch=4096, layers=(8, 1024))
     with Worker(OURS, 1) as worker:
-        answer = worker.ask("memory", case=vars(case), tiny=vars(tiny(case)))
+        peak = worker.ask("memory", case, tiny(case))
     logits = 4096 * 1024 * 4
-    assert logits / 8 < answer["bytes"] < 20 * logits
+    assert logits / 8 < peak < 20 * logits
+
+
+def test_what_would_choose_another_kernel_does_not_reach_the_peers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Worker(REFERENCE, 1) as worker:
+        chosen = worker.ask("blas")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    monkeypatch.setenv("OPENBLAS_L2_SIZE", "1")
+    with Worker(REFERENCE, 1) as worker:
+        assert worker.ask("blas") == chosen
+    assert environment(3).keys().isdisjoint({"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"})
+    assert environment(3)["OMP_NUM_THREADS"] == "3"
+
+
+def test_a_blas_that_says_nothing_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    assert machine.blas().startswith(f"{built['name']} {built['version']}, kernel ")
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda path: object())
+    monkeypatch.setattr(np, "show_config", lambda mode: {})
+    assert machine.blas() == "unknown, kernel unknown"
 
 
 def test_a_worker_says_what_went_wrong() -> None:
@@ -82,7 +115,7 @@ def test_a_worker_says_what_went_wrong() -> None:
         Worker(REFERENCE, 1) as worker,
         pytest.raises(PeerError, match="KeyError: 'layers'"),
     ):
-        worker.build(Case("step", "no settings", {}))
+        worker.ask("build", Case("step", "no settings", {}))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -107,5 +140,5 @@ def test_every_peer_builds_jobs() -> None:
     from benchmarks.peers import by_hand
 
     assert all(name.startswith("benchmarks.peers.") for name in PEERS)
-    for kind, case in TINY.items():
-        assert isinstance(getattr(by_hand, kind)(case.settings), Job)
+    for case in map(tiny, CASES):
+        assert isinstance(getattr(by_hand, case.kind)(case.settings), Job)

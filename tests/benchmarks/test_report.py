@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import growth, imports, profiles, targets
-from benchmarks.cases import STEPS
+from benchmarks import growth, imports, machine, profiles, targets
+from benchmarks.cases import CHAIN, STEPS
 from benchmarks.measure import Result, Row
 from benchmarks.peers import AUTOGRAD, OURS, REFERENCE, TORCH
 from benchmarks.report import Run, render
-from benchmarks.suite import CHAIN, OPERATIONS
 
 
 def result(case, **seconds):
@@ -47,22 +46,15 @@ def test_the_chain_has_a_target_for_time_and_for_bytes() -> None:
 
 
 def test_slower_than_autograd_anywhere_is_a_miss() -> None:
-    cases = OPERATIONS[10][:2]
+    cases = STEPS[2:4]
     results = {
         cases[0].name: result(cases[0], ours=0.1, autograd=1.0),
         cases[1].name: result(cases[1], ours=2.0, autograd=1.0),
     }
-    (verdict,) = targets.verdicts(results, {})
+    verdict = targets.verdicts(results, {})[-1]
     assert verdict.met is False
     assert f"slower in 1 of 2; worst: {cases[1].name}" in verdict.text
-    assert cases[0].settings["operation"] in render(Run([], results=results))
-
-
-@pytest.mark.parametrize(("ours", "close"), [(0.5, False), (0.9, True), (1.1, True), (2, False)])
-def test_what_noise_could_turn_is_close(ours: float, close: bool) -> None:
-    case = OPERATIONS[10][0]
-    assert targets.is_close(result(case, ours=ours, autograd=1.0)) is close
-    assert not targets.is_close(result(case, ours=ours, hand=1.0))
+    assert cases[0].name in render(Run([], results=results))
 
 
 @pytest.mark.parametrize(("extra", "met"), [(0.014, True), (0.016, False)])
@@ -83,7 +75,10 @@ def test_a_rows_import_leaves_numpys_out() -> None:
 
 
 def test_missing_peers_are_named() -> None:
-    assert "missing: MyGrad: no module" in render(Run([], missing=["MyGrad: no module"]))
+    about = machine.describe(2, {"numpy": "2.0"}, "some BLAS", ["MyGrad: no module"])
+    text = render(Run(about))
+    for line in ("missing: MyGrad: no module", "packages: numpy 2.0", "BLAS of NumPy: some BLAS"):
+        assert f"- {line}\n" in text
 
 
 def curve(power: float) -> growth.Growth:

@@ -1,4 +1,7 @@
-"""A peer that is wrong on purpose, each kind in another way; the bench must void its rows."""
+"""A peer that is wrong on purpose, in the way that the case's `fault` names; without, it is right.
+
+The bench must void the rows of every fault. It has no linear loss: there it is absent.
+"""
 
 from __future__ import annotations
 
@@ -11,37 +14,32 @@ from benchmarks.peers import by_hand
 
 
 def step(settings: Settings) -> Job:
-    """An update one part in a thousand too long."""
-    job = by_hand.step(settings)
-
-    def results() -> list[Any]:
-        loss, *gradients = job.results()
-        return [loss, *gradients[:-1], gradients[-1] * 1.001]
-
-    return Job(job.run, results)
+    return with_fault(by_hand.step(settings), settings)
 
 
 def chain(settings: Settings) -> Job:
-    """No number at all."""
-    return Job(lambda: None, lambda: [np.array(np.nan), np.array(np.nan)])
+    return with_fault(by_hand.chain(settings), settings)
 
 
-def fan_out(settings: Settings) -> Job:
-    """A gradient of another shape that would broadcast."""
-    job = by_hand.fan_out(settings)
-    return Job(job.run, lambda: [job.results()[0], job.results()[1][:1]])
-
-
-def scalar_network(settings: Settings) -> Job:
-    """The end of the process."""
-    raise SystemExit(3)
-
-
-def linear_loss(settings: Settings) -> Job:
-    """Right, but fails when it is timed."""
-    job = by_hand.linear_loss(settings)
+def with_fault(job: Job, settings: Settings) -> Job:
+    def results() -> list[Any]:
+        *others, last = job.results()
+        match settings.get("fault"):
+            case "too long":  # by one part in a thousand
+                last = last * 1.001
+            case "shape":  # another one, that would broadcast
+                last = last[:1]
+            case "no number":
+                last = np.nan
+            case "no gradient":
+                last = None
+            case "one missing":
+                return others
+        return [*others, last]
 
     def run() -> Any:
         raise MemoryError("no room")
 
-    return Job(run, job.results)
+    if settings.get("fault") == "end":
+        raise SystemExit(3)
+    return Job(run if settings.get("fault") == "only when timed" else job.run, results)
