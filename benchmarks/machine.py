@@ -57,9 +57,8 @@ def blas() -> str:
 
 def openblas_kernel() -> str | None:
     """The kernel that NumPy's OpenBLAS took for this processor; None where it has another BLAS."""
-    numpy = ctypes.CDLL(
-        _multiarray_umath.__file__
-    )  # finds the names of what it is linked with, too
+    # What it is linked with is searched too: that is where the BLAS is.
+    numpy = ctypes.CDLL(_multiarray_umath.__file__)
     for before, after in itertools.product(("scipy_", ""), ("64_", "")):
         if ask := getattr(numpy, f"{before}openblas_get_corename{after}", None):
             ask.restype = ctypes.c_char_p
