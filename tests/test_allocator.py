@@ -23,7 +23,9 @@ print(faults(), faults())
 
 def page_faults(**environment):
     """Of a block of 16 MiB, and of another of that size when the first was freed."""
-    known = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC", "GLIBC", "TINYGRAD"))}
+    known = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MALLOC", "GLIBC", "TINYGRAD"))
+    }
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=known | environment,

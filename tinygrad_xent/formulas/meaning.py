@@ -247,7 +247,7 @@ def derivative_of(
     """The gradient of input i by its formula, fitted to the input's shape as the walk does it: summed
     where broadcasting stretched the input, stretched where a sum shrank it.
 
-    >>> from tinygrad_xent.table import TABLE
+    >>> from tinygrad_xent.engine.table import TABLE
     >>> derivative_of(TABLE["mul"], 0, [np.array([1.0, 2.0]), 5.0], (), [5.0, 10.0], [1.0, 1.0])
     array([5., 5.])
     """
