@@ -6,7 +6,7 @@ A loss is one number, computed from many. How does it change with each of them? 
 automatic differentiation answers for all of them in a single walk back through the computation. It
 takes a table of operations, a tape of what was computed, and a sweep back along the tape. Here are
 the three, in some forty lines of NumPy, and a classifier trained with them. The engine of
-``tinygrad_xent`` is built the same way; the last part says where its parts are.
+``tinygrad_xent`` is built the same way; the end says where to find each of them there.
 """
 
 # %%
