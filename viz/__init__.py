@@ -22,17 +22,22 @@ from .cards import SHOWABLE, Options
 from .changes import check_same_graph
 from .drawing import Drawing, DrawingWarning
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
-from .theme import ThemeName
+from .theme import DARK, LIGHT, THEMES, Palette, Theme, add_theme
 
 if TYPE_CHECKING:
     from tinygrad_xent.check import Finding
 
 __all__ = [
+    "DARK",
+    "LIGHT",
+    "THEMES",
     "Drawing",
     "DrawingWarning",
     "EngineMissingError",
     "LayoutError",
     "LayoutTimeoutError",
+    "Palette",
+    "add_theme",
     "compare",
     "draw",
 ]
@@ -49,7 +54,7 @@ def draw(
     show: str | Iterable[str] = ("value", "grad", "formula", "shape"),
     fold: int | None = None,
     direction: Direction = "TB",
-    theme: ThemeName = "auto",
+    theme: Theme = "auto",
     names: Mapping[str, Tensor] | None = None,
     findings: Iterable[Finding] = (),
     precision: int = 4,
@@ -66,7 +71,8 @@ def draw(
             more equal neighbours among the folded become one box with their number.
         direction: of the forward pass, "TB", "LR", "BT" or "RL"; "backward" draws the gradient's
             flow from the loss down instead.
-        theme: "light", "dark", or "auto": as the viewer's system prefers.
+        theme: the colours: "light", "dark", or "auto", as the viewer's system prefers; the name of
+            a theme of your own, see `add_theme`; or a `Palette`.
         names: tensors by the name they have in the picture, where that is not their own.
         findings: of `tx.check.lint(output)`: each is a badge on the operation that shows it.
         precision: significant digits.
@@ -87,7 +93,7 @@ def draw(
     trace = _traced(output)
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
     options = _options(trace, show, precision, names, computed, findings)
-    _check(fold, direction, theme, max_nodes, time_limit)
+    _check(fold, direction, max_nodes, time_limit)
     return Drawing(
         trace,
         options,
@@ -106,7 +112,7 @@ def compare(
     show: str | Iterable[str] = ("value", "grad", "formula", "shape"),
     fold: int | None = None,
     direction: Direction = "TB",
-    theme: ThemeName = "auto",
+    theme: Theme = "auto",
     names: Mapping[str, Tensor] | None = None,
     precision: int = 4,
     max_nodes: int = 200,
@@ -131,7 +137,7 @@ def compare(
     first, second = _traced(before), _traced(after)
     check_same_graph(first, second)
     options = _options(second, show, precision, names, computed=True)
-    _check(fold, direction, theme, max_nodes, time_limit)
+    _check(fold, direction, max_nodes, time_limit)
     return Drawing(
         second,
         options,
@@ -173,9 +179,8 @@ def _options(
     return Options(wanted, precision, called, computed, badges)
 
 
-def _check(fold: int | None, direction: str, theme: str, max_nodes: int, time_limit: float) -> None:
+def _check(fold: int | None, direction: str, max_nodes: int, time_limit: float) -> None:
     _require(direction in DIRECTIONS, "direction", direction, f"one of {DIRECTIONS}")
-    _require(theme in ("auto", "light", "dark"), "theme", theme, "auto, light or dark")
     _require(fold is None or _is_whole(fold, 0), "fold", fold, "None or a whole number from 0")
     _require(_is_whole(max_nodes, 1), "max_nodes", max_nodes, "a whole number from 1")
     is_time = isinstance(time_limit, Real) and time_limit > 0

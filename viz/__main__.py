@@ -20,6 +20,7 @@ from tinygrad_xent import (
 from . import DIRECTIONS, draw
 from .cards import SHOWABLE
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
+from .theme import THEMES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--show", nargs="+", choices=SHOWABLE, help="what stands in the picture")
     made.add_argument("--fold", type=int, help="fold scopes deeper than this")
     made.add_argument("--direction", choices=DIRECTIONS)
-    made.add_argument("--theme", choices=("auto", "light", "dark"))
+    made.add_argument("--theme", help=f"{', '.join(THEMES)}, or a theme that the script adds")
     made.add_argument("--precision", type=int, help="significant digits")
     made.add_argument("--max-nodes", type=int, help="past so many nodes, fold and collapse")
     made.add_argument("--time-limit", type=float, help="seconds a layout may take")

@@ -125,7 +125,7 @@ def write_groups(
             cluster.attr(
                 label=label(cards.group(scope)),
                 style="rounded,filled",
-                fillcolor=palette.group,
+                fillcolor=palette.scope,
                 labelloc="t",
                 labeljust="l",
                 margin="10",
@@ -136,15 +136,14 @@ def write_groups(
 def write_node(
     dot: graphviz.Digraph, node: Node, cards: Cards, palette: Palette, backward: bool
 ) -> None:
-    looks = [LOOKS[name] for name in looks_of(node)]
-    form, paint = looks[0], looks[-1]
+    form, paint = looks_of(node)[0], looks_of(node)[-1]
     attributes = {
         "label": label(cards.node(node)),
-        "shape": form.shape,
-        "style": form.style,
-        "penwidth": f"{cards.border(node, paint.border):.2f}",
-        "fillcolor": palette.fill(paint.hue),
-        "color": palette.stroke(paint.hue),
+        "shape": LOOKS[form].shape,
+        "style": LOOKS[form].style,
+        "penwidth": f"{cards.border(node, LOOKS[paint].border):.2f}",
+        "fillcolor": palette.fill(paint),
+        "color": palette.border(paint),
     }
     if node.kind == "parameter":
         attributes["peripheries"] = "2"

@@ -19,7 +19,7 @@ from .changes import ChangeCards
 from .dot import clear_of_edge, legend, looks_of, raster_dpi, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
-from .theme import SCHEME, ThemeName, palette
+from .theme import Theme, palettes_of, schemes
 
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
@@ -46,13 +46,14 @@ class Drawing:
         *,
         fold: int | None = None,
         direction: str = "TB",
-        theme: ThemeName = "auto",
+        theme: Theme = "auto",
         max_nodes: int = 200,
         time_limit: float = 10.0,
         before: Trace | None = None,
     ) -> None:
         self.trace, self.options, self.before = trace, options, before
-        self.direction, self.theme, self.time_limit = direction, theme, time_limit
+        self.direction, self.time_limit = direction, time_limit
+        self.palettes = palettes_of(theme)
         self._views = list(views(trace, fold, max_nodes))
         self._files: dict[str, bytes] = {}
         self._text: Cards | None = None
@@ -97,8 +98,7 @@ class Drawing:
 
     def _dot(self, background: str, dpi: str | None) -> str:
         cards = self._cards()
-        colours = palette(self.theme)
-        return to_dot(self.graph, cards, colours, self.direction, background, dpi)
+        return to_dot(self.graph, cards, self.palettes[0], self.direction, background, dpi)
 
     @property
     def svg(self) -> str:
@@ -112,7 +112,7 @@ class Drawing:
         if showing is not None:
             prefix += f"-{showing}"
         title, description = self._words(cards)
-        return finish(raw, self._parts(cards), self.theme, prefix, title, description)
+        return finish(raw, self._parts(cards), self.palettes, prefix, title, description)
 
     def render(self, format: layout.Format) -> bytes:
         """The engine's bytes in one format, of a coarser view where the time is not enough.
@@ -121,7 +121,7 @@ class Drawing:
         """
         limit = self.time_limit
         while format not in self._files:
-            background = "transparent" if format == "svg" else palette(self.theme).canvas
+            background = "transparent" if format == "svg" else self.palettes[0].canvas
             dot = self._dot(background, raster_dpi(self.graph) if format == "png" else None)
             try:
                 self._files[format] = layout.render(dot, format, limit)
@@ -175,7 +175,8 @@ class Drawing:
             reason, dot = html.escape(str(error)), html.escape(self._dot_or_reason())
             return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
         # a page may be light where the system is dark: the drawing brings the ground it is made for
-        ground = f"color-scheme:{SCHEME[self.theme]};background:Canvas"
+        canvas = self.palettes[0].canvas if len(self.palettes) == 1 else "Canvas"
+        ground = f"color-scheme:{schemes(self.palettes)};background:{canvas}"
         return f'<div style="max-width:100%;overflow:auto;{ground}">{svg}</div>'
 
     def _dot_or_reason(self) -> str:

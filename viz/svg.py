@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 import xml.etree.ElementTree as ET
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import labels
 from .dot import INDENT
-from .theme import DARK, FONT_FAMILY, LIGHT, LOOKS, SCHEME, Palette, ThemeName
+from .theme import FONT_FAMILY, LOOKS, Palette, schemes
 
 SVG = "http://www.w3.org/2000/svg"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -44,7 +44,7 @@ class Part:
 def finish(
     svg: bytes,
     parts: Mapping[str, Part],
-    theme: ThemeName,
+    palettes: Sequence[Palette],
     prefix: str,
     title: str,
     description: str,
@@ -53,6 +53,7 @@ def finish(
 
     Args:
         parts: by DOT name of a node or cluster, or by the id of an edge; "" is the graph.
+        palettes: one, or a light and a dark one of which the viewer's preference chooses.
         prefix: starts every id, so that drawings on one page never share one.
     """
     source = ET.fromstring(svg)
@@ -68,7 +69,7 @@ def finish(
         root.insert(place, element)
     style = ET.Element(f"{{{SVG}}}style")
     kinds = {word for part in parts.values() for word in part.kind.split()}
-    style.text = stylesheet(prefix, theme, kinds)
+    style.text = stylesheet(prefix, palettes, kinds)
     root.insert(2, style)
     _raise_labels(root)
     ET.register_namespace("", SVG)
@@ -161,20 +162,20 @@ def _fix_width(text: ET.Element) -> None:
         text.set("lengthAdjust", "spacingAndGlyphs")
 
 
-def stylesheet(prefix: str, theme: ThemeName, kinds: Collection[str]) -> str:
+def stylesheet(prefix: str, palettes: Sequence[Palette], kinds: Collection[str]) -> str:
     """The drawing's CSS: each rule starts with its id, so it touches nothing else on a page."""
-    first = DARK if theme == "dark" else LIGHT
     me = f"#{prefix}"
+    first, *others = palettes
     rules = [
         # in a window of its own the ground is the browser's: it is to go with the colours
-        f"{me}{{color-scheme:{SCHEME[theme]}}}",
+        f"{me}{{color-scheme:{schemes(palettes)}}}",
         f"{me} text{{font-family:{FONT_FAMILY};white-space:pre}}",
         f"{me} .head,{me} .lint{{font-weight:700}}",
         *colours(me, first, kinds),
     ]
-    if theme == "auto":
-        dark = "".join(colours(me, DARK, kinds))
-        rules.append(f"@media (prefers-color-scheme:dark){{{dark}}}")
+    for other in others:
+        inner = "".join(colours(me, other, kinds))
+        rules.append(f"@media (prefers-color-scheme:{other.scheme}){{{inner}}}")
     return "".join(rules)
 
 
@@ -191,12 +192,12 @@ def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
         # system is light.
         f"{me} .edge-label text,{me} .legend{{paint-order:stroke;stroke:{palette.canvas};"
         "stroke-width:3px;stroke-linejoin:round}",
-        f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.group};"
+        f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.scope};"
         f"stroke-width:6px;stroke-linejoin:round;fill:{palette.muted}}}",
-        f"{me} .cluster path,{me} .cluster polygon{{fill:{palette.group};stroke:{palette.muted}}}",
+        f"{me} .cluster path,{me} .cluster polygon{{fill:{palette.scope};stroke:{palette.muted}}}",
     ]
-    for kind, look in ((k, look) for k, look in LOOKS.items() if k in kinds):
-        stroke, fill = palette.stroke(look.hue), palette.fill(look.hue)
+    for kind in (kind for kind in LOOKS if kind in kinds):
+        stroke, fill = palette.border(kind), palette.fill(kind)
         shapes = [f"{me} .{kind} {shape}" for shape in ("polygon", "path", "ellipse", "polyline")]
         rules.append(f"{me} .swatch-{kind}{{fill:{stroke}}}")
         rules.append(f"{','.join(shapes)}{{stroke:{stroke}}}")

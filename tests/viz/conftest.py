@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+import viz
 from tinygrad_xent import Tensor
+
+
+@pytest.fixture(autouse=True)
+def themes_of_a_test_leave_with_it():
+    """What a test adds to the themes no other test sees."""
+    before = dict(viz.THEMES)
+    yield
+    viz.THEMES.clear()
+    viz.THEMES.update(before)
 
 
 def parameter(rng, *shape, name=None):

@@ -10,6 +10,7 @@ import tinygrad_xent as tx
 import viz
 from viz import labels, svg, theme
 
+PALETTES = (theme.LIGHT, theme.DARK)
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 ELEMENTS = {
     "svg",
@@ -149,7 +150,7 @@ def test_what_an_engine_may_add_does_not_leave():
          <text x="1" y="2" font-family="evil" filter="url(#f)">kept</text>
        </g></g></svg>"""
     parts = {"": svg.Part("graph", "", ()), "n0": svg.Part("node", "tip", ("head",))}
-    made = svg.finish(raw.encode(), parts, "auto", "tx-1", "t", "d")
+    made = svg.finish(raw.encode(), parts, PALETTES, "tx-1", "t", "d")
     root = assert_harmless(made)
     assert texts(root) == ["kept"]
     assert "example.org" not in made
@@ -159,7 +160,7 @@ def test_what_an_engine_may_add_does_not_leave():
 
 def test_text_that_is_not_an_svg_is_refused():
     with pytest.raises(ValueError, match="did not write an SVG"):
-        svg.finish(b"<html/>", {}, "auto", "p", "t", "d")
+        svg.finish(b"<html/>", {}, PALETTES, "p", "t", "d")
 
 
 def test_title_description_and_role(lesson, drawn):
@@ -273,7 +274,7 @@ def test_an_output_that_is_folded_or_a_leaf_is_still_told_apart():
         drawing = viz.draw(output, fold=0)
         assert look.legend in drawing.dot
         (written,) = re.findall(rf"^\t.*, output\\l.* shape={shape} .*$", drawing.dot, re.M)
-        assert theme.LIGHT.stroke(look.hue) in written
+        assert theme.LIGHT.border("output") in written
         assert f"penwidth={look.border:.2f}" in written
         root = ET.fromstring(drawing.svg)
         assert any((g.get("class") or "").endswith(" output") for g in root.iter(f"{NAMESPACE}g"))
@@ -292,16 +293,16 @@ def contrast(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("palette", PALETTES, ids=["light", "dark"])
 def test_text_is_legible_on_every_surface(palette):
     """WCAG AA: 4.5 to 1 for text, 3 to 1 for borders."""
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    surfaces = [palette.fill(look.hue) for look in theme.LOOKS.values()]
-    for surface in [*surfaces, palette.canvas, palette.group]:
+    surfaces = [palette.fill(kind) for kind in theme.LOOKS]
+    for surface in [*surfaces, palette.canvas, palette.scope]:
         for ink in (palette.text, palette.muted, palette.gradient, palette.warning):
             assert contrast(ink, surface) >= 4.5, (ink, surface)
-    for look in theme.LOOKS.values():
-        assert contrast(palette.stroke(look.hue), palette.canvas) >= 3, look.legend
+    for kind in theme.LOOKS:
+        assert contrast(palette.border(kind), palette.canvas) >= 3, kind
 
 
 def test_kinds_differ_without_colour():
