@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -15,12 +16,12 @@ from . import labels
 from .graph import Edge, Graph, Node
 
 SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
-SUM = "     = "  # opens the line that says of what a gradient is the sum
 
 Role: TypeAlias = Literal["head", "kind", "formula", "shape", "value", "grad", "lint", "note"]
 Line: TypeAlias = tuple[Role, str]
 
 
+@final
 @dataclass(frozen=True)
 class Options:
     """How a picture is written.
@@ -40,11 +41,28 @@ class Options:
     badges: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
+class Numbers(ABC):
+    """How the numbers of a picture are written: as they are (`Values`), or as `Changes`."""
+
+    @abstractmethod
+    def of(self, entry: Entry) -> list[Line]:
+        """The lines of a value and its gradient."""
+
+    @abstractmethod
+    def border(self, entries: Sequence[Entry], usual: float) -> float:
+        """The width of the border around these values, given the usual one of its kind."""
+
+    @abstractmethod
+    def legend(self, shown: Iterable[Line]) -> list[Line]:
+        """How to read the numbers among these lines."""
+
+
+@final
 class Cards:
     """Writes the text of a graph's nodes and edges."""
 
-    def __init__(self, trace: Trace, graph: Graph, options: Options) -> None:
-        self.trace, self.graph, self.options = trace, graph, options
+    def __init__(self, trace: Trace, graph: Graph, options: Options, numbers: Numbers) -> None:
+        self.trace, self.graph, self.options, self.numbers = trace, graph, options, numbers
         self.users: dict[int, list[int]] = {entry.id: [] for entry in trace}
         for entry in trace:
             for source in entry.inputs:
@@ -92,7 +110,7 @@ class Cards:
         if "formula" in self.options.show:
             settings = labels.settings_text(entry.settings)
             lines.append(("formula", f"{entry.formula}   {settings}".rstrip()))
-        return lines + self.shape(entry) + self.numbers(entry)
+        return lines + self.shape(entry) + self.numbers.of(entry)
 
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
         name = self.name(entry)
@@ -106,7 +124,7 @@ class Cards:
             mark = name or self.anonymous(entry)
             lines = [("head", head if name else mark)]
             lines.append(("note", f"used {len(self.users[entry.id]):,} times, at each ↑ {mark}"))
-        return lines + self.shape(entry) + self.numbers(entry)
+        return lines + self.shape(entry) + self.numbers.of(entry)
 
     def box(self, node: Node) -> list[Line]:
         """A folded scope, a repeat or a part: what it stands for and what comes out of it."""
@@ -134,7 +152,7 @@ class Cards:
         if len(out) == 1:
             if node.count > 1:
                 lines.append(("note", "of the last:"))
-            return lines + self.shape(out[0]) + self.numbers(out[0])
+            return lines + self.shape(out[0]) + self.numbers.of(out[0])
         words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
         for what, times in words.most_common(4):
             lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
@@ -223,44 +241,10 @@ class Cards:
         shown = "shape" in self.options.show
         return [("shape", labels.kind_of(entry.value))] if shown else []
 
-    def numbers(self, entry: Entry) -> list[Line]:
-        """The value and the gradient of an entry, and how the gradient came about."""
-        digits, lines = self.options.precision, list[Line]()
-        if "value" in self.options.show:
-            text = labels.lines_of(entry.value, digits)
-            lines += [("value", line) for line in labels.headed("value", text)]
-        if "grad" in self.options.show and entry.requires_grad:
-            if entry.gradient is None or not self.options.computed:
-                return [*lines, ("grad", "grad   not computed")]
-            text = labels.lines_of(entry.gradient, digits)
-            lines += [("grad", line) for line in labels.headed("grad ", text)]
-            lines += self.sum(entry) + self.stored(entry)
-        return lines
-
-    def stored(self, entry: Entry) -> list[Line]:
-        """A note where a leaf's `.grad` is another than this gradient: backward ran twice, say."""
-        held, found = entry.accumulated, entry.gradient
-        if held is None or found is None:
-            return []
-        tolerance = 100 * float(np.finfo(found.dtype).eps)
-        if np.allclose(held, found, rtol=tolerance, atol=0, equal_nan=True):
-            return []
-        what = labels.lines_of(held, self.options.precision)
-        return [("note", line) for line in labels.headed(".grad holds", what)]
-
-    def sum(self, entry: Entry) -> list[Line]:
-        """Where several contributions met: their sum, written out where it is short."""
-        parts = [c.value for c in entry.contributions if c.value is not None]
-        if len(parts) < 2:
-            return []
-        if entry.value.ndim == 0 and len(parts) <= 6:
-            terms = [labels.number(c, self.options.precision) for c in parts]
-            return [("grad", SUM + " + ".join(terms).replace("+ -", "- "))]
-        return [("grad", f"{SUM}sum of {len(parts):,} contributions")]
-
-    def border(self, node: Node, width: float) -> float:
+    def border(self, node: Node, usual: float) -> float:
         """The width of a node's border, given the usual one of its kind."""
-        return width
+        entries = self.leaving(node) if node.is_box else [self.trace[i] for i in node.entries]
+        return self.numbers.border(entries, usual)
 
     def reading(self) -> list[Line]:
         """How to read what the legend's list of kinds does not say."""
@@ -272,8 +256,7 @@ class Cards:
             lines.append(("kind", text))
         if self.graph.edges and self.options.computed:
             lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
-        if any(role == "grad" and text.startswith(SUM) for role, text in shown):
-            lines.append(("kind", "grad = sum: of the contributions, one for each use"))
+        lines += self.numbers.legend(shown)
         if any(role == "lint" for role, _ in shown):
             lines.append(("lint", "! what lint found"))
         return lines

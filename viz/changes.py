@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, final
 
 import numpy as np
 
 from tinygrad_xent.tracing import Entry, Trace
 
 from . import labels
-from .cards import Cards, Line, Options, Role
-from .graph import Graph, Node
+from .cards import Line, Numbers, Options, Role
 
 
 def check_same_graph(before: Trace, after: Trace) -> None:
@@ -43,14 +43,14 @@ def _words(entry: Entry) -> str:
     return f"{entry.op} {entry.shape} of {entry.inputs} {settings}".rstrip()
 
 
-class ChangeCards(Cards):
-    """Cards whose numbers are the change from one trace to the other."""
+@final
+class Changes(Numbers):
+    """Writes how the numbers of a trace differ from those of one before it."""
 
-    def __init__(self, before: Trace, after: Trace, graph: Graph, options: Options) -> None:
-        super().__init__(after, graph, options)
-        self.before = before
+    def __init__(self, before: Trace, options: Options) -> None:
+        self.before, self.options = before, options
 
-    def numbers(self, entry: Entry) -> list[Line]:
+    def of(self, entry: Entry) -> list[Line]:
         old, lines = self.before[entry.id], list[Line]()
         if "value" in self.options.show:
             lines += self.change("value", "value", old.value, entry.value)
@@ -75,14 +75,12 @@ class ChangeCards(Cards):
         norms = " of ".join(labels.number(labels.norm(x), digits) for x in (change, old))
         return [(role, line) for line in [*lines, f"         norm {norms}"]]
 
-    def border(self, node: Node, width: float) -> float:
-        entries = self.leaving(node) if node.is_box else [self.trace[i] for i in node.entries]
+    def border(self, entries: Sequence[Entry], usual: float) -> float:
         pairs = [(self.before[entry.id].value, entry.value) for entry in entries]
         return max((relative_width(old, new) for old, new in pairs), default=1.0)
 
-    def reading(self) -> list[Line]:
-        text = "Δ: after - before; thick border: a large relative change"
-        return [*super().reading(), ("kind", text)]
+    def legend(self, shown: Iterable[Line]) -> list[Line]:
+        return [("kind", "Δ: after - before; thick border: a large relative change")]
 
 
 def relative_width(old: Any, new: Any) -> float:

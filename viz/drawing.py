@@ -15,11 +15,12 @@ from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
 from .cards import Cards, Options
-from .changes import ChangeCards
+from .changes import Changes
 from .dot import clear_of_edge, legend, looks_of, raster_dpi, to_dot
 from .graph import Graph, Node, build, views
 from .svg import Part, finish
 from .theme import Theme, palettes_of, schemes
+from .values import Values
 
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
@@ -51,7 +52,8 @@ class Drawing:
         time_limit: float = 10.0,
         before: Trace | None = None,
     ) -> None:
-        self.trace, self.options, self.before = trace, options, before
+        self.trace, self.options = trace, options
+        self._numbers = Values(options) if before is None else Changes(before, options)
         self.direction, self.time_limit = direction, time_limit
         self.palettes = palettes_of(theme)
         self._views = list(views(trace, fold, max_nodes))
@@ -85,10 +87,7 @@ class Drawing:
     def _cards(self) -> Cards:
         """The texts of the present graph, written once."""
         if self._text is None or self._text.graph is not self.graph:
-            if self.before is None:
-                self._text = Cards(self.trace, self.graph, self.options)
-            else:
-                self._text = ChangeCards(self.before, self.trace, self.graph, self.options)
+            self._text = Cards(self.trace, self.graph, self.options, self._numbers)
         return self._text
 
     @property
