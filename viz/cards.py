@@ -261,11 +261,21 @@ class Cards:
             lines.append(("lint", "! what lint found"))
         return lines
 
-    def group(self, scope: Scope) -> list[Line]:
+    def scope(self, scope: Scope) -> list[Line]:
         """The heading of an open scope."""
         name = labels.clean(scope.name)
         formula = labels.clean(scope.formula or "") if "formula" in self.options.show else ""
         return [("head", f"{name}: {formula}" if formula else name)]
+
+    def tooltip(self, node: Node) -> str:
+        """The node's text with its name in full, and the user's line."""
+        entry = self.trace[node.entries[0]]
+        name = self.options.names.get(entry.id) or entry.name
+        lines = [labels.clean(str(name), 500)] if name else []
+        lines += [text for _, text in self.node(node)]
+        if entry.line is not None and len(node.entries) == 1:
+            lines.append(labels.clean(f"{entry.line}: {entry.line.text}", 200))
+        return "\n".join(lines)
 
     # edges
 
@@ -305,6 +315,10 @@ class Cards:
             for c in self.trace[source].contributions
             if (source, c.entry, c.argument) in wanted and c.value is not None
         ]
+
+    def is_live(self, edge: Edge) -> bool:
+        """Whether a gradient may flow back along an edge."""
+        return any(self.trace[use.source].requires_grad for use in edge.uses)
 
     def magnitude(self, edge: Edge) -> float | None:
         """The norm of what an edge carries back; None where it carries nothing."""

@@ -7,14 +7,42 @@ labels, no records, no URLs, because each of those passes a user's text on as ma
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
 
 import graphviz
 
-from .cards import Cards, Line
+from . import labels
+from .cards import Cards, Line, Role
 from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
 INDENT = "  "  # in front of a line of the legend
+
+
+@final
+@dataclass(frozen=True)
+class Part:
+    """What a node, an edge, a cluster or the graph is: its classes, tooltip and the roles of its lines."""
+
+    kind: str
+    tooltip: str
+    roles: tuple[Role, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Dot:
+    """The DOT text of a graph, and what stands in it.
+
+    Attributes:
+        text: the DOT.
+        parts: by the DOT name of a node or cluster, or by the id of an edge; "" is the graph.
+    """
+
+    text: str
+    parts: Mapping[str, Part]
 
 
 def raster_dpi(graph: Graph) -> str:
@@ -50,7 +78,7 @@ def legend(graph: Graph, cards: Cards) -> list[Line]:
     """The looks that occur, in words, how to read an edge, and the notes.
 
     Each line leaves room in front: in the SVG, the kinds have a square of their colour there. DOT
-    has one colour a label, so PNG and PDF go without.
+    has one colour per label, so PNG and PDF go without.
     """
     found = {look for node in graph.nodes for look in looks_of(node)}
     lines: list[Line] = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
@@ -66,92 +94,127 @@ def to_dot(
     direction: str = "TB",
     background: str = "transparent",
     dpi: str | None = None,
-) -> str:
-    """The DOT text of a graph. `direction` is a rankdir, or "backward" for the gradient's flow."""
-    backward = direction == "backward"
-    dot = graphviz.Digraph("g")
-    dot.attr(
-        "graph",
-        rankdir="TB" if backward else direction,
-        bgcolor=background,
-        fontname=FONT,
-        fontsize="10",
-        fontcolor=palette.muted,
-        color=palette.muted,
-        nodesep="0.3",
-        ranksep="0.45",
-        pad="0.15",
-        labelloc="b",
-        labeljust="l",
-        label=label(legend(graph, cards)),
-        **({"dpi": dpi} if dpi else {}),
-    )
-    dot.attr(
-        "node",
-        fontname=FONT,
-        fontsize="10",
-        fontcolor=palette.text,
-        margin="0.13,0.08",
-        height="0.3",
-        width="0.3",
-    )
-    dot.attr(
-        "edge",
-        fontname=FONT,
-        fontsize="9",
-        fontcolor=palette.muted,
-        color=palette.edge,
-        arrowsize="0.7",
-    )
-    write_groups(dot, graph, cards, palette, None, backward)
-    write_edges(dot, graph, cards, direction)
-    return str(dot.source)
+) -> Dot:
+    """The DOT of a graph. `direction` is a rankdir, or "backward" for the gradient's flow."""
+    walk = _Walk(graph, cards, palette, direction)
+    walk.write_defaults(background, dpi)
+    walk.write_scope(walk.dot, None)
+    walk.write_edges()
+    return Dot(str(walk.dot.source), walk.parts)
 
 
-def write_groups(
-    dot: graphviz.Digraph,
-    graph: Graph,
-    cards: Cards,
-    palette: Palette,
-    parent: int | None,
-    backward: bool,
-) -> None:
-    """The nodes that stand directly in a scope, then the scopes inside it as clusters."""
-    for node in graph.nodes:
-        if (node.groups[-1] if node.groups else None) == parent:
-            write_node(dot, node, cards, palette, backward)
-    for scope in (s for s in graph.groups.values() if graph.parents[s.id] == parent):
-        with dot.subgraph(name=f"cluster{scope.id}") as cluster:
-            cluster.attr(
-                label=label(cards.group(scope)),
-                style="rounded,filled",
-                fillcolor=palette.scope,
-                labelloc="t",
-                labeljust="l",
-                margin="10",
-            )
-            write_groups(cluster, graph, cards, palette, scope.id, backward)
+@final
+class _Walk:
+    """Goes once over a graph: writes each part and notes what it is."""
 
+    def __init__(self, graph: Graph, cards: Cards, palette: Palette, direction: str) -> None:
+        self.graph, self.cards, self.palette, self.direction = graph, cards, palette, direction
+        self.backward = direction == "backward"
+        self.dot = graphviz.Digraph("g")
+        self.parts: dict[str, Part] = {}
 
-def write_node(
-    dot: graphviz.Digraph, node: Node, cards: Cards, palette: Palette, backward: bool
-) -> None:
-    form, paint = looks_of(node)[0], looks_of(node)[-1]
-    attributes = {
-        "label": label(cards.node(node)),
-        "shape": LOOKS[form].shape,
-        "style": LOOKS[form].style,
-        "penwidth": f"{cards.border(node, LOOKS[paint].border):.2f}",
-        "fillcolor": palette.fill(paint),
-        "color": palette.border(paint),
-    }
-    if node.kind == "parameter":
-        attributes["peripheries"] = "2"
-    if node.kind == "reference":
-        attributes["margin"] = "0.04,0.02"
-    if node.kind == "operation":
-        attributes["ordering"] = "out" if backward else "in"
-    dot.node(node.id, **attributes)
+    def label(self, name: str, kind: str, lines: list[Line], tooltip: str = "") -> str:
+        """The label of a part, which is noted under its name."""
+        self.parts[name] = Part(kind, tooltip, tuple(role for role, _ in lines))
+        return label(lines)
+
+    def write_defaults(self, background: str, dpi: str | None) -> None:
+        """What holds for the graph, all nodes and all edges."""
+        self.dot.attr(
+            "graph",
+            rankdir="TB" if self.backward else self.direction,
+            bgcolor=background,
+            fontname=FONT,
+            fontsize="10",
+            fontcolor=self.palette.muted,
+            color=self.palette.muted,
+            nodesep="0.3",
+            ranksep="0.45",
+            pad="0.15",
+            labelloc="b",
+            labeljust="l",
+            label=self.label("", "graph", legend(self.graph, self.cards)),
+            **({"dpi": dpi} if dpi else {}),
+        )
+        self.dot.attr(
+            "node",
+            fontname=FONT,
+            fontsize="10",
+            fontcolor=self.palette.text,
+            margin="0.13,0.08",
+            height="0.3",
+            width="0.3",
+        )
+        self.dot.attr(
+            "edge",
+            fontname=FONT,
+            fontsize="9",
+            fontcolor=self.palette.muted,
+            color=self.palette.edge,
+            arrowsize="0.7",
+        )
+
+    def write_scope(self, dot: graphviz.Digraph, parent: int | None) -> None:
+        """The nodes that stand directly in a scope, then the scopes inside it as clusters."""
+        nodes, scopes = self.graph.inside(parent)
+        for node in nodes:
+            self.write_node(dot, node)
+        for scope in scopes:
+            name = f"cluster{scope.id}"
+            lines, tooltip = self.cards.scope(scope), labels.clean(scope.name, 500)
+            with dot.subgraph(name=name) as cluster:
+                cluster.attr(
+                    label=self.label(name, "cluster", lines, tooltip),
+                    style="rounded,filled",
+                    fillcolor=self.palette.scope,
+                    labelloc="t",
+                    labeljust="l",
+                    margin="10",
+                )
+                self.write_scope(cluster, scope.id)
+
+    def write_node(self, dot: graphviz.Digraph, node: Node) -> None:
+        looks, lines = looks_of(node), self.cards.node(node)
+        form, paint = looks[0], looks[-1]
+        attributes = {
+            "label": self.label(
+                node.id, " ".join(["node", *looks]), lines, self.cards.tooltip(node)
+            ),
+            "shape": LOOKS[form].shape,
+            "style": LOOKS[form].style,
+            "penwidth": f"{self.cards.border(node, LOOKS[paint].border):.2f}",
+            "fillcolor": self.palette.fill(paint),
+            "color": self.palette.border(paint),
+        }
+        if node.kind == "parameter":
+            attributes["peripheries"] = "2"
+        if node.kind == "reference":
+            attributes["margin"] = "0.04,0.02"
+        if node.kind == "operation":
+            attributes["ordering"] = "out" if self.backward else "in"
+        dot.node(node.id, **attributes)
+
+    def write_edges(self) -> None:
+        """The edges in argument order, as wide as what they carry back is large."""
+        nodes = {node.id: node for node in self.graph.nodes}
+        counts = ported(self.graph)
+        sizes = [self.cards.magnitude(edge) for edge in self.graph.edges]
+        largest = max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
+        for i, (edge, size) in enumerate(zip(self.graph.edges, sizes, strict=True)):
+            lines = clear_of_edge(self.cards.edge(edge, nodes[edge.head]), self.direction)
+            attributes = {"id": f"e{i}"}
+            text = self.label(f"e{i}", "edge", lines)
+            if lines:
+                attributes["label"] = text
+            live = self.cards.is_live(edge)
+            if not live:
+                attributes["style"] = "dashed"
+            attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
+            if edge.head in counts:
+                end = "tailport" if self.backward else "headport"
+                attributes[end] = port(edge, counts[edge.head], self.direction)
+            ends = (edge.head, edge.tail) if self.backward else (edge.tail, edge.head)
+            self.dot.edge(*ends, **attributes)
 
 
 def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
@@ -159,28 +222,6 @@ def clear_of_edge(lines: list[Line], direction: str) -> list[Line]:
     if lines and direction in ("LR", "RL"):
         return [*lines, ("note", " ")]
     return [(role, f"  {text} ") for role, text in lines]
-
-
-def write_edges(dot: graphviz.Digraph, graph: Graph, cards: Cards, direction: str) -> None:
-    """The edges in argument order, as wide as what they carry back is large."""
-    nodes = {node.id: node for node in graph.nodes}
-    counts = ported(graph)
-    sizes = [cards.magnitude(edge) for edge in graph.edges]
-    largest = max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
-    for i, (edge, size) in enumerate(zip(graph.edges, sizes, strict=True)):
-        lines = cards.edge(edge, nodes[edge.head])
-        attributes = {"id": f"e{i}"}
-        if lines:
-            attributes["label"] = label(clear_of_edge(lines, direction))
-        live = any(cards.trace[use.source].requires_grad for use in edge.uses)
-        if not live:
-            attributes["style"] = "dashed"
-        attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
-        if edge.head in counts:
-            end = "tailport" if direction == "backward" else "headport"
-            attributes[end] = port(edge, counts[edge.head], direction)
-        ends = (edge.head, edge.tail) if direction == "backward" else (edge.tail, edge.head)
-        dot.edge(*ends, **attributes)
 
 
 PORTS = {  # where first, middle and last argument meet their operation, by direction
@@ -212,12 +253,12 @@ def ported(graph: Graph) -> dict[str, int]:
         tails.setdefault(edge.head, []).append(nodes[edge.tail])
 
     def is_outside(tail: Node, head: Node) -> bool:
-        return head.groups[-1] not in tail.groups
+        return head.within[-1] not in tail.within
 
     return {
         name: len(found)
         for name, found in tails.items()
-        if len(found) > 1 and nodes[name].kind == "operation" and nodes[name].groups
+        if len(found) > 1 and nodes[name].kind == "operation" and nodes[name].within
         if all(is_outside(tail, nodes[name]) for tail in found)
     }
 

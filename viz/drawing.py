@@ -7,6 +7,7 @@ import hashlib
 import html
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from tinygrad_xent.tracing import Trace
 from . import labels, layout
 from .cards import Cards, Options
 from .changes import Changes
-from .dot import clear_of_edge, legend, looks_of, raster_dpi, to_dot
-from .graph import Graph, Node, build, views
-from .svg import Part, finish
+from .dot import Dot, looks_of, raster_dpi, to_dot
+from .graph import Graph, build, views
+from .svg import finish
 from .theme import Theme, palettes_of, schemes
 from .values import Values
 
@@ -80,7 +81,7 @@ class Drawing:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
         note = f"Folded: {why}. These {len(graph.nodes):,} nodes stand for all {len(self.trace):,}."
         lines.warn(note, DrawingWarning)
-        return Graph(graph.nodes, graph.edges, graph.groups, graph.parents, (note,))
+        return replace(graph, notes=(note,))
 
     # what it is made of
 
@@ -93,9 +94,9 @@ class Drawing:
     @property
     def dot(self) -> str:
         """The DOT text; needs no layout engine."""
-        return self._dot("transparent", None)
+        return self._dot().text
 
-    def _dot(self, background: str, dpi: str | None) -> str:
+    def _dot(self, background: str = "transparent", dpi: str | None = None) -> Dot:
         cards = self._cards()
         return to_dot(self.graph, cards, self.palettes[0], self.direction, background, dpi)
 
@@ -106,12 +107,12 @@ class Drawing:
 
     def _svg(self, showing: int | None = None) -> str:
         """The SVG with ids of the drawing's own, or of one showing's."""
-        raw, cards = self.render("svg"), self._cards()
-        prefix = "tx-" + hashlib.sha256(self.dot.encode()).hexdigest()[:12]
+        raw = self.render("svg")  # which may fold the graph, so it comes first
+        dot = self._dot()
+        prefix = "tx-" + hashlib.sha256(dot.text.encode()).hexdigest()[:12]
         if showing is not None:
             prefix += f"-{showing}"
-        title, description = self._words(cards)
-        return finish(raw, self._parts(cards), self.palettes, prefix, title, description)
+        return finish(raw, dot, self.palettes, prefix, *self._words(self._cards()))
 
     def render(self, format: layout.Format) -> bytes:
         """The engine's bytes in one format, of a coarser view where the time is not enough.
@@ -123,7 +124,7 @@ class Drawing:
             background = "transparent" if format == "svg" else self.palettes[0].canvas
             dot = self._dot(background, raster_dpi(self.graph) if format == "png" else None)
             try:
-                self._files[format] = layout.render(dot, format, limit)
+                self._files[format] = layout.render(dot.text, format, limit)
             except layout.LayoutTimeoutError:
                 self._coarsen()
                 limit = self.time_limit / 3
@@ -210,30 +211,3 @@ class Drawing:
         if output.value.ndim == 0:
             text += f" The output is {labels.number(output.value, self.options.precision)}."
         return f"Computation graph of {name}", " ".join([text, *self.graph.notes])
-
-    def _parts(self, cards: Cards) -> dict[str, Part]:
-        """What the SVG's groups are, by their names in the DOT."""
-        graph = self.graph
-        roles = tuple(role for role, _ in legend(graph, cards))
-        parts = {"": Part("graph", "", roles)}
-        for scope in graph.groups.values():
-            parts[f"cluster{scope.id}"] = Part("cluster", labels.clean(scope.name, 500), ("head",))
-        for node in graph.nodes:
-            lines = cards.node(node)
-            kind = " ".join(["node", *looks_of(node)])
-            parts[node.id] = Part(kind, self._tooltip(node, cards), tuple(r for r, _ in lines))
-        nodes = {node.id: node for node in graph.nodes}
-        for i, edge in enumerate(graph.edges):
-            lines = clear_of_edge(cards.edge(edge, nodes[edge.head]), self.direction)
-            parts[f"e{i}"] = Part("edge", "", tuple(r for r, _ in lines))
-        return parts
-
-    def _tooltip(self, node: Node, cards: Cards) -> str:
-        """The node's text with its name in full, and the user's line."""
-        entry = self.trace[node.entries[0]]
-        name = self.options.names.get(entry.id) or entry.name
-        lines = [labels.clean(str(name), 500)] if name else []
-        lines += [text for _, text in cards.node(node)]
-        if entry.line is not None and len(node.entries) == 1:
-            lines.append(labels.clean(f"{entry.line}: {entry.line.text}", 200))
-        return "\n".join(lines)

@@ -44,7 +44,7 @@ class Node:
         kind: an entry's kind; "group" a folded scope; "repeat" a run of equal ones; "part" a stretch
             of a graph too large to show; "reference" a leaf again, near a use of it.
         entries: the entries it stands for.
-        groups: ids of the open scopes around it, outermost first.
+        within: ids of the open scopes around it, outermost first.
         scope: the folded scope of a group; of a repeat, the first one's where it is one scope.
         count: how many equal things a repeat stands for.
         phrase: the names of what one repetition holds, in order.
@@ -54,7 +54,7 @@ class Node:
     id: str
     kind: Kind
     entries: tuple[int, ...]
-    groups: tuple[int, ...] = ()
+    within: tuple[int, ...] = ()
     scope: Scope | None = None
     count: int = 1
     phrase: tuple[str, ...] = ()
@@ -77,13 +77,24 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """What is drawn, in the order in which it is written: nodes by creation, edges by argument."""
+    """What is drawn, in the order in which it is written: nodes by creation, edges by argument.
+
+    Attributes:
+        scopes: the open scopes by id.
+        parents: the id of the scope around each of them, None of an outermost one.
+        notes: what the reader should know of the picture: that it is folded, say.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
-    groups: dict[int, Scope]
+    scopes: dict[int, Scope]
     parents: dict[int, int | None]
     notes: tuple[str, ...] = ()
+
+    def inside(self, scope: int | None) -> tuple[list[Node], list[Scope]]:
+        """The nodes and the open scopes that stand directly in a scope; None is outside all."""
+        nodes = [n for n in self.nodes if (n.within[-1] if n.within else None) == scope]
+        return nodes, [s for s in self.scopes.values() if self.parents[s.id] == scope]
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,7 @@ class _Builder:
         self.signatures: dict[Hashable, int] = {}
         self.boxes: list[Node] = []  # operations and what stands for several of them
         self.owner: dict[int, Node] = {}  # entry -> its node
-        self.groups: dict[int, Scope] = {}
+        self.scopes: dict[int, Scope] = {}
         self.parents: dict[int, int | None] = {}
 
     def graph(self) -> Graph:
@@ -175,7 +186,7 @@ class _Builder:
         nodes = [*self.boxes, *leaves, *references.values()]
         order = {n.id: (n.entries[0], n.kind == "reference", i) for i, n in enumerate(nodes)}
         nodes.sort(key=lambda n: order[n.id])
-        return Graph(tuple(nodes), tuple(edges), self.groups, self.parents)
+        return Graph(tuple(nodes), tuple(edges), self.scopes, self.parents)
 
     # operations and scopes
 
@@ -188,7 +199,7 @@ class _Builder:
         for item in items:
             if isinstance(item, Block) and not self.folds(len(path)):
                 assert item.scope is not None
-                self.groups[item.scope.id] = item.scope
+                self.scopes[item.scope.id] = item.scope
                 self.parents[item.scope.id] = path[-1] if path else None
                 self.open(item, (*path, item.scope.id))
             else:
@@ -309,7 +320,7 @@ class _Builder:
             if len(users[first]) > MAX_USES:
                 for i, user in enumerate(users[first].values()):
                     references[first, user.id] = Node(
-                        f"{node.id}r{i}", "reference", node.entries, user.groups
+                        f"{node.id}r{i}", "reference", node.entries, user.within
                     )
         return nodes, references
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from . import labels
-from .dot import INDENT
+from .dot import INDENT, Dot, Part
 from .theme import FONT_FAMILY, LOOKS, Palette, schemes
 
 SVG = "http://www.w3.org/2000/svg"
@@ -32,18 +31,9 @@ ALLOWED = {
 ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
 
 
-@dataclass(frozen=True)
-class Part:
-    """What is known of a node, an edge or a cluster: its class, tooltip and the roles of its lines."""
-
-    kind: str
-    tooltip: str
-    roles: tuple[str, ...]
-
-
 def finish(
     svg: bytes,
-    parts: Mapping[str, Part],
+    dot: Dot,
     palettes: Sequence[Palette],
     prefix: str,
     title: str,
@@ -52,12 +42,12 @@ def finish(
     """Graphviz's SVG as ours.
 
     Args:
-        parts: by DOT name of a node or cluster, or by the id of an edge; "" is the graph.
+        dot: what was laid out.
         palettes: one, or a light and a dark one of which the viewer's preference chooses.
         prefix: starts every id, so that drawings on one page never share one.
     """
     source = ET.fromstring(svg)
-    root = _copy(source, parts, prefix)
+    root = _copy(source, dot.parts, prefix)
     if root is None:
         raise ValueError("the layout engine did not write an SVG")
     root.set("id", prefix)
@@ -68,7 +58,7 @@ def finish(
         element.text = text
         root.insert(place, element)
     style = ET.Element(f"{{{SVG}}}style")
-    kinds = {word for part in parts.values() for word in part.kind.split()}
+    kinds = {word for part in dot.parts.values() for word in part.kind.split()}
     style.text = stylesheet(prefix, palettes, kinds)
     root.insert(2, style)
     _raise_labels(root)

@@ -99,6 +99,25 @@ def test_groups(lesson, fold):
     assert tree(parse(viz.draw(lesson, fold=fold))) == expected
 
 
+@pytest.mark.parametrize("direction", ["TB", "LR", "backward"])
+@pytest.mark.parametrize("fold", FOLDS)
+def test_each_part_is_noted_with_a_role_for_each_of_its_lines(lesson, fold, direction):
+    made = viz.draw(lesson, fold=fold, direction=direction)._dot()
+    graph = pygraphviz.AGraph(string=made.text)
+    elements = {str(node): node for node in graph.nodes()}
+    elements |= {edge.attr["id"]: edge for edge in graph.edges()}
+    waiting = [graph]
+    while waiting:
+        waiting += waiting[0].subgraphs()
+        elements |= {waiting[0].name.removeprefix("g"): waiting.pop(0)}
+    assert elements.keys() == made.parts.keys()
+    for name, part in made.parts.items():
+        attributes = getattr(elements[name], "attr", None) or elements[name].graph_attr
+        text = attributes["label"] or ""
+        assert len(part.roles) == text.replace("\\\\", "").count("\\l"), name
+        assert part.kind.split()[0] in ("node", "edge", "cluster", "graph")
+
+
 def numbers(text_lines, head):
     """The table that starts with a word, as a flat list of numbers."""
     starts = [i for i, line in enumerate(text_lines) if line.startswith(head)]

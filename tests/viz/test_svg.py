@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_xent as tx
 import viz
-from viz import labels, svg, theme
+from viz import dot, labels, svg, theme
 
 PALETTES = (theme.LIGHT, theme.DARK)
 NAMESPACE = "{http://www.w3.org/2000/svg}"
@@ -149,8 +149,8 @@ def test_what_an_engine_may_add_does_not_leave():
          <polygon points="0,0 1,1" fill="red" onmouseover="alert(1)" style="x:y"/>
          <text x="1" y="2" font-family="evil" filter="url(#f)">kept</text>
        </g></g></svg>"""
-    parts = {"": svg.Part("graph", "", ()), "n0": svg.Part("node", "tip", ("head",))}
-    made = svg.finish(raw.encode(), parts, PALETTES, "tx-1", "t", "d")
+    parts = {"": dot.Part("graph", "", ()), "n0": dot.Part("node", "tip", ("head",))}
+    made = svg.finish(raw.encode(), dot.Dot("", parts), PALETTES, "tx-1", "t", "d")
     root = assert_harmless(made)
     assert texts(root) == ["kept"]
     assert "example.org" not in made
@@ -160,7 +160,7 @@ def test_what_an_engine_may_add_does_not_leave():
 
 def test_text_that_is_not_an_svg_is_refused():
     with pytest.raises(ValueError, match="did not write an SVG"):
-        svg.finish(b"<html/>", {}, PALETTES, "p", "t", "d")
+        svg.finish(b"<html/>", dot.Dot("", {}), PALETTES, "p", "t", "d")
 
 
 def test_title_description_and_role(lesson, drawn):
