@@ -14,7 +14,7 @@ from types import FunctionType
 
 import pytest
 
-PACKAGES = ("viz",)
+PACKAGES = ("tinygrad_xent", "viz")
 CONSTRUCTORS = {"__init__", "__new__", "__init_subclass__", "__post_init__"}
 WRAPPERS = (classmethod, staticmethod, property, cached_property)
 

@@ -18,9 +18,11 @@ import tinygrad_xent as tx
 from tinygrad_xent import Tensor, Trace
 from tinygrad_xent.engine import lines
 
+from . import writers  # noqa: F401 -- each of them registers a format
 from .cards import SHOWABLE, Options
 from .changes import check_same_graph
 from .drawing import Drawing, DrawingWarning
+from .formats import WRITERS, writer
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
 from .theme import DARK, LIGHT, THEMES, Palette, Theme, add_theme
 
@@ -31,6 +33,7 @@ __all__ = [
     "DARK",
     "LIGHT",
     "THEMES",
+    "WRITERS",
     "Drawing",
     "DrawingWarning",
     "EngineMissingError",
@@ -40,6 +43,7 @@ __all__ = [
     "add_theme",
     "compare",
     "draw",
+    "writer",
 ]
 
 Direction: TypeAlias = Literal["TB", "LR", "BT", "RL", "backward"]

@@ -19,6 +19,7 @@ from tinygrad_xent import (
 
 from . import DIRECTIONS, draw
 from .cards import SHOWABLE
+from .formats import endings
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
 from .theme import THEMES
 
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m viz", description=__doc__)
     made.add_argument("script", type=Path, help="a Python script, run as the main program")
     made.add_argument("--output", default="loss", help="the tensor's name in the script (loss)")
-    made.add_argument("-o", "--out", type=Path, help="file.svg, .png, .pdf or .dot (NAME.svg)")
+    made.add_argument("-o", "--out", type=Path, help=f"a file that ends in {endings()} (NAME.svg)")
     made.add_argument("--show", nargs="+", choices=SHOWABLE, help="what stands in the picture")
     made.add_argument("--fold", type=int, help="fold scopes deeper than this")
     made.add_argument("--direction", choices=DIRECTIONS)

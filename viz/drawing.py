@@ -18,6 +18,7 @@ from . import labels, layout
 from .cards import Cards, Options
 from .changes import Changes
 from .dot import Dot, looks_of, raster_dpi, to_dot
+from .formats import file_of
 from .graph import Graph, build, views
 from .svg import finish
 from .theme import Theme, palettes_of, schemes
@@ -34,7 +35,11 @@ class Drawing:
     """A picture of a computation graph. In a notebook it shows itself.
 
     Attributes:
+        trace: the computation.
         graph: the nodes and edges of the picture, as plain data.
+        palettes: its colours; where there are two, the viewer's preference chooses.
+        direction: as it was asked for.
+        options: what stands in it.
 
     The layout runs when the picture is first needed, in a child process with a time limit. Where it
     takes too long, scopes fold and repeats collapse until it does not; the picture says so, and a
@@ -85,7 +90,8 @@ class Drawing:
 
     # what it is made of
 
-    def _cards(self) -> Cards:
+    @property
+    def cards(self) -> Cards:
         """The texts of the present graph, written once."""
         if self._text is None or self._text.graph is not self.graph:
             self._text = Cards(self.trace, self.graph, self.options, self._numbers)
@@ -97,7 +103,7 @@ class Drawing:
         return self._dot().text
 
     def _dot(self, background: str = "transparent", dpi: str | None = None) -> Dot:
-        cards = self._cards()
+        cards = self.cards
         return to_dot(self.graph, cards, self.palettes[0], self.direction, background, dpi)
 
     @property
@@ -112,10 +118,10 @@ class Drawing:
         prefix = "tx-" + hashlib.sha256(dot.text.encode()).hexdigest()[:12]
         if showing is not None:
             prefix += f"-{showing}"
-        return finish(raw, dot, self.palettes, prefix, *self._words(self._cards()))
+        return finish(raw, dot, self.palettes, prefix, *self._words(self.cards))
 
-    def render(self, format: layout.Format) -> bytes:
-        """The engine's bytes in one format, of a coarser view where the time is not enough.
+    def render(self, format: str) -> bytes:
+        """What Graphviz makes of it in a format, of a coarser view where the time is not enough.
 
         Coarser views get a third of the time limit each, so there is an end to it.
         """
@@ -147,24 +153,14 @@ class Drawing:
     # where it goes
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture to a file, as its suffix says: .svg, .png, .pdf or .dot.
+        """Write the picture to a file in the format of its ending, of those in `viz.WRITERS`.
 
         Raises:
-            ValueError: another suffix.
-            EngineMissingError: no layout engine is installed (.dot needs none).
+            ValueError: no format has this ending; the error lists those that have one.
+            EngineMissingError: no layout engine is installed (.dot and .mmd need none).
         """
         path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix == ".dot":
-            path.write_text(self.dot, encoding="utf-8")
-        elif suffix == ".svg":
-            path.write_text(self.svg, encoding="utf-8")
-        elif suffix == ".png":
-            path.write_bytes(self.render("png"))
-        elif suffix == ".pdf":
-            path.write_bytes(self.render("pdf"))
-        else:
-            raise ValueError(f"save: {path.name!r} should end in .svg, .png, .pdf or .dot")
+        path.write_bytes(file_of(self, path))  # made first: what fails leaves no half of a file
         return path
 
     def _repr_html_(self) -> str:

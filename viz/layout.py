@@ -1,4 +1,4 @@
-"""DOT -> SVG, PNG or PDF, in a child process with a time limit.
+"""DOT -> SVG, PNG, PDF or what else Graphviz writes, in a child process with a time limit.
 
 Graphviz can take minutes over a small graph and can't be interrupted from inside, so it never runs in
 this process. The engines in order: pygraphviz, whose wheels carry Graphviz, in a child of
@@ -12,9 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import Literal, TypeAlias
-
-Format: TypeAlias = Literal["svg", "png", "pdf"]
 
 LONGEST = 1e6  # seconds: the system counts a wait's milliseconds in 32 bits
 INSTALL = "pip install pygraphviz"
@@ -42,7 +39,7 @@ class LayoutError(RuntimeError):
     """The layout engine failed; its own words follow."""
 
 
-def render(dot: str, format: Format, time_limit: float) -> bytes:
+def render(dot: str, format: str, time_limit: float) -> bytes:
     """Lay DOT text out.
 
     Raises:
