@@ -9,12 +9,13 @@ from tinygrad_xent import Tensor
 
 
 @pytest.fixture(autouse=True)
-def themes_of_a_test_leave_with_it():
-    """What a test adds to the themes no other test sees."""
-    before = dict(viz.THEMES)
+def what_a_test_registers_leaves_with_it():
+    """Themes and formats that a test adds no other test sees."""
+    before = [(table, dict(table)) for table in (viz.THEMES, viz.WRITERS)]
     yield
-    viz.THEMES.clear()
-    viz.THEMES.update(before)
+    for table, known in before:
+        table.clear()
+        table.update(known)
 
 
 def parameter(rng, *shape, name=None):

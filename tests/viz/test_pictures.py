@@ -10,10 +10,21 @@ PAGE = (DOCS / "pictures.md").read_text("utf-8")
 
 def test_each_block_of_code_makes_the_picture_below_it():
     made = list(runpy.run_path(str(DOCS / "pictures.py"))["drawings"](PAGE))
-    assert len(made) == PAGE.count("```python") == PAGE.count("<picture>")
+    assert len(made) == PAGE.count("<picture>")
     for name, drawing in made:
         assert drawing.svg.startswith("<svg"), name
         assert f'src="pictures/{name}-light.png"' in PAGE
+
+
+def test_all_its_code_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    for block in blocks:
+        exec(block, names)
+    assert len(blocks) == PAGE.count("<picture>") + 2
+    assert "#8a5a00" in names["sepia"].hues.values()
+    assert len((tmp_path / "loss.csv").read_text().splitlines()) > 10
 
 
 def test_the_screenshots_are_there_and_no_others():

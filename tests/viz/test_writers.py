@@ -21,14 +21,6 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def formats_of_a_test_leave_with_it():
-    before = dict(viz.WRITERS)
-    yield
-    viz.WRITERS.clear()
-    viz.WRITERS.update(before)
-
-
 def small(name="W"):
     W = Tensor(np.array([[0.1, -0.2], [0.3, 0.4]]), requires_grad=True, name=name)
     with tx.scope("layer"), tx.scope("inner"):
