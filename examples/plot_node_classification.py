@@ -79,7 +79,7 @@ def right(p):
 
 
 def printed(*quantities):
-    """The page's figures as an array, one row a quantity."""
+    """The page's figures as an array, one row per quantity."""
     return np.array([published[name].split() for name in quantities], float)
 
 
@@ -118,7 +118,7 @@ def guess(name, figures):
 # %%
 # Step 1: logits
 # --------------
-# ``h = Z W + b``: for each node one number a class, the larger the likelier.
+# ``h = Z W + b``: for each node one number per class, the larger the likelier.
 
 
 def forward(W, b):

@@ -1,4 +1,4 @@
-"""Batches: every row once an epoch, in an order that the generator decides."""
+"""Batches: every row once per epoch, in an order that the generator decides."""
 
 import itertools
 

@@ -286,7 +286,7 @@ def test_bad_data_is_told():
         quick().fit(np.where(X > 2, np.nan, X), Y)
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         quick().fit(X, X[:, 0])
-    with pytest.raises(ValueError, match="class_weight is for one class a sample"):
+    with pytest.raises(ValueError, match="class_weight is for one class per sample"):
         quick(class_weight="balanced").fit(X, np.eye(3, dtype=int)[Y])
     with pytest.raises(NotFittedError):
         quick().predict(X)

@@ -17,7 +17,7 @@ from tinygrad_xent import Tensor
 
 
 def target_row(target: Any, classes: int, smoothing: float) -> list[float]:
-    """The target of a sample as one number a class: one-hot or given, then smoothed."""
+    """The target of a sample as one number per class: one-hot or given, then smoothed."""
     row = list(target) if np.ndim(target) else [float(k == target) for k in range(classes)]
     return [t * (1 - smoothing) + smoothing / classes for t in row]
 

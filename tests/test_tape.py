@@ -41,7 +41,7 @@ def test_sharing_costs_one_step_a_node():
         y.backward()
     finally:
         plan.rules = original
-    assert len(calls) == 2 * 64  # two inputs a node, however many paths: 2**64
+    assert len(calls) == 2 * 64  # two inputs per node, however many paths: 2**64
     assert x.grad.item() == 2.0**64
 
 
@@ -217,7 +217,7 @@ def test_seeds_of_every_kind():
 
 
 def test_what_a_join_keeps_does_not_grow_for_each_of_its_rules():
-    """One tuple of shapes for all rules: with one a rule, 10,000 inputs took 4 GB."""
+    """One tuple of shapes for all rules: with one per rule, 10,000 inputs took 4 GB."""
     few, many = (
         [Tensor([1.0] * (1 + i % 3), requires_grad=True) for i in range(n)] for n in (2, 500)
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Batches:
-    """What `batches` gives: iterate over it once an epoch."""
+    """What `batches` gives: iterate over it once per epoch."""
 
     def __init__(
         self, X: Array, y: Array, batch_size: int, shuffle: bool, rng: np.random.Generator

@@ -53,15 +53,15 @@ PATIENCE = 10  # epochs without improvement before training stops
 class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
     """A linear classifier or a multilayer perceptron, trained by cross-entropy in small batches.
 
-    With one class a sample it ends in a softmax. With an indicator matrix for `y`, any number of
-    classes a sample, it ends in a sigmoid for each class, and a class is present above 0.5.
+    With one class per sample it ends in a softmax. With an indicator matrix for `y`, any number of
+    classes per sample, it ends in a sigmoid for each class, and a class is present above 0.5.
 
     Args:
         hidden_layer_sizes: the widths of the hidden layers; none make a linear classifier.
         activation: "relu", "tanh" or "sigmoid", between layers.
         optimizer: "adam", "adamw" or "sgd" (momentum 0.9).
         learning_rate: of the optimiser, the same in every epoch.
-        batch_size: samples a step.
+        batch_size: samples per step.
         max_epochs: passes over the data, at most.
         alpha: the weight decay of the optimiser, for the weights but not the biases; with adam and
             sgd it adds alpha/2 · Σ W² to the loss.
@@ -334,7 +334,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         if self.class_weight is None:
             return None
         if self._multilabel:
-            what = "SoftmaxClassifier: class_weight is for one class a sample, y is multi-label"
+            what = "SoftmaxClassifier: class_weight is for one class per sample, y is multi-label"
             raise errors.BadValueError(what, fix="class_weight=None")
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return weights.astype(self._dtype)  # type: ignore[no-any-return]

@@ -94,7 +94,7 @@ class Entry(_Plain):
         line: the user's line, None for leaves and constants.
         requires_grad: whether gradients reach it.
         gradient: of the output with respect to this value, None where none reaches.
-        contributions: its parts, one a use, in the order in which the walk added them.
+        contributions: its parts, one per use, in the order in which the walk added them.
         arguments: for each input the operation's name for it, as its formula writes it.
         accumulated: what a leaf's `.grad` held when the trace was made: None before `backward()`.
         kinds: what the operation does with the numbers, words of `table.KINDS`.

@@ -90,7 +90,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Tensor, Callable[[Any], Any]]:
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """All derivatives of `f`'s elements: shape `f(x).shape + x.shape`. One walk an output element.
+    """All derivatives of `f`'s elements: shape `f(x).shape + x.shape`. One walk per output element.
 
     >>> import tinygrad_xent as tx
     >>> tx.jacobian(tx.softmax)([2.0, 1.0, -1.0]).numpy().round(3)

@@ -340,7 +340,7 @@ class _Builder:
     # edges
 
     def edges(self, references: dict[tuple[int, str], Node]) -> list[Edge]:
-        """One edge a use into an operation; into a box, one a value (one a node if it is a run)."""
+        """One edge per use into an operation; into a box, one per value (one per node if it is a run)."""
         found: dict[Hashable, tuple[str, str, list[Use]]] = {}
         for entry in self.entries:
             head = self.owner[entry.id]

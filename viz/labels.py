@@ -64,7 +64,7 @@ def _trim(decimal: str, exponent: str, x: Any) -> str:
 
 
 def table(array: Any, digits: int = 4) -> list[str]:
-    """An array as lines of text: a row a line, each column aligned at its decimal point.
+    """An array as lines of text: one row per line, each column aligned at its decimal point.
 
     Axes before the last two become blocks with an empty line between them.
 

@@ -39,7 +39,7 @@ def runs(
     """The items with each run of equal phrases as one `Run`.
 
     Args:
-        keys: one an item, equal for equal items.
+        keys: one per item, equal for equal items.
         least: how many neighbours make a run.
         worth: whether a run of this phrase is wanted.
 

@@ -132,7 +132,7 @@ def user_line() -> Line:
 
 
 def warn(text: str, category: type[Warning]) -> None:
-    """A warning at the user's line; filters and "once a line" work as with `warnings.warn`."""
+    """A warning at the user's line; filters and "once per line" work as with `warnings.warn`."""
     frame = user_frame(2)
     file, number, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
     shown = names.setdefault("__warningregistry__", {})

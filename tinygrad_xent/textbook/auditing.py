@@ -30,7 +30,7 @@ class AuditedQuantity:
         quantity: its name.
         published: the figures as they were printed, () where none was published.
         true: the computed figures, rounded three places further than the published ones.
-        verdicts: one a figure: "exact", "rounded", "truncated", "follows from ...", or "error: ...".
+        verdicts: one per figure: "exact", "rounded", "truncated", "follows from ...", or "error: ...".
         verdict: the same in one phrase for the quantity.
     """
 

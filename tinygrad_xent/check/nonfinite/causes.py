@@ -1,7 +1,7 @@
 """What makes nan or infinity, operation by operation, and the usual cure.
 
 `nonfinite.py` finds the operation and the element; here its operands at that element are read and the
-mistake is named. One function an operation, forward and backward.
+mistake is named. One function per operation, forward and backward.
 """
 
 from __future__ import annotations
