@@ -62,7 +62,7 @@ def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def ones(n: int, dtype: Any) -> Array:
-    """A vector of ones: the product with it is a sum. Short ones are made once."""
+    """A vector of ones, whose product with a matrix sums its rows. Short vectors are cached."""
     return _short_ones(n, dtype) if n <= 1 << 13 else np.ones(n, dtype)
 
 
@@ -75,7 +75,7 @@ def _short_ones(n: int, dtype: Any) -> Array:
 
 @lru_cache(maxsize=256)
 def number(value: float, dtype: Any) -> Array:
-    """A number as an array without axes, which a ufunc would take 0.5 us to make of it at each call."""
+    """A number as a 0-d array: a ufunc would spend 0.5 us on the conversion in each call."""
     array = np.array(value, dtype)
     array.flags.writeable = False
     return array
@@ -135,7 +135,7 @@ def softmax(x: Array, axis: Axis = -1) -> Array:
 
 
 def log_softmax(x: Array, axis: Axis = -1) -> Array:
-    """x - log sum exp(x), shifted likewise: no logarithm of a probability that underflowed."""
+    """x - log sum exp(x), shifted the same way, so that no probability underflows before the log."""
     x = floats(x)
     shifted = x - max(x, axis, keepdims=True)
     shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
@@ -165,7 +165,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def linear(x: Array, weight: Array, bias: Array) -> Array:
-    """x @ weight + bias; the sum takes the place of the product where it may."""
+    """x @ weight + bias; the sum is written into the product's memory where possible."""
     y = matmul(x, weight)
     if bias.dtype is not y.dtype or bias.shape != y.shape[-1:]:
         return y + bias
@@ -185,7 +185,7 @@ def positive(x: Array) -> Array:
 
 
 def masked(x: Array, chosen: Array) -> Array:
-    """x where chosen, else 0. On large arrays `and` with a mask of bits is 15 times faster than
+    """x where chosen, else 0. On large arrays a bitwise `and` with a mask is 15 times faster than
     np.where (below a thousand elements its four calls cost more), and unlike a product it makes 0
     of infinity.
     """
@@ -216,16 +216,22 @@ def squeeze(x: Array, axis: Axis = None) -> Array:
 
 
 def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
-    if axis == -1:  # the commonest case, by far the cheaper way
+    if axis == -1:  # the most common case, and by far the cheapest way
         return np.asarray(x)[..., None]
     return np.expand_dims(x, axis)
 
 
-_ONCE = (int, np.integer, slice, type(None), type(...))  # these name each element once, as masks do
+_ONCE = (
+    int,
+    np.integer,
+    slice,
+    type(None),
+    type(...),
+)  # such indices name each element once, as masks do
 
 
 def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
-    """Zeros of `shape` with `g` added at `index`: what was read twice receives twice."""
+    """Zeros of `shape` with `g` added at `index`; an element read twice receives both contributions."""
     out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
@@ -244,7 +250,7 @@ def _place(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ..
     """The index of the elements that `indices` names along an axis: the places of the other axes,
     shaped to broadcast against each other, around it.
     """
-    # Small ones are kept; batches of ever new large shapes would fill the memory.
+    # Small ones are cached; large ones of ever new shapes would fill the memory.
     mesh = _small_mesh if math.prod(shape) <= 1 << 13 else _new_mesh
     before, after = mesh(shape, axis)
     return (*before, indices, *after)
@@ -276,16 +282,16 @@ def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: i
     place = _place(shape, indices, axis)
     stretched = any(k > n for k, n in zip(indices.shape, shape, strict=True))
     if indices.shape[axis] == 1 and not stretched:
-        out[place] = g  # one element a line: nothing is named twice
+        out[place] = g  # one element per line: nothing is named twice
     else:
         np.add.at(out, place, g)
     return out
 
 
 def _label_place(x: Array, labels: Array, axis: int) -> Any:
-    """The index of one element in each line along an axis, by labels in 0 ... n - 1 with an axis of
-    length 1 there, and x in the shape that it fits: a matrix's rows one after the other, since a
-    single index array is 3 to 5 times as fast as two.
+    """The index that picks one element from each line along an axis, given labels in 0 ... n - 1
+    with an axis of length 1 there; and `x` in the shape that this index fits. A matrix is flattened:
+    a single index array is 3 to 5 times as fast as two.
     """
     if x.ndim != 2 or axis not in _LAST or not x.flags.c_contiguous:
         return x, _place(x.shape, labels, axis)
@@ -307,7 +313,7 @@ def take_labels(x: Array, labels: Array, axis: int) -> Array:
 
 
 def subtract_at_labels(x: Array, g: Array, labels: Array, axis: int) -> Array:
-    """x, changed in place: less the number `g` where `take_labels` reads."""
+    """Subtract the number `g` from x, in place, where `take_labels` reads."""
     lines, place = _label_place(x, labels, axis)
     lines[place] -= g
     return x
@@ -329,8 +335,8 @@ def as_indices(indices: Array) -> Array:
 
 
 class Shapes(tuple[tuple[int, ...], ...]):
-    """The shapes of arrays that are joined along one axis; where each begins is worked out once: for
-    each anew, the time would grow with the square of their number.
+    """The shapes of arrays that are joined along one axis. Where each begins is computed once for all
+    of them: one by one, the time would grow with the square of their number.
     """
 
     def starts(self, axis: int) -> list[int]:
@@ -370,12 +376,12 @@ def stretched(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...]
 
 
 def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
-    """As `np.broadcast_to`, which is slow for the commonest case: one number for a whole array."""
+    """As `np.broadcast_to`, which is slow in the most common case, a single number."""
     if not isinstance(shape, tuple):
         shape = tuple(np.atleast_1d(shape).tolist())
     x = np.asarray(x)
     if x.shape == ():
-        if math.prod(shape) <= 64:  # sooner written than viewed
+        if math.prod(shape) <= 64:  # faster to fill than to view
             array = np.empty(shape, x.dtype)
             array.fill(x)
             return array

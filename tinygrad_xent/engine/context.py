@@ -1,7 +1,7 @@
-"""What the tape notes beside each operation: is it recording, in which scope, at whose line.
+"""The mode in which operations run: whether they are recorded, in which scope, at which line.
 
-`no_grad` and `scope` live in a context variable, so two threads (or two async tasks) never see each
-other's. A mode may hold the line; otherwise `lines.py` finds it.
+The mode is a context variable, so two threads (or two async tasks) never see each other's `no_grad` and
+`scope`. A mode may fix the line for all operations inside; otherwise `lines.py` finds each one's own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ next_id = itertools.count().__next__  # the one clock: creation numbers of opera
 
 
 class ScopeEntry:
-    """One entering of a scope: two calls of `softmax` are two entries of one name."""
+    """One use of a scope: two calls of `softmax` make two entries with the same name."""
 
     __slots__ = ("formula", "id", "name", "parent")
 
@@ -43,9 +43,10 @@ class ScopeEntry:
 
 
 class Mode:
-    """Whether operations are recorded here, the innermost scope around them, the position at which
-    they stand, None for their own (see `user_position`), and whether rules are at work on raw
-    arrays: then the public functions take and give those. Never changed, only replaced.
+    """Whether operations are recorded; the innermost scope; the position in the user's program that
+    they are recorded at, or None for each one's own (see `user_position`); and whether derivative
+    rules are running on raw arrays: then the public functions take and return raw arrays.
+    Immutable: a change of mode puts another in its place.
     """
 
     __slots__ = ("on_arrays", "position", "recording", "scope")
@@ -132,8 +133,8 @@ class no_grad(_Block):
 
 
 class recording(_Block):
-    """Record inside, whatever the caller's mode, each operation at its own line: backward with
-    `create_graph` and `grad` need it.
+    """Record inside, whatever the caller's mode, each operation at its own line. `grad` needs it, and
+    so does backward with `create_graph`.
     """
 
     def _enter_from(self, outer: Mode) -> Mode:
@@ -147,7 +148,7 @@ class scope(_Block):
         name: what the box is called.
         formula: what the group computes, for people: shown on the folded box.
 
-    A context manager and a decorator. Scopes nest; each entering is a group of its own.
+    A context manager and a decorator. Scopes nest; each time one is entered it makes a new group.
 
     >>> import tinygrad_xent as tx
     >>> with tx.scope("layer"):
@@ -168,8 +169,8 @@ class scope(_Block):
 
 
 class composite:
-    """The scope of an operation that this package makes of several: all of them stand at the line of
-    the user who called it, which is looked up once. As a `with` block only.
+    """The scope of a function that this package builds from several operations. All of them are
+    recorded at the line of the user who called it, which is looked up once. A `with` block only.
     """
 
     __slots__ = ("_formula", "_name", "_token")

@@ -1,7 +1,7 @@
-"""The errors, which word themselves: the operation, its inputs, the user's line, the cure.
+"""The errors. Each composes its own message: the operation, its inputs, the user's line, the cure.
 
-The classes extend the built-in ones, so `except ValueError` works as with NumPy. What is raised where
-NumPy refuses an operation is worked out in `explain`.
+The classes extend the built-in ones, so `except ValueError` works as with NumPy. `explain` turns NumPy's
+errors into these.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .lines import Line, user_line
 
 
 class WordedError(Exception):
-    """An error that words itself: `raise ShapeError(what, operands, fix)`.
+    """An error that composes its own message: `raise ShapeError(what, operands, fix)`.
 
     Args:
         what: the operation and what is wrong.
@@ -74,8 +74,8 @@ def at_line(line: Line | None = None) -> str:
 
 
 def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
-    """What went wrong, with the inputs, the user's line and the cure. A text that names a line was
-    worded already and stays as it is.
+    """What went wrong, with the inputs, the user's line and the cure. A text that already names a line
+    is complete and stays as it is.
     """
     if "\n  at " in what:
         return what
@@ -89,7 +89,7 @@ def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
 
 
 def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
-    """A rule gave what is no gradient of its input: an impossible shape, or no array."""
+    """A rule returned what cannot be the gradient of its input: an impossible shape, or no array."""
     argument, given = node.plan.input_names[i], getattr(c, "shape", type(c).__name__)
     what = (
         f"{node.op.name}: its rule for {argument} ({node.op.rule_for(i).formula}) gave {given}, and "
@@ -100,7 +100,7 @@ def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
 
 
 def freed(node: Any) -> GraphError:
-    """A walk already spent what an operation kept."""
+    """An earlier walk already released what an operation kept."""
     what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
     fix = "call the first backward(retain_graph=True), or run the forward pass again"
     return GraphError(what, fix=fix)
@@ -123,7 +123,7 @@ INDEX_FIX = "integer indices run from -n to n - 1; labels must be integers, use 
 
 
 def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -> Exception:
-    """NumPy's error for a failed operation, told in terms of the user's program."""
+    """NumPy's error for a failed operation, rephrased in terms of the user's program."""
     if isinstance(error, WordedError):
         return error  # already ours
     if bad := [x for x in map(_values, operands) if _kind(x) in "OUSVMm"]:
@@ -141,7 +141,7 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
         return DtypeError(f"{op}: {error}", operands)
     if type(error) is ValueError:
         return _explain_value_error(op, operands, settings, error)
-    error.add_note(message(f"in {op}", operands))  # of a class of its own: it stays what it is
+    error.add_note(message(f"in {op}", operands))  # an error of some other kind: kept, with a note
     return error
 
 

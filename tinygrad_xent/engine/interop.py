@@ -1,7 +1,8 @@
 """NumPy on either side: `array @ tensor`, `np.exp(tensor)` and `np.sum(tensor, axis=0)` are recorded.
 
-Rows and composites say which NumPy functions they answer for. What none answers for runs on the raw
-values where no tensor needs a gradient; where one does it would cut the tape silently, so it raises.
+Rows and composites say which NumPy functions they answer for. A function that none of them answers for
+runs on the raw values if no tensor needs a gradient; otherwise it raises, since it would cut the tape
+silently.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def array_function(
 
 def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
     """A call of a NumPy function as one of ours: the inputs by place, the rest by name, without what
-    is the default of both. None where it says more than ours can, or does not fit.
+    is the default of both. None if the call has arguments that ours does not take.
     """
     parameters, places, own = _signature(theirs).parameters, *_inputs_and_defaults(ours)
     try:
@@ -119,7 +120,9 @@ def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> A
     """Run a NumPy function on plain values, unless that would lose a gradient."""
     if _needs_grad((args, kwargs)):
         what = f"{name}: this call is no operation of the table, its gradient would be lost"
-        fix = f"another function of tinygrad_xent, an own one with tx.op(..., numpy={name}), or "
+        fix = (
+            f"another function of tinygrad_xent, one of your own with tx.op(..., numpy={name}), or "
+        )
         fix += ".detach() if no gradient is wanted"
         raise errors.DtypeError(what, _tensors((args, kwargs)), fix)
     return function(*_values(args), **_values(kwargs))

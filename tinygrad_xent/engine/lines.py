@@ -1,9 +1,9 @@
-"""Whose line? Finds the line of the user's program that called into this package.
+"""Finds the line of the user's program that called into this package.
 
 Errors, warnings, the tape and the pictures name it. It is that of the innermost frame whose file is
 the user's: not one of this package, of Python itself or of a library that calls what it is given
 (NumPy, pandas, pytest and the like, wherever they are installed). A file is judged once, at its
-first frame, so that the walk costs little; a position becomes a `Line` when someone asks for it.
+first frame, so that later lookups are cheap; a position becomes a `Line` when someone asks for it.
 The lines of a notebook are counted in its cells, as IPython numbers them.
 """
 
@@ -31,7 +31,7 @@ _own: list[str] = []
 
 
 class _NotUsers(dict[str, bool]):
-    """The name of a file → are its lines not the user's? Worked out when it is first asked for."""
+    """Says of a file, by its name, whether its lines are not the user's; worked out at the first question."""
 
     def __missing__(self, file: str) -> bool:
         if file.startswith("<"):  # <stdin>, <string>, <doctest ...> are the user's
@@ -54,7 +54,7 @@ def _library_folders() -> list[str]:
 
 
 def own(folder: str | os.PathLike[str]) -> None:
-    """Count a folder's files as ours: this package's, and those of one built upon it."""
+    """Count the files of a folder as ours: those of this package, or of one built on it."""
     _own.append(os.path.join(os.fspath(folder), ""))
     NOT_USERS.clear()
 

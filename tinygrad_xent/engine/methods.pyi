@@ -2,8 +2,8 @@
 """What `Tensor` inherits: methods and operators, each attached by the file that defines it.
 
 Tensor stands below the operations that become its methods. A row that says `method=True` or names an
-operator is attached, and so are the walk's `backward` and NumPy's dispatch (`public.py`). What type
-checkers and editors read, `methods.pyi`, is written from the attached by `python -m tinygrad_xent.stubs`.
+operator is attached, and so are the walk's `backward` and NumPy's dispatch (`public.py`). For type
+checkers and editors `python -m tinygrad_xent.stubs` writes all of them into `methods.pyi`.
 """
 
 from typing import Any, Self

@@ -15,7 +15,7 @@ from .arrays import Array
 
 
 def as_operand(name: str, x: Any, operands: Sequence[Any]) -> Array:
-    """An operand that is neither a tensor, an array nor a Python number: a list, say."""
+    """An operand that is neither a tensor, an array nor a Python number: a list, for example."""
     if isinstance(x, np.generic):
         return x
     try:

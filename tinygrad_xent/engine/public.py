@@ -1,8 +1,8 @@
-"""Rows and composites as users meet them: functions, methods, operators, in place of NumPy's.
+"""How users meet rows and composites: as functions, methods, operators, and in place of NumPy's.
 
-The decorator `op` makes a function on raw arrays a row of the table; `public` says of it, or of a
-function made of rows, under which names it is reached. Tensor's methods, NumPy's dispatch, the
-package's exports and its stubs are read off what stands here.
+The decorator `op` makes a function on raw arrays a row of the table; `public` states the names by which
+that function, or a composite of rows, can be called. Tensor's methods, NumPy's dispatch, the package's
+exports and its stubs are all derived from these.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Public(NamedTuple):
-    """A function as users meet it, a row's or a composite: under which names, in place of what."""
+    """A public function, a row's or a composite, with its names and the NumPy functions it answers for."""
 
     function: Callable[..., Any]
     numpy: tuple[Any, ...] = ()
@@ -85,8 +85,8 @@ def op(
 
 
 def export_into(namespace: dict[str, Any]) -> list[str]:
-    """Put the functions into a module's namespace, each under all of its names, and give the names.
-    Where one of them is replaced later, the namespace has the new one.
+    """Put the functions into a module's namespace, each under all of its names, and return the names.
+    If one of them is replaced later, the namespace gets the new one.
     """
     found = {name: p.function for p in PUBLIC.values() if p.export for name in p.names}
     namespace.update(found)
@@ -95,7 +95,7 @@ def export_into(namespace: dict[str, Any]) -> list[str]:
 
 
 def follow(before: Callable[..., Any], after: Callable[..., Any]) -> None:
-    """Where a function was exported, export the one that took its place."""
+    """Wherever a function was exported, export the one that took its place."""
     for namespace in _EXPORTED:
         for name in [name for name, value in namespace.items() if value is before]:
             namespace[name] = after
@@ -108,7 +108,7 @@ ONE_SIDED = {"neg", "pos", "abs", "invert", "lt", "le", "gt", "ge"}
 
 
 def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
-    """Make a function a method of Tensor under this name; `computed`, an attribute that it gives."""
+    """Make a function a method of Tensor of this name; with `computed`, a read-only attribute."""
 
     def decorate(function: Function) -> Function:
         setattr(Methods, name, property(function) if computed else function)
@@ -145,8 +145,8 @@ _mode = MODE.get
 
 
 def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The public function of a row: it parts inputs from settings, and gives a Tensor. While a walk
-    runs on raw arrays its rules call it too: then it is the forward function itself.
+    """The public function of a row: it separates inputs from settings and returns a Tensor. Rules call
+    it too: while a walk runs them on raw arrays, it acts as the forward function itself.
     """
     count, most = len(row.inputs), len(row.inputs) + len(row.settings)
     fewest = most + 1 if row.variadic else count + row.required  # of arguments given by place

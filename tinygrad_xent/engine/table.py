@@ -1,10 +1,10 @@
-"""What a row of the table is: a forward function, a rule for each input, and what else is known of the
-operation: its formulas, its kind, its parts.
+"""What a row of the table is: a forward function, one rule per input, and everything else that is known
+of the operation: its formulas, its kind, its parts.
 
-The files of `ops` and `breadth` fill the table with the decorator `op` of `public.py`, users add rows of
-their own with `tx.op`. Here it is worked out, once for each choice of inputs that need a gradient, which arrays
-a rule's argument names ask for (`Plan`). Everything else that is said of an operation, by checks,
-traces, pictures and tests, is read off its row.
+The files of `ops` and `breadth` fill the table with the decorator `op` of `public.py`; users add rows of
+their own with `tx.op`. A `Plan` works out, once for each choice of inputs that need a gradient, which
+arrays the argument names of the rules ask for. Checks, traces, pictures and tests read whatever else
+they need to know of an operation from its row.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Plan:
 
     Attributes:
         input_names: the inputs as the formula calls them; those of `*arrays` are numbered.
-        names: of what is kept, in order: values, then shapes, which are numbers and keep no array.
-        keep: makes it of (*inputs, y, *settings, *state, *saved).
-        rules: for each input that needs a gradient its place, its rule and what picks the rule's
-            arguments from what was kept, None where it takes all.
+        names: the names of what is kept, in order: values, then shapes (which keep no array alive).
+        keep: selects it from (*inputs, y, *settings, *state, *saved).
+        rules: for each input that needs a gradient its place, its rule, and a function that picks
+            the rule's arguments from what was kept; None if it takes all of that.
     """
 
     __slots__ = ("input_names", "keep", "names", "op", "rules")
@@ -97,19 +97,19 @@ class Op:
 
     Args:
         forward: computes y from raw arrays and the settings.
-        formula: what it computes, in the grammar of `formulas.py`.
+        formula: what it computes, in the notation of `tinygrad_xent.formulas`.
         rules: for each input its derivative's formula and its rule, or None where there is none.
         name: what it is called; the forward's name if None.
         kind: what it does with the numbers, one word or several of `KINDS`: what passes a mask or a
             batch axis, what the checks look for.
-        parts: of a fused row: computes the same from other rows. It runs and is recorded as one
-            operation, and a trace shows the others.
-        saves: values that the forward returns behind y, so that rules may ask for them, and for each
-            the row whose result it is: of the first input, with the settings of the same names. That
-            row's rule must need its result alone.
+        parts: for a fused row, a function that computes the same from other rows. The fused row runs
+            and is recorded as one operation; a trace shows the others instead.
+        saves: names of values that the forward returns after y, for rules to ask for; for each the
+            row that would compute it from the first input and the settings of the same names. That
+            row's rule may need nothing but its result.
         state: names of what a closed operation needs beside settings (objects, not numbers); the
             forward takes it last, rules may ask for it, no trace shows it.
-        spoken: what errors call it, where users know it by another name.
+        spoken: what errors call it, if users know it by another name.
     """
 
     __slots__ = (

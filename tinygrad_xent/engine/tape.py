@@ -1,4 +1,4 @@
-"""The tape: running an operation, and noting it.
+"""The tape: running an operation and recording it.
 
 `apply` is the one way in: it runs a row of the table on the raw arrays of its operands, and where one
 of them needs a gradient it makes the `Node` that remembers how the result came about. Nothing here
@@ -31,7 +31,7 @@ def apply(
     mode: Mode,
     state: tuple[Any, ...] = (),
 ) -> Tensor:
-    """Run an operation and, where a gradient will be needed, note it on the tape.
+    """Run an operation and, if a gradient will be needed, record it on the tape.
 
     The node and the tensor are made in place, without constructors: this is the hottest function.
     """

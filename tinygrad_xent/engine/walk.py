@@ -1,8 +1,9 @@
 """The walk back along the tape: reverse-mode differentiation.
 
-`sweep` is all there is to it: newest operation first, each rule takes the gradient of the output to an
-input, and what several uses of a value give is added up. Gradients of gradients, traces and checks run
-it as it stands; `backward()` runs `_sweep_fast`, the same on raw arrays with less memory.
+`sweep` is all there is to it: newest operation first, each rule turns the gradient of the output into
+that of an input, and the contributions of several uses of a value are added up. Gradients of gradients,
+traces and checks run this very function; `backward()` runs `_sweep_fast`, which does the same on raw
+arrays with less memory.
 
 Creation order is the tape: the reachable nodes are collected without recursion and sorted by creation
 number. Only the walk fixes shapes and dtypes: no rule repeats it.
@@ -40,7 +41,7 @@ def sweep(
     Args:
         nodes: newest first. useful: what shall get a gradient; everything if None.
         kept: gives what a node's rules ask for: arrays, or tensors to record what they do.
-        note: is told each contribution before it is added: the node that used the value, the place
+        note: called with each contribution before it is added: the node that used the value, the place
             of the value among its inputs, and what that use adds to its gradient.
     """
     for node in nodes:

@@ -1,7 +1,7 @@
-"""The breadth of the table: what people expect of an array library, and no gradient is built upon.
+"""The breadth of the table: what people expect of an array library beyond the core in `ops`.
 
-Rows without a derivative, and composites made of the rows of `ops`. Nothing in here is needed to
-understand `backward()`.
+These are rows without a derivative, and composites made of the rows of `ops`. Nothing in here is needed
+to understand `backward()`.
 """
 
 from . import comparisons, composites, properties, searches

@@ -158,7 +158,7 @@ def identity(x: Operand, /) -> Array:
     return xp.view(x)
 
 
-# --- the same as attributes and methods of Tensor, where they take other arguments -------------------
+# --- as attributes and methods of Tensor, where these take other arguments ----------------------
 # fmt: on
 
 
