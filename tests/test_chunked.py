@@ -156,7 +156,7 @@ def test_a_row_whose_factors_cancel_has_its_gradient_all_the_same():
 
 def test_a_mean_over_nothing_in_blocks():
     leaves, _ = linear_problem()
-    with pytest.warns(RuntimeWarning, match="linear_cross_entropy: a mean over no sample"):
+    with pytest.warns(RuntimeWarning, match="linear_cross_entropy: a mean over no samples"):
         loss = tx.linear_cross_entropy(*leaves, np.full(7, -100))
     assert loss.item() == 0
     for g in gradients_of(loss, leaves, 1.0):

@@ -146,7 +146,7 @@ def test_loading_takes_mappings_only(state):
 
 @pytest.mark.parametrize("value", [np.array([["a"], ["b"]]), np.ones((2, 1)) * 1j, [[None], [1]]])
 def test_loading_takes_numbers_only(value):
-    with pytest.raises(tx.DtypeError, match="weight is no array of numbers"):
+    with pytest.raises(tx.DtypeError, match="weight is not an array of numbers"):
         Linear(2, 1, rng=0).load_state_dict({"weight": value, "bias": [0.0]})
 
 
@@ -346,9 +346,9 @@ def test_representations_show_the_nesting():
         (
             lambda: Sequential([ReLU()]),
             tx.DtypeError,
-            "(?s)layer 0 is no Module.*fix: pass the layers one by one",
+            "(?s)layer 0 is not a Module.*fix: pass the layers one by one",
         ),
-        (lambda: Sequential(ReLU(), tx.relu), tx.DtypeError, "layer 1 is no Module"),
+        (lambda: Sequential(ReLU(), tx.relu), tx.DtypeError, "layer 1 is not a Module"),
         (lambda: MLP([4]), ValueError, "at least the sizes of input and output"),
         (lambda: MLP(4), tx.DtypeError, "must be a list of integers"),
         (lambda: MLP("43"), tx.DtypeError, "must be a list of integers"),

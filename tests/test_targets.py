@@ -36,7 +36,7 @@ NOTHING = {
 def test_a_mean_over_nothing_is_zero(case):
     z, target, options = NOTHING[case]
     z = leaf(z, "z")
-    with pytest.warns(RuntimeWarning, match="a mean over no sample") as caught:
+    with pytest.warns(RuntimeWarning, match="a mean over no samples") as caught:
         loss = tx.cross_entropy(z, target, **options)
     assert HERE in caught[0].filename
     assert "the loss is 0" in str(caught[0].message)
@@ -48,7 +48,7 @@ def test_a_mean_over_nothing_is_zero(case):
 @pytest.mark.parametrize("loss", [tx.mse_loss, tx.binary_cross_entropy_with_logits])
 def test_an_elementwise_mean_over_nothing(loss):
     z = leaf(np.zeros((0, 2)))
-    with pytest.warns(RuntimeWarning, match="a mean over no sample"):
+    with pytest.warns(RuntimeWarning, match="a mean over no samples"):
         y = loss(z, np.zeros((0, 2)))
     y.backward()
     assert y.item() == 0
@@ -79,7 +79,7 @@ def test_rows_that_do_not_sum_to_one():
 
 
 def test_one_sample_that_does_not_sum_to_one():
-    with pytest.warns(RuntimeWarning, match="the target of the probabilities sums to 0.5, not 1"):
+    with pytest.warns(RuntimeWarning, match="the target sums to 0.5, not 1"):
         tx.cross_entropy(Tensor([0.0, 0.0]), [0.5, 0.0])
 
 
@@ -190,7 +190,7 @@ BAD = {
     "negative probability": (
         ValueError,
         lambda: tx.cross_entropy(Z, ROW - 0.5),
-        ("the target at (0, 0)", "a probability is not negative"),
+        ("the target at (0, 0)", "a probability can't be negative"),
     ),
     "ignore_index with probabilities": (
         DtypeError,
@@ -215,12 +215,12 @@ BAD = {
     "an axis too many": (
         ShapeError,
         lambda: tx.cross_entropy(Z, [0, 1, 2, 0], axis=2),
-        ("no class axis 2 in the shape (4, 3)",),
+        ("no class axis 2 in shape (4, 3)",),
     ),
     "weights of another length": (
         ShapeError,
         lambda: tx.cross_entropy(Z, [0, 1, 2, 0], weight=[1.0, 2.0]),
-        ("the weights have shape (2,), 3 classes need (3,)", "scores: float64"),
+        ("weights of shape (2,), but 3 classes need (3,)", "scores: float64"),
     ),
     "weights of text": (
         DtypeError,

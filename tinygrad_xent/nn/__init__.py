@@ -1,7 +1,7 @@
 """Layers, models made of layers, and the losses that train them.
 
-`module.py` says what holds parameters, `layers.py` has one class per layer, `losses.py` one function
-per loss; `targets.py` checks what a loss is given, `chunked.py` is the loss that never holds all logits.
+`module.py` has the base class, `layers.py` one class per layer, `losses.py` one function per loss;
+`targets.py` checks the arguments of a loss, `chunked.py` is the loss that never holds all logits at once.
 """
 
 from .layers import (

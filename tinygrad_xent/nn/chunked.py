@@ -1,12 +1,12 @@
 """The cross-entropy of a linear layer without ever holding all its logits.
 
 With tens of thousands of classes the logits are far larger than anything else: 2048 samples of
-32,000 classes take 262 MB, and softmax, its gradient and their temporaries as much again, each moved
-through memory several times. Here a block of rows is made, turned into its losses and, while it is
-still at hand, into its part of every gradient; then the next block takes its place. The gradients
-are those of the loss itself, so `backward()` has only to multiply them by the gradient that
-arrives. The rules also know how to compute them anew (a second walk, `reduction="none"`) and, on
-tensors, fall back on the composed form, so higher derivatives work as everywhere.
+32,000 classes take 262 MB; softmax, its gradient and their temporaries take as much again, and each
+is moved through memory several times. Here the logits are computed one block of rows at a time. Each
+block gives its losses and, at once, its part of every gradient; then the next block takes its place.
+The gradients are those of the loss itself, so `backward()` only has to multiply them by the incoming
+gradient. The rules can also recompute them (for a second `backward()`, or `reduction="none"`) and,
+given tensors, use the composed form, so higher derivatives work as everywhere else.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from . import losses
 from .losses import Reduction
 from .targets import Classes, check_floats, check_reduction, values_of
 
-BLOCK = 1 << 23  # elements of a block of logits, at most: 32 MB of float32
-CACHED = 1 << 18  # elements worked on at a time elementwise: 1 MB of float32 stays in the cache
+BLOCK = 1 << 23  # most elements in one block of logits: 32 MB of float32
+CACHED = 1 << 18  # elements per elementwise step: 1 MB of float32 stays in the cache
 
 
 def linear_cross_entropy(
@@ -46,25 +46,25 @@ def linear_cross_entropy(
     reduction: Reduction = "mean",
     chunk_rows: int | None = None,
 ) -> Tensor:
-    """`cross_entropy(x @ weight + bias, target)` in blocks of rows; the logits are never whole.
+    """`cross_entropy(x @ weight + bias, target)` by blocks of rows, never holding all logits.
 
     Args:
         x: (N, D), floats.
         weight: (D, C), of the linear layer.
         bias: (C,) or None.
-        target: (N,) class labels. Probabilities would be as large as the logits: for them use
+        target: (N,) class labels. For probabilities, which are as large as the logits, use
             `cross_entropy`.
         class_weight: (C,), a factor for each class.
         ignore_index, label_smoothing, reduction: as for `cross_entropy`.
-        chunk_rows: rows of logits held at a time; None for 256, fewer beyond 32,000 classes, more
-            where both C and D are below 4,000.
+        chunk_rows: rows of logits held at a time; None for 256, or fewer beyond 32,000 classes, or
+            more where both C and D are below 4,000.
 
-    Values and gradients equal the composed form to rounding. Beside the gradients themselves it
-    needs one block of logits and a small buffer. When a gradient is needed they are computed in the
-    forward pass (three matrix products in all, one less than computing the logits again).
+    Values and gradients equal the composed form to rounding. Besides the gradients themselves it
+    needs one block of logits and a small buffer. Gradients, where needed, are computed in the
+    forward pass (three matrix products in all, one fewer than computing the logits again).
 
     Raises:
-        As `cross_entropy`; ShapeError for shapes that do not fit, ValueError for chunk_rows < 1.
+        As `cross_entropy`; also ShapeError: shapes that do not fit; ValueError: chunk_rows < 1.
 
     >>> rng = np.random.default_rng(0)
     >>> x, W = rng.normal(size=(6, 4)), Tensor(rng.normal(size=(4, 3)), requires_grad=True)
@@ -131,7 +131,7 @@ class _Blocks:
             if recording and getattr(operand, "requires_grad", False)
         )
         self.dtype = np.result_type(*(t.dtype for t in (x, weight, bias) if hasattr(t, "dtype")))
-        logits = np.broadcast_to(self.dtype.type(0), (count, classes))  # a shape, without memory
+        logits = np.broadcast_to(self.dtype.type(0), (count, classes))  # takes no memory
         known = Classes(name, logits, 1, options["reduction"])
         places, counted = known.labels(labels, options["ignore_index"])
         self.places = places[:, 0]
@@ -140,10 +140,10 @@ class _Blocks:
         self.rows = chunk_rows or max(fewest, 4 * CACHED // max(weight.shape))
         self._weigh(known.weights(options["weight"]), logits)
         self.ready: dict[int, Any] = {}  # gradients not yet handed out, by input
-        self.ready_for: Any = None  # the gradient they include; None: they still lack it
+        self.ready_for: Any = None  # the gradient already multiplied in; None: not yet
 
     def _weigh(self, weight: Array | None, logits: Array) -> None:
-        """Set what each row counts: a_i, b_i, w and what the mean divides by."""
+        """Set how much each row counts, a_i, b_i and w, and what the mean divides by."""
         smoothing = self.dtype.type(self.options["label_smoothing"])
         count, classes = logits.shape
         counts = np.ones(count, self.dtype)
@@ -165,7 +165,7 @@ class _Blocks:
             self.divisor = float(total or losses.mean_over_nothing("linear_cross_entropy", logits))
 
     def value(self, x: Array, weight: Array, bias: Any) -> Array:
-        """The loss; where gradients will be asked for, they are computed on the way."""
+        """The loss; gradients that will be needed are computed along the way."""
         each = self.options["reduction"] == "none"  # each row's gradient arrives only later
         live = () if each else self.live
         rows, self.ready = self._sweep(x, weight, bias, 1 / self.divisor, live)
@@ -223,7 +223,7 @@ class _Blocks:
     def _finish(self, z: Array, here: slice, unit: Array, differentiate: bool) -> tuple[Array, Any]:
         """The losses of a few rows of logits, and s; s · z is then the gradient of Σ unit · loss.
 
-        z changes in place. To multiply x and its gradient by s is less work than to multiply z.
+        z changes in place. Multiplying x and its gradient by s is less work than multiplying z.
         """
         a, b, w = self.factor[here], self.share, self.class_weight
         at_label = (np.arange(len(z)), self.places[here])
@@ -247,7 +247,7 @@ class _Blocks:
         return loss, unit * (a if b is None else 1) / total
 
     def _composed(self, g: Any, operands: tuple[Any, Any, Any]) -> dict[int, Any]:
-        """The gradients as tensors, from the composed form on fresh places of the tape."""
+        """The gradients as tensors, from the composed form recorded on fresh nodes."""
         fresh = [moves.identity(t) if i in self.live else t for i, t in enumerate(operands)]
         x, weight, bias = fresh
         logits = products.matmul(x, weight)

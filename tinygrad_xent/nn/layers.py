@@ -79,15 +79,15 @@ class Linear(Module):
 
     Args:
         in_features, out_features: the sizes.
-        bias: whether there is a b.
+        bias: whether to add b.
         init: "torch", "he" or "glorot"; see `INITIALISERS`.
-        rng: a `numpy.random.Generator`, or a seed for one. Two layers of one int seed start alike:
-            hand both the same generator instead.
+        rng: a `numpy.random.Generator`, or a seed for one. Two layers with the same int seed start
+            with the same values: pass both the same generator instead.
         dtype: of the parameters. The values are drawn in float64 and rounded.
 
     Raises:
         ValueError: a size below 1, or an unknown initialisation.
-        DtypeError: a size that is no integer, a `dtype` that is not floating, a bad `rng`.
+        DtypeError: a size that is not an integer, a `dtype` that is not floating, a bad `rng`.
 
     >>> layer = Linear(2, 3, rng=0)
     >>> layer(np.ones((5, 2))).shape
@@ -167,12 +167,13 @@ class Sigmoid(Module):
 
 
 class Dropout(Module):
-    """In training each element is 0 with probability p, else divided by 1 - p; in evaluation x itself.
+    """In training, zeroes each element with probability p and divides the rest by 1 - p.
 
-    Srivastava et al.: Dropout (2014), scaled in training so that the expectation is x.
+    In evaluation it returns x itself. Srivastava et al.: Dropout (2014), scaled in training so that
+    the expectation is x.
 
     Args:
-        p: the probability of 0, from 0 to 1.
+        p: the probability that an element becomes 0, from 0 to 1.
         rng: a `numpy.random.Generator`, or a seed for one, kept as `.rng`. Save
             `rng.bit_generator.state` with a checkpoint to draw the same masks after a resume.
 
@@ -199,10 +200,10 @@ class Dropout(Module):
 
 
 class Sequential(Module):
-    """Layers one after the other; index it, iterate over it, take its length.
+    """Layers applied one after the other; it can be indexed, iterated over and measured by `len`.
 
     Raises:
-        DtypeError: a layer is no Module.
+        DtypeError: a layer is not a Module.
 
     >>> model = Sequential(Linear(4, 8, rng=0), ReLU(), Linear(8, 3, rng=1))
     >>> model
@@ -220,7 +221,7 @@ class Sequential(Module):
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
-                what = f"Sequential: layer {i} is no Module"
+                what = f"Sequential: layer {i} is not a Module"
                 fix = "pass the layers one by one: Sequential(Linear(4, 3), ReLU())"
                 raise errors.DtypeError(what, [layer], fix)
         self.formula = " → ".join(type(layer).__name__ for layer in layers) or "x"
@@ -242,14 +243,14 @@ class Sequential(Module):
 
 
 class MLP(Sequential):
-    """A multilayer perceptron: linear layers with an activation between; the last has none.
+    """A multilayer perceptron: linear layers with an activation after each but the last.
 
     Args:
         sizes: the width of the input, of each hidden layer and of the output.
         activation: "relu", "tanh" or "sigmoid".
         dropout: the probability of `Dropout` after each activation; 0 for none.
-        init: as for `Linear`; None takes "he" for relu, else "glorot".
-        rng: one generator, or a seed for it, draws every layer's values and dropout's masks.
+        init: as for `Linear`; None means "he" for relu, otherwise "glorot".
+        rng: a generator, or a seed for one, which draws every layer's values and dropout masks.
         dtype: of the parameters.
 
     Raises:

@@ -1,17 +1,17 @@
-"""Losses: what training makes small. Each is a named scope of the table's operations.
+"""Losses: what training minimises. Each is a named scope around operations of the table.
 
 The semantics, and every combination of options, are those of torch.nn.functional, with one
 exception: a mean over nothing (an empty batch, every target ignored) is 0 with zero gradients and a
 RuntimeWarning, not NaN.
 
-The gradient that all of it comes down to: for logits z of N samples and targets Y (one-hot rows, or
-rows of probabilities), the mean cross-entropy is L = -(1/N) Σ Y · log softmax(z), and
+The gradient at the heart of it: for logits z of N samples and targets Y (one-hot rows, or rows of
+probabilities), the mean cross-entropy is L = -(1/N) Σ Y · log softmax(z), and
 
     dL/dz = (softmax(z) - Y) / N.
 
-With log softmax(z) = z - log Σ eᶻ it is one line: Y · z gives -Y, and sum(Y) · log Σ eᶻ gives
-sum(Y) · softmax(z). So the formula needs sum(Y) = 1 in each row. A row that sums to s has the
-gradient s · softmax(z) - Y: it counts s times, and does not vanish at softmax(z) = Y.
+With log softmax(z) = z - log Σ eᶻ it takes one line: Y · z gives -Y, and sum(Y) · log Σ eᶻ gives
+sum(Y) · softmax(z). So the formula needs sum(Y) = 1 in each row. The gradient of a row that sums to s
+is s · softmax(z) - Y: its softmax counts s times, and it does not vanish at softmax(z) = Y.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def cross_entropy(
     reduction: Reduction = "mean",
     axis: int = 1,
 ) -> Tensor:
-    """-log of the probability that softmax(logits) gives to the target.
+    """The cross-entropy of softmax(logits): -log of the probability it gives to the target.
 
     Args:
         logits: scores, floats of shape (N, C), (C,) for one sample, or (N, C, d1, ...).
@@ -52,13 +52,14 @@ def cross_entropy(
             probabilities, floats of the logits' shape.
         weight: (C,), a factor for each class.
         ignore_index: samples with this label have loss 0 and are not counted by "mean".
-        label_smoothing: the part of each target, in [0, 1], spread evenly over all classes.
-        reduction: "mean" (for labels weighted by `weight`, for probabilities over all samples),
+        label_smoothing: the share of each target, in [0, 1], spread evenly over all classes.
+        reduction: "mean" (weighted by `weight` for labels, over all samples for probabilities),
             "sum", or "none" (one loss per sample).
         axis: the class axis.
 
-    The mean's gradient is (softmax - Y) / N, provided that each row of Y sums to 1; see the module.
-    A class masked with a logit of -inf needs labels: 0 · log 0 of a probability is NaN.
+    The mean's gradient is (softmax - Y) / N, provided that each row of Y sums to 1 (derived at the
+    top of this module). Where a logit of -inf masks a class, pass labels: a probability of 0 there
+    would give 0 · log 0, which is NaN.
 
     Raises:
         OutOfRangeError: a label is not in 0 ... C - 1.
@@ -67,7 +68,7 @@ def cross_entropy(
         ValueError: a negative probability; an unknown reduction; label_smoothing outside [0, 1].
 
     Warns:
-        RuntimeWarning: probabilities that do not sum to 1; a mean over no sample.
+        RuntimeWarning: probabilities that do not sum to 1; a mean over no samples.
 
     >>> z = Tensor([[2.0, 1.0, -1.0], [0.0, 0.0, 0.0]], requires_grad=True)
     >>> loss = cross_entropy(z, [0, 2])
@@ -90,7 +91,7 @@ def cross_entropy(
             return _from_probabilities(classes, log_p, y, weights, label_smoothing, reduction)
     labels = places, counted = classes.labels(values, ignore_index)
     if reduction == "mean" and places.size and weights is counted is None and not label_smoothing:
-        return rowwise.softmax_cross_entropy(classes.scores, places, classes.axis)  # most often
+        return rowwise.softmax_cross_entropy(classes.scores, places, classes.axis)  # the usual case
     with composite("cross_entropy", rowwise.CROSS_ENTROPY):
         log_p = rowwise.log_softmax(classes.scores, classes.axis)
         return _from_labels(classes, log_p, labels, weights, reduction, label_smoothing)
@@ -134,7 +135,7 @@ def softmax_focal_loss(
     reduction: Reduction = "mean",
     axis: int = 1,
 ) -> Tensor:
-    """Cross-entropy in which easy samples count less: -(1 - p)^gamma · log p of the target class.
+    """The focal loss, in which easy samples count less: -(1 - p)^gamma · log p of the target class.
 
     Lin et al., "Focal loss for dense object detection" (2017), equation 5, over a softmax; with
     gamma = 0 it is `cross_entropy`.
@@ -142,7 +143,7 @@ def softmax_focal_loss(
     Args:
         logits: floats of shape (N, C), (C,) or (N, C, d1, ...).
         target: class labels, integers of that shape without the class axis.
-        gamma: how much less, at least 0.
+        gamma: how strongly easy samples are discounted, at least 0.
         weight, ignore_index, reduction, axis: as for `cross_entropy`. `weight` is the paper's alpha.
 
     Raises:
@@ -176,15 +177,15 @@ def binary_cross_entropy_with_logits(
     pos_weight: Operand | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """-y · log σ(z) - (1 - y) · log(1 - σ(z)) for each logit: several classes per sample, or none.
+    """-y · log σ(z) - (1 - y) · log(1 - σ(z)) for each logit z: a sample may have several classes.
 
     Args:
-        logits: floats of any shape, say (N, K) for K independent classes.
-        target: of the same shape, 0 or 1 or a probability.
+        logits: floats of any shape, for example (N, K) for K independent classes.
+        target: of the same shape, each 0 or 1 or a probability.
         weight: a factor for each loss, of a shape that broadcasts to the logits'.
         pos_weight: a factor for the first term, likewise: above 1 for rare positives.
         reduction: "mean" divides by the number of logits, N · K, whatever the weights; "sum";
-            "none". For the mean over N of the sums over K take `"sum"` and divide by N.
+            "none". For the mean over N of the sums over K, take "sum" and divide by N.
 
     The gradient of one loss is σ(z) - y.
 
@@ -214,7 +215,7 @@ def binary_cross_entropy_with_logits(
 
 
 def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "mean") -> Tensor:
-    """The squared error, (prediction - target)².
+    """The squared error (prediction - target)², averaged unless `reduction` says otherwise.
 
     Args:
         prediction: floats of any shape.
@@ -249,7 +250,7 @@ def _from_labels(
 ) -> Tensor:
     """The loss of labels: (1 - ε) · w[y] · -log p[y] + ε/C · Σ w · -log p, reduced.
 
-    `focus` is what each log p[y] becomes first.
+    `focus`, if given, is applied to each log p[y] first.
     """
     (places, counted), axis = labels, classes.axis
     scores = moves.take_along_axis(log_p, places, axis)
@@ -309,6 +310,8 @@ def _of_elements(loss: str, each: Any, reduction: str) -> Tensor:
 
 def mean_over_nothing(loss: str, x: Any) -> int:
     """Warn and divide by 1: the sum is 0, and so are its gradients."""
-    what = f"{loss}: a mean over no sample (an empty batch, or every target ignored or of weight 0)"
+    what = (
+        f"{loss}: a mean over no samples (an empty batch, or every target ignored or of weight 0)"
+    )
     warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
     return 1

@@ -1,8 +1,8 @@
-"""Module: what holds parameters and says how to compute with them.
+"""Module: holds parameters and defines how to compute with them.
 
-A module's parameters are the tensors among its attributes, found by looking, not by registering; the
+A module's parameters are the tensors among its attributes; they are found there, not registered. Its
 path in the model ("0.weight", "encoder.0.bias") is a parameter's name everywhere: in `state_dict`, in
-errors and in pictures. Each call runs in a scope of its own, which a picture folds into one box.
+errors and in pictures. Each call runs in its own scope, which a picture folds into one box.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Mismatch(NamedTuple):
-    """What `load_state_dict(strict=False)` left alone."""
+    """The paths that `load_state_dict(strict=False)` could not match."""
 
     missing: list[str]
     unexpected: list[str]
@@ -34,11 +34,11 @@ class Module:
 
     Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts, belongs to
     the state; those that require grad are the parameters. There is nothing to register and no
-    `super().__init__()` to forget. Names are given when an attribute is set.
+    `super().__init__()` to forget. Tensors get their names when an attribute is set.
 
     Attributes:
         training: whether the module trains; `Dropout` drops only then. Set by `train` and `eval`.
-        formula: what the module computes, for people: shown on its folded box in pictures.
+        formula: what the module computes, for people to read: shown on its folded box in pictures.
 
     >>> class Scale(Module):
     ...     formula = "x · s"
@@ -55,7 +55,7 @@ class Module:
     formula: str | None = None
     _path: str = ""  # from the outermost module that holds this one
     _label: str = "Module"  # what its scope is called: class and path
-    _inline: str = ""  # the attribute whose items stand in paths as if they were attributes
+    _inline: str = ""  # the attribute whose items appear in paths as if they were attributes
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -69,7 +69,7 @@ class Module:
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """`forward`, inside a scope named by the class and the path in the model."""
-        outer = MODE.get()  # what `with scope(...)` does, in half its time
+        outer = MODE.get()  # what `with scope(...)` does, in half the time
         entry = ScopeEntry(self._label, outer.scope, self.formula)
         token = MODE.set(Mode(outer.recording, entry))
         try:
@@ -87,7 +87,7 @@ class Module:
             self._name_members()
 
     def _attributes(self) -> Iterator[tuple[str, Any]]:
-        """The attributes that may hold tensors and modules, with the names they have in paths."""
+        """The attributes that may hold tensors and modules, by their names in paths."""
         own = vars(self)
         yield from ((str(i), member) for i, member in enumerate(own.get(self._inline, ())))
         yield from ((name, member) for name, member in own.items() if name != self._inline)
@@ -101,7 +101,7 @@ class Module:
                 member.name = path
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """This module, named "", and every one inside it, each once."""
+        """This module, at path "", and every module inside it, each once."""
         seen = set()
         for path, member in _walk(self, ""):
             if isinstance(member, Module) and id(member) not in seen:
@@ -109,7 +109,7 @@ class Module:
                 yield path, member
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Path and tensor of everything that requires grad, each tensor once."""
+        """The path and the tensor of every parameter, each tensor once."""
         seen = set()
         for path, member in _walk(self, ""):
             if isinstance(member, Tensor) and member.requires_grad and id(member) not in seen:
@@ -126,20 +126,20 @@ class Module:
             tensor.zero_grad()
 
     def train(self, mode: bool = True) -> Self:
-        """Set this module and all inside it to training, or with False to evaluation."""
+        """Set this module and all modules inside it to training, or with False to evaluation."""
         for _, module in self.named_modules():
             module.training = bool(mode)
         return self
 
     def eval(self) -> Self:
-        """Set this module and all inside it to evaluation."""
+        """Set this module and all modules inside it to evaluation."""
         return self.train(False)
 
     def _named_state(self) -> dict[str, Tensor]:
         return {path: member for path, member in _walk(self, "") if isinstance(member, Tensor)}
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
-        """A copy of every leaf tensor's values by path, those without gradient included.
+        """A copy of every leaf tensor's values, by path, including those that require no grad.
 
         >>> {name: array.shape for name, array in tx.nn.MLP([4, 8, 3], rng=0).state_dict().items()}
         {'0.weight': (4, 8), '0.bias': (8,), '2.weight': (8, 3), '2.bias': (3,)}
@@ -147,7 +147,7 @@ class Module:
         return {path: np.array(tensor._data) for path, tensor in self._named_state().items()}
 
     def load_state_dict(self, state: Mapping[str, npt.ArrayLike], strict: bool = True) -> Mismatch:
-        """Copy values into the tensors of the same path. All of them or, on an error, none.
+        """Copy values into the tensors at the same paths: all of them or, on an error, none.
 
         Args:
             state: arrays by path, as `state_dict` gives them; converted to each tensor's dtype.
@@ -158,7 +158,7 @@ class Module:
 
         Raises:
             ShapeError: the paths or shapes differ; the message lists every one.
-            DtypeError: `state` is no mapping, or a value is not an array of numbers.
+            DtypeError: `state` is not a mapping, or a value is not an array of numbers.
         """
         if not isinstance(state, Mapping):
             what = "load_state_dict: takes a mapping of paths to arrays"
@@ -178,16 +178,14 @@ class Module:
         if any(problems.values()):
             listed = "; ".join(f"{kind}: {', '.join(p)}" for kind, p in problems.items() if p)
             what = f"load_state_dict: does not fit {type(self).__name__}. {listed}"
-            fix = (
-                "build the model with the saved sizes; weights are (in, out), PyTorch's transposed"
-            )
+            fix = "build the model with the saved sizes; weights are (in, out), transpose PyTorch's"
             raise errors.ShapeError(what, fix=fix)
         for path, array in new.items():
             own[path].data = array
         return Mismatch(missing, unexpected)
 
     def __repr__(self) -> str:
-        """The modules inside; of one without any, what its `_settings()` says, if it has that."""
+        """The class with the modules inside it; if there are none, with its `_settings()`, if any."""
         lines = [
             f"  {name}: " + repr(member).replace("\n", "\n  ")
             for name, member in self._attributes()
@@ -204,7 +202,7 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
         yield path, value
         members = value._attributes()
     elif isinstance(value, Tensor):
-        if type(value._node) is Leaf:  # results of operations are no state
+        if type(value._node) is Leaf:  # results of operations are not state
             yield path, value
     elif isinstance(value, dict):
         members = value.items()
@@ -217,6 +215,6 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
 def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
     array = np.asarray(raw(value))
     if array.dtype.kind not in "fiub":
-        what = f"load_state_dict: {path} is no array of numbers"
+        what = f"load_state_dict: {path} is not an array of numbers"
         raise errors.DtypeError(what, [value])
     return array

@@ -1,6 +1,6 @@
-"""What a loss is given, checked: scores of classes with their targets, or numbers with theirs.
+"""Checks of a loss's arguments: scores of classes with their targets, or numbers with theirs.
 
-A loss makes a `Classes` or an `Elements` of its first argument and asks that for the rest. The checks
+A loss wraps its first argument in a `Classes` or an `Elements`, which checks the others. The checks
 cost one pass over the labels. Everything here works on raw arrays and records nothing.
 """
 
@@ -23,7 +23,8 @@ class Labels(NamedTuple):
     """Class numbers, and where they count.
 
     Attributes:
-        places: with a class axis of length 1. An ignored label is 0: it must name some class.
+        places: the class numbers, with a class axis of length 1. An ignored label is 0, because it
+            must name some class.
         counted: of the same shape; None if every label counts.
     """
 
@@ -33,17 +34,17 @@ class Labels(NamedTuple):
 
 @final
 class Classes:
-    """Scores of classes, and what a loss is told about them.
+    """Scores of classes, against which a loss checks its targets and weights.
 
     Args:
-        loss: the function that errors name.
+        loss: the name of the function, for error messages.
         scores: floats, (C,), (N, C) or (N, C, d1, ...).
-        axis: the class axis; of a single sample (C,) the only one.
+        axis: the class axis; for a single sample (C,), the only axis.
         reduction: "mean", "sum" or "none".
 
     Attributes:
-        scores: a tensor, or a raw array; shape: its own.
-        axis: counted from 0.
+        scores, shape: a tensor or a raw array, and its shape.
+        axis: the class axis, counted from 0.
 
     Raises:
         DtypeError: the scores are not floats. ShapeError: there are no classes on that axis.
@@ -72,14 +73,14 @@ class Classes:
         """The target as class numbers.
 
         Raises:
-            DtypeError, ShapeError: it is none. OutOfRangeError: a label names no class.
+            DtypeError, ShapeError: it does not hold labels. OutOfRangeError: a label names no class.
         """
         places, shape, axis = values_of(self.loss, target), self.shape, self.axis
         if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
             raise self._not_labels(places)
         if places.dtype is not _SIGNED:
             places = places.astype(_SIGNED)
-        # As unsigned numbers negative labels are huge: one maximum finds every label out of range.
+        # As unsigned numbers, negative labels are huge: one maximum finds any label out of range.
         highest = int(xp.max(places.view(_UNSIGNED))) if places.size else 0
         places = places[..., None] if axis == places.ndim else np.expand_dims(places, axis)
         if highest < shape[axis] and not 0 <= ignore_index <= highest:
@@ -98,7 +99,7 @@ class Classes:
             fix = f"labels.astype(int), of shape {expected}"
             return errors.DtypeError(what, [self.scores, target], fix)
         what = f"{self.loss}: scores of shape {shape} need labels of shape {expected}, got {target.shape}"
-        fix = "one label for each sample: labels.reshape(...) or squeeze the extra axis"
+        fix = "pass one label per sample: labels.reshape(...) or squeeze the extra axis"
         if target.shape == shape:
             fix = "one-hot targets are probabilities: pass floats, target.astype(float)"
         return errors.ShapeError(what, [self.scores, target], fix)
@@ -112,18 +113,18 @@ class Classes:
         return errors.OutOfRangeError(what, [self.scores], fix)
 
     def probabilities(self, target: Any, ignore_index: int) -> Any:
-        """The target as class probabilities in the scores' dtype; a tensor that requires grad stays one.
+        """The target as class probabilities in the scores' dtype; a tensor if it requires grad.
 
         Raises:
             ShapeError: not one per score. ValueError: one is negative.
             DtypeError: float labels; an `ignore_index`, which is for labels.
 
         Warns:
-            RuntimeWarning: those of a sample do not sum to 1.
+            RuntimeWarning: the probabilities of a sample do not sum to 1.
         """
         if ignore_index >= 0:
-            what = f"{self.loss}: ignore_index={ignore_index} is for labels, the target is probabilities"
-            fix = "a sample whose probabilities are all 0 has no loss; or pass labels"
+            what = f"{self.loss}: ignore_index={ignore_index} is for labels, but the target holds probabilities"
+            fix = "pass labels; or set all probabilities of a sample to 0, its loss is then 0"
             raise errors.DtypeError(what, [target], fix)
         values = values_of(self.loss, target)
         if values.shape != self.shape:
@@ -139,40 +140,44 @@ class Classes:
             fix = "labels.astype(int); probabilities have the shape of the scores"
             return errors.DtypeError(what, [self.scores, target], fix)
         what = f"{self.loss}: probabilities of shape {values.shape} for scores of shape {shape}"
-        return errors.ShapeError(what, [self.scores, target], "one probability for each score")
+        return errors.ShapeError(what, [self.scores, target], "pass one probability per score")
 
     def _check_distribution(self, values: Array) -> None:
         if xp.min(values) < 0:
             first = tuple(int(i) for i in np.argwhere(values < 0)[0])
-            what = f"{self.loss}: the target at {first} is {values[first]}, a probability is not negative"
-            fix = "softmax(scores) makes them so"
+            what = f"{self.loss}: the target at {first} is {values[first]}, but a probability can't be negative"
+            fix = "softmax(scores) gives probabilities"
             raise errors.BadValueError(what, [self.scores, values], fix)
         sums = np.asarray(xp.sum(values, self.axis))
         tolerance = max(1e-4, float(np.finfo(values.dtype).eps) ** 0.5)
         right = np.abs(sums - 1) <= tolerance
         if not right.all():
             first = tuple(int(i) for i in np.argwhere(~right)[0])
-            row = "the target" if not first else f"row {first[0] if len(first) == 1 else first}"
+            row = (
+                f"row {first[0] if len(first) == 1 else first} of the target"
+                if first
+                else "the target"
+            )
             total = f"{sums[first]:.6g}"
             what = (
-                f"{self.loss}: {row} of the probabilities sums to {total}, not 1. Its gradient is "
+                f"{self.loss}: {row} sums to {total}, not 1. Its gradient is "
                 f"(sum(Y) · softmax - Y) / N, not (softmax - Y) / N: it counts {total} times"
             )
             fix = "divide each row by its sum; if a sample can have several classes, use "
             warn(what, (self.scores, values), fix + "binary_cross_entropy_with_logits")
 
     def weights(self, weight: Any) -> Array | None:
-        """One weight per class, in the scores' dtype, shaped to multiply the scores; None if None.
+        """One weight per class, in the scores' dtype, shaped to multiply the scores; None stays None.
 
         Raises:
-            ShapeError, DtypeError: they are not. GraphError: they require grad.
+            ShapeError, DtypeError: not one number per class. GraphError: the weights require grad.
         """
         if weight is None:
             return None
         values = _constant(self.loss, self.scores, weight)
         classes = self.shape[self.axis]
         if values.shape != (classes,):
-            what = f"{self.loss}: the weights have shape {values.shape}, {classes} classes need ({classes},)"
+            what = f"{self.loss}: weights of shape {values.shape}, but {classes} classes need ({classes},)"
             raise errors.ShapeError(what, [self.scores, weight])
         shape = [1] * len(self.shape)
         shape[self.axis] = classes
@@ -181,10 +186,10 @@ class Classes:
 
 @final
 class Elements:
-    """Numbers that each have a target of their own, and what a loss is told about them.
+    """Numbers with one target each, against which a loss checks its targets and weights.
 
     Args:
-        loss: the function that errors name.
+        loss: the name of the function, for error messages.
         x: floats of any shape.
         reduction: "mean", "sum" or "none".
 
@@ -205,12 +210,12 @@ class Elements:
         self.loss, self.x = loss, check_floats(loss, x)
 
     def targets(self, target: Any) -> Any:
-        """A target of exactly x's shape, in x's dtype; a tensor that requires grad stays one.
+        """The target, of exactly x's shape and in x's dtype; a tensor if it requires grad.
 
-        Broadcasting (N,) against (N, 1) would make N x N losses of N.
+        Broadcasting (N,) against (N, 1) would give N x N losses instead of N.
 
         Raises:
-            ShapeError: another shape. DtypeError: no numbers.
+            ShapeError: the shapes differ. DtypeError: it does not hold numbers.
         """
         values = values_of(self.loss, target)
         if values.shape != self.x.shape:
@@ -223,7 +228,7 @@ class Elements:
         return target if _requires_grad(target) else values.astype(self.x.dtype, copy=False)
 
     def probabilities(self, target: Any) -> Any:
-        """As `targets`, each in [0, 1], or a ValueError."""
+        """Like `targets`, but a ValueError unless every element is in [0, 1]."""
         y = self.targets(target)
         values = values_of(self.loss, y)
         if values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
@@ -237,7 +242,7 @@ class Elements:
         """Factors in x's dtype, of a shape that broadcasts to x's.
 
         Raises:
-            ShapeError, DtypeError: they are not. GraphError: they require grad.
+            ShapeError, DtypeError: they do not fit x. GraphError: they require grad.
         """
         values = _constant(self.loss, self.x, weight)
         try:
@@ -253,13 +258,13 @@ class Elements:
 
 
 def values_of(loss: str, x: Any) -> Array:
-    """The values of a tensor or of anything NumPy makes an array of."""
+    """The values of a tensor, or of anything that NumPy can turn into an array."""
     if type(x) is np.ndarray:
         return x
     try:
         return np.asarray(x._data if is_tensor(x) else x)
     except ValueError:
-        what = f"{loss}: a ragged list (rows of different lengths) is no array"
+        what = f"{loss}: a ragged list (rows of different lengths) is not an array"
         raise errors.ShapeError(what, [x]) from None
 
 
@@ -274,7 +279,7 @@ def check_floats(loss: str, x: Any) -> Any:
 
 
 def check_reduction(loss: str, reduction: str) -> None:
-    """Raise unless there is such a reduction."""
+    """Raise unless `reduction` is one of `REDUCTIONS`."""
     if reduction not in REDUCTIONS:
         what = f'{loss}: reduction is "mean", "sum" or "none", got {reduction!r}'
         raise errors.BadValueError(what)
@@ -283,9 +288,9 @@ def check_reduction(loss: str, reduction: str) -> None:
 def _no_classes(loss: str, scores: Any, axis: int) -> errors.ShapeError:
     shape = scores.shape
     if -len(shape) <= axis < len(shape):
-        what = f"{loss}: no classes, axis {axis % len(shape)} of the shape {shape} has length 0"
+        what = f"{loss}: no classes: axis {axis % len(shape)} of shape {shape} has length 0"
         return errors.ShapeError(what, [scores])
-    what = f"{loss}: there is no class axis {axis} in the shape {shape}"
+    what = f"{loss}: there is no class axis {axis} in shape {shape}"
     return errors.ShapeError(what, [scores], "scores are (C,), (N, C, ...)")
 
 
@@ -296,7 +301,7 @@ def _constant(loss: str, x: Any, weight: Any) -> Array:
         what = f"{loss}: the weights must be numbers, got {values.dtype}"
         raise errors.DtypeError(what, [x, weight])
     if _requires_grad(weight):
-        what = f"{loss}: no gradient reaches the weights, these require one"
+        what = f"{loss}: no gradient reaches the weights, but these require grad"
         raise errors.GraphError(what, [weight], "pass weight.detach()")
     return values.astype(x.dtype, copy=False)
 
