@@ -88,7 +88,7 @@ def test_a_tensor_counts_as_figures():
 
 
 def test_bad_input_raises():
-    with pytest.raises(tx.ShapeError, match="q has 2 figures published and 3 computed"):
+    with pytest.raises(tx.ShapeError, match="q has 2 published figures but 3 computed"):
         audit({"q": "1 2"}, {"q": [1, 2, 3]})
     with pytest.raises(KeyError, match="was not computed"):
         audit({"q": "1"}, {})

@@ -78,7 +78,7 @@ def test_the_right_rule_on_rounded_probabilities_is_right(gradients):
     assert not diagnose(claimed, gradients[0]).is_right  # without p it is just another number
     found = diagnose(claimed, gradients[0], x=X, p=p, y=LABELS)
     assert found.is_right
-    assert str(found) == "right (to the rounding of the figures given)"
+    assert str(found) == "right (up to the rounding of the given figures)"
 
 
 def test_equal_figures_are_all_named():
@@ -126,7 +126,7 @@ def test_float32_is_judged_by_its_own_rounding():
 def test_a_shape_that_nothing_explains():
     found = diagnose(np.ones((2, 3)), np.ones(5))
     assert found.is_unexplained
-    assert found.note == "shape (2, 3), the true one is (5,)"
+    assert found.note == "shape (2, 3), but the true gradient has (5,)"
 
 
 def test_scalars_and_tensors():

@@ -1,12 +1,13 @@
 """The cross-entropy of a linear layer without ever holding all its logits.
 
 With tens of thousands of classes the logits are far larger than anything else: 2048 samples of
-32,000 classes take 262 MB; softmax, its gradient and their temporaries take as much again, and each
-is moved through memory several times. Here the logits are computed one block of rows at a time. Each
-block gives its losses and, at once, its part of every gradient; then the next block takes its place.
-The gradients are those of the loss itself, so `backward()` only has to multiply them by the incoming
-gradient. The rules can also recompute them (for a second `backward()`, or `reduction="none"`) and,
-given tensors, use the composed form, so higher derivatives work as everywhere else.
+32,000 classes take 262 MB; softmax, its gradient and their temporaries take as much again, and
+each is moved through memory several times. Here the logits are computed one block of rows at a
+time. Each block gives its losses and, at once, its part of every gradient; then the next block
+takes its place. The gradients are those of the loss itself, so `backward()` only has to multiply
+them by the incoming gradient. The rules can also recompute them (for a second `backward()`, or
+`reduction="none"`) and, given tensors, use the composed form, so higher derivatives work as
+everywhere else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Layers, and models made of layers.
 
-Rows are samples: a layer maps `(N, in)` to `(N, out)` by `x @ W + b`, so a weight has shape `(in, out)`,
-the transpose of PyTorch's.
+Rows are samples: a layer maps `(N, in)` to `(N, out)` by `x @ W + b`, so a weight has shape
+`(in, out)`, the transpose of PyTorch's.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ probabilities), the mean cross-entropy is L = -(1/N) Σ Y · log softmax(z), and
     dL/dz = (softmax(z) - Y) / N.
 
 With log softmax(z) = z - log Σ eᶻ it takes one line: Y · z gives -Y, and sum(Y) · log Σ eᶻ gives
-sum(Y) · softmax(z). So the formula needs sum(Y) = 1 in each row. The gradient of a row that sums to s
-is s · softmax(z) - Y: its softmax counts s times, and it does not vanish at softmax(z) = Y.
+sum(Y) · softmax(z). So the formula needs sum(Y) = 1 in each row. The gradient of a row that sums to
+s is s · softmax(z) - Y: its softmax counts s times, and it does not vanish at softmax(z) = Y.
 """
 
 from __future__ import annotations

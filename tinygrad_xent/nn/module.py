@@ -1,8 +1,9 @@
 """Module: holds parameters and defines how to compute with them.
 
-A module's parameters are the tensors among its attributes; they are found there, not registered. Its
-path in the model ("0.weight", "encoder.0.bias") is a parameter's name everywhere: in `state_dict`, in
-errors and in pictures. Each call runs in its own scope, which a picture folds into one box.
+A module's parameters are the tensors among its attributes; they are found there, not registered.
+A parameter's name is its path in the model ("0.weight", "encoder.0.bias") everywhere: in
+`state_dict`, in errors and in pictures. Each call runs in its own scope, which a picture folds into
+one box.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Mismatch(NamedTuple):
 class Module:
     """A part of a model. Subclasses set tensors and modules as attributes and define `forward`.
 
-    Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts, belongs to
-    the state; those that require grad are the parameters. There is nothing to register and no
+    Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts, belongs
+    to the state; those that require grad are the parameters. There is nothing to register and no
     `super().__init__()` to forget. Tensors get their names when an attribute is set.
 
     Attributes:
@@ -185,7 +186,7 @@ class Module:
         return Mismatch(missing, unexpected)
 
     def __repr__(self) -> str:
-        """The class with the modules inside it; if there are none, with its `_settings()`, if any."""
+        """The class with the modules inside it; without any, with its `_settings()`, if defined."""
         lines = [
             f"  {name}: " + repr(member).replace("\n", "\n  ")
             for name, member in self._attributes()

@@ -73,7 +73,7 @@ class Classes:
         """The target as class numbers.
 
         Raises:
-            DtypeError, ShapeError: it does not hold labels. OutOfRangeError: a label names no class.
+            DtypeError, ShapeError: these are not labels. OutOfRangeError: a label names no class.
         """
         places, shape, axis = values_of(self.loss, target), self.shape, self.axis
         if places.dtype.kind not in "iu" or places.shape != shape[:axis] + shape[axis + 1 :]:
@@ -167,7 +167,7 @@ class Classes:
             warn(what, (self.scores, values), fix + "binary_cross_entropy_with_logits")
 
     def weights(self, weight: Any) -> Array | None:
-        """One weight per class, in the scores' dtype, shaped to multiply the scores; None stays None.
+        """One weight per class, in the scores' dtype, shaped to multiply the scores; or None.
 
         Raises:
             ShapeError, DtypeError: not one number per class. GraphError: the weights require grad.

@@ -1,7 +1,8 @@
-"""Optimisers and schedules of the learning rate, with PyTorch's names and update rules.
+"""Optimisers and learning-rate schedules, with PyTorch's names and update rules.
 
 `base.py` has what optimisers share, `rules.py` one class per update rule, `schedules.py` one per
-schedule. One of your own is a subclass of `Optimizer` with an `update`, or of `Schedule` with a `rate`.
+schedule. To write your own, subclass `Optimizer` and define `update`, or `Schedule` and define
+`rate`.
 """
 
 from .base import Optimizer

@@ -1,6 +1,6 @@
-"""What optimisers share: which parameters, how each is updated in place, state that can be saved.
+"""What optimisers share: a list of parameters, updates in place, and state that can be saved.
 
-The update rules are in `optim.py`. A large parameter is updated some rows at a time.
+The update rules are in `rules.py`. A large parameter is updated a few rows at a time.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = npt.NDArray[Any]
 
-BLOCK = 1 << 18  # elements: with gradient, buffers and scratch they stay in the cache
+BLOCK = 1 << 18  # elements: with their gradient, buffers and scratch they stay in the cache
 
 
 class Optimizer:
-    """What optimisers share. A subclass names its settings and buffers and defines `update`.
+    """The base class of optimisers: a subclass names its settings and buffers and defines `update`.
 
     Args:
         params: leaf tensors that require grad, each once: `model.parameters()`.
         settings: the numbers of the update rule, by name; they become attributes.
-        buffers: names of the arrays that `update` carries from step to step; each parameter has one
-            of its shape.
+        buffers: names of the arrays that `update` carries from step to step; each parameter has its
+            own, of its shape.
 
     Attributes:
         lr: the learning rate; may be set between steps, as the schedules do.
         params: the tensors it updates.
-        elementwise: whether `update` treats every element alike. Then a large parameter may be
-            updated some rows at a time: they stay in the cache, and the scratch small.
+        elementwise: whether `update` treats every element alike. Then a large parameter is updated
+            a few rows at a time, so that they stay in the cache and the scratch stays small.
     """
 
     lr: float
@@ -53,7 +53,9 @@ class Optimizer:
         for name, value in settings.items():
             setattr(self, name, value)
         self.params = check_parameters(who, params)
-        self._counts = [0] * len(self.params)  # of updates: a parameter without gradient skips one
+        self._counts = [0] * len(
+            self.params
+        )  # updates per parameter: without a gradient it skips one
         self._buffers = [tuple(np.zeros(p.shape, p.dtype) for _ in buffers) for p in self.params]
         self._plan()
 
@@ -85,7 +87,7 @@ class Optimizer:
         """Update every parameter that has a gradient.
 
         Raises:
-            GraphError: none has one.
+            GraphError: no parameter has a gradient.
         """
         counts, changed = self._counts, list[Leaf]()
         try:
@@ -119,9 +121,9 @@ class Optimizer:
             leaf.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all that a later `load_state_dict` needs to go on bit for bit.
+        """A copy of the state: after `load_state_dict`, training continues bit for bit.
 
-        It holds numbers, strings, lists and arrays only, so `tx.save` takes it.
+        It holds only numbers, strings, lists and arrays, so `tx.save` takes it.
         """
         return {
             "kind": type(self).__name__,
@@ -134,11 +136,11 @@ class Optimizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a saved state: settings, counts and buffers. All of it or, on an error, nothing.
+        """Restore a saved state: settings, counts and buffers; on an error, change nothing.
 
         Raises:
             ShapeError: it is another optimiser's, or does not fit the parameters.
-            DtypeError: it is no state of an optimiser.
+            DtypeError: it is not the state of an optimiser.
         """
         who = f"{type(self).__name__}.load_state_dict"
         try:
@@ -147,23 +149,21 @@ class Optimizer:
             columns = [[np.asarray(a) for a in column] for column in state["buffers"].values()]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"{who}: not the state of an optimiser ({type(error).__name__}: {error})"
-            fix = "pass what optimizer.state_dict() gave"
+            fix = "pass what optimizer.state_dict() returned"
             raise errors.DtypeError(what, fix=fix) from None
         own = (type(self).__name__, *self._settings, *self._names)
         if form != own:
             what = f"{who}: the state holds {', '.join(form)}; this optimiser has {', '.join(own)}"
-            fix = "make the optimiser with the settings of the saved one"
+            fix = "create the optimiser with the settings of the saved one"
             raise errors.ShapeError(what, fix=fix)
         shapes = [leaf.shape for leaf in self._leaves]
         for saved in ([a.shape for a in column] for column in columns):
             if saved != shapes:
                 what = f"{who}: arrays of shapes {saved} for parameters of shapes {shapes}"
-                fix = "build the model with the saved sizes; the order of parameters counts too"
+                fix = "build the model with the saved sizes; the order of parameters matters too"
                 raise errors.ShapeError(what, fix=fix)
         if len(counts) != len(shapes):
-            what = (
-                f"{who}: the state is of {len(counts)} parameters, the optimiser has {len(shapes)}"
-            )
+            what = f"{who}: the state has {len(counts)} parameters, the optimiser has {len(shapes)}"
             raise errors.ShapeError(what)
         for name, value in settings.items():
             setattr(self, name, value)
@@ -173,7 +173,7 @@ class Optimizer:
                 arrays[k][...] = saved_array
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copied or pickled together with its model, it goes on with the copy's parameters."""
+        """Copied or pickled together with its model, it updates the parameters of the copy."""
         return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_scratch", "_jobs")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -192,9 +192,7 @@ def _rows_at_once(shape: tuple[int, ...]) -> int | None:
 
 
 def _scratch(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[tuple[Array, Array]]:
-    """Two arrays of each shape. All are cut from the same two: one update is over before the next
-    begins.
-    """
+    """Two arrays of each shape, all slices of the same two: updates run one after the other."""
     sizes = [math.prod(shape) for shape in shapes]
     largest: dict[Any, int] = {}
     for n, dtype in zip(sizes, dtypes, strict=True):

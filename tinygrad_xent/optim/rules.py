@@ -1,7 +1,7 @@
-"""Optimisers: they change parameters in place by the gradients that `backward()` left in `.grad`.
+"""Optimisers: they change parameters in place, by the gradients that `backward()` left in `.grad`.
 
-The update rules and the names of their settings are PyTorch's. A step allocates no array: what an
-update needs is made with the optimiser, and every result is written in place.
+The update rules and the names of their settings are PyTorch's. A step allocates no array: those that
+an update needs are allocated with the optimiser, and every result is written in place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = npt.NDArray[Any]
 
-# `out` by position: the keyword costs a small array a tenth of the call.
+# `out` goes by position: as a keyword it would take a tenth of the call on small arrays.
 _add: Any = np.add
 _subtract: Any = np.subtract
 _multiply: Any = np.multiply
@@ -38,7 +38,7 @@ class SGD(Optimizer):
         params: the tensors to change.
         lr: the learning rate.
         momentum: μ of v = μ · v + (1 - dampening) · g; the first v is g.
-        weight_decay: λ: g is the gradient plus λ · w.
+        weight_decay: λ in g = gradient + λ · w.
         dampening: see momentum.
         nesterov: step by g + μ · v instead of v.
 
@@ -108,7 +108,7 @@ class SGD(Optimizer):
 
 
 class _Adaptive(Optimizer):
-    """What Adam and AdamW share: the running means, and the step by them."""
+    """What Adam and AdamW share: the running means, and the step computed from them."""
 
     elementwise = True
     betas: tuple[float, float]
@@ -142,7 +142,7 @@ class _Adaptive(Optimizer):
         _multiply(g, g, s)
         _multiply(s, 1 - beta2, s)
         _add(square, s, square)
-        # The corrections of both means as factors of lr and ε: one pass over the arrays less.
+        # Both means are corrected through factors of lr and ε, which saves a pass over the arrays.
         root = math.sqrt(1 - beta2**t)
         _sqrt(square, s)
         _add(s, self.eps * root, s)
@@ -164,7 +164,7 @@ class Adam(_Adaptive):
         lr: the learning rate.
         betas: β₁ and β₂.
         eps: ε.
-        weight_decay: λ: g is the gradient plus λ · w.
+        weight_decay: λ in g = gradient + λ · w.
 
     Raises:
         ValueError: a setting out of range.
@@ -172,7 +172,7 @@ class Adam(_Adaptive):
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
     >>> optimizer = Adam([w], lr=0.1)
     >>> (w * w).sum().backward()
-    >>> optimizer.step()                # the first step is lr · sign(g), but for ε
+    >>> optimizer.step()                # the first step is lr · sign(g), apart from ε
     >>> w.data.round(6)
     array([0.9, 1.9])
     """
@@ -198,7 +198,7 @@ class Adam(_Adaptive):
 
 
 class AdamW(_Adaptive):
-    """Adam with the weight decay apart from the gradient's means: first w -= lr · λ · w.
+    """Adam with decoupled weight decay: w -= lr · λ · w, then Adam's step.
 
     Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019), algorithm 2.
 
@@ -212,7 +212,7 @@ class AdamW(_Adaptive):
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
     >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
     >>> (w * w).sum().backward()
-    >>> optimizer.step()                # 0.95 · w, less lr · sign(g)
+    >>> optimizer.step()                # 0.95 · w - lr · sign(g)
     >>> w.data.round(6)
     array([0.85, 1.8 ])
     """
@@ -238,17 +238,17 @@ class AdamW(_Adaptive):
 def clip_grad_norm(
     params: Iterable[Tensor], max_norm: float, *, error_if_nonfinite: bool = False
 ) -> float:
-    """Scale the gradients of all parameters together so that their Euclidean norm is at most
-    `max_norm`, in place, between `backward()` and `step()`.
+    """Scale all gradients in place by one factor, so that their joint norm is at most `max_norm`.
 
-    As in PyTorch they are multiplied by max_norm / (norm + 1e-6) where that is below 1. With
-    `max_norm=math.inf` nothing is changed.
+    Call it between `backward()` and `step()`. As in PyTorch, the factor is
+    max_norm / (norm + 1e-6) where that is below 1, with the Euclidean norm of all gradients
+    together. With `max_norm=math.inf` nothing is changed.
 
     Returns:
-        The norm before; 0 if no parameter has a gradient.
+        The norm before clipping; 0 if no parameter has a gradient.
 
     Raises:
-        ValueError: the norm is inf or nan, and `error_if_nonfinite`.
+        ValueError: the norm is inf or nan, and `error_if_nonfinite` is set.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> (w * np.array([3.0, 4.0])).sum().backward()
@@ -276,7 +276,7 @@ def clip_grad_norm(
 
 def _scaled(grad: Tensor, scale: float) -> Tensor:
     """The gradient times a number: in place, unless a tape may have kept it (`create_graph`) or it
-    can't be written: a NumPy scalar, a view that the user assigned.
+    is not writeable (a NumPy scalar, or a view that the user assigned).
     """
     raw = grad._data
     if type(grad._node) is Node or not isinstance(raw, np.ndarray) or not raw.flags.writeable:

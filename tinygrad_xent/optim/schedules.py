@@ -1,6 +1,6 @@
-"""Schedules of the learning rate: the rate as a function of the number of steps taken.
+"""Learning-rate schedules: the rate as a function of the number of steps taken.
 
-Each rate is computed from that number alone, never from the rate before it, so a resumed run has the
+Each rate is computed from that number alone, never from the previous rate, so a resumed run has the
 same rates to the last bit.
 """
 
@@ -17,10 +17,10 @@ from .base import Optimizer
 
 
 class Schedule:
-    """What schedules share. A subclass defines `rate(count)`.
+    """The base class of schedules: a subclass defines `rate(count)`.
 
     Args:
-        optimizer: the optimiser whose `lr` is set; its rate now is the base.
+        optimizer: the optimiser whose `lr` is set; its current rate becomes `base_lr`.
 
     Attributes:
         base_lr: the rate before the first step.
@@ -48,23 +48,23 @@ class Schedule:
 
     @abstractmethod
     def rate(self, count: int) -> float:
-        """The learning rate after so many calls of `step`."""
+        """The learning rate after `count` calls of `step`."""
         raise NotImplementedError(errors.message(f"{type(self).__name__} defines no rate(count)"))
 
     def step(self) -> None:
-        """Go on by one: after the optimiser's step, or after an epoch, as the schedule is meant."""
+        """Advance by one: called after each optimiser step, or each epoch, as the schedule counts."""
         self.count += 1
         self.optimizer.lr = self.rate(self.count)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs to go on: the base rate and the count."""
+        """What `load_state_dict` needs to continue: the base rate and the count."""
         return {"kind": type(self).__name__, "base_lr": self.base_lr, "count": self.count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a saved state and set the optimiser's rate by it.
+        """Restore a saved state and set the optimiser's rate from it.
 
         Raises:
-            DtypeError: it is not the state of such a schedule.
+            DtypeError: it is not the state of this kind of schedule.
         """
         kind = type(self).__name__
         if not isinstance(state, Mapping) or state.get("kind") != kind or "count" not in state:
@@ -75,7 +75,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """The rate times γ after every `step_size` steps: base · γ ^ ⌊count / step_size⌋.
+    """Multiplies the rate by γ every `step_size` steps: base · γ ^ ⌊count / step_size⌋.
 
     Raises:
         ValueError: `step_size` is below 1, `gamma` below 0.
@@ -96,7 +96,7 @@ class StepLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """From the base rate to `eta_min` along half a cosine of `T_max` steps, and back up after them.
+    """Lowers the rate to `eta_min` along half a cosine of `T_max` steps, then raises it again.
 
         eta_min + (base - eta_min) · (1 + cos(π · count / T_max)) / 2
 

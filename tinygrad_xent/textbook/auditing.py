@@ -1,8 +1,8 @@
 """audit(): published figures beside the true ones, with a verdict on each.
 
-A printed figure may differ from the truth because it was rounded, because it was cut, because it was
-worked out from figures that had been rounded before, or because it is wrong. The figures themselves
-tell which: nobody types a verdict in.
+A printed figure may differ from the true one because it was rounded, because it was truncated,
+because it was computed from figures already rounded, or because it is wrong. The verdict is worked
+out from the figures alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..engine import errors
 
 Figures: TypeAlias = Any  # a number, an array, a nested list, or text such as "0.33 0.29 0.38"
 
-SLACK = 1e-9  # of a unit in the last place: so far from a tie still counts as the tie
+SLACK = 1e-9  # of a unit in the last place: this close to a tie counts as the tie
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class AuditedQuantity:
 
     Attributes:
         quantity: its name.
-        published: the figures as they were printed, () where none was published.
+        published: the figures as they were printed, () where none were published.
         true: the computed figures, rounded three places further than the published ones.
-        verdicts: one per figure: "exact", "rounded", "truncated", "follows from ...", or "error: ...".
-        verdict: the same in one phrase for the quantity.
+        verdicts: one per figure: "exact", "rounded", "truncated", "follows from ..." or
+            "error: ...".
+        verdict: one phrase that sums them up for the quantity.
     """
 
     quantity: str
@@ -42,7 +43,7 @@ class AuditedQuantity:
 
     @property
     def is_error(self) -> bool:
-        """Whether any of its figures is wrong by more than rounding explains."""
+        """Whether any of its figures is wrong by more than rounding can explain."""
         return any(v.startswith("error") for v in self.verdicts)
 
 
@@ -54,7 +55,7 @@ class Audit:
 
     @property
     def errata(self) -> tuple[AuditedQuantity, ...]:
-        """The quantities of which a figure is wrong."""
+        """The quantities with a wrong figure."""
         return tuple(f for f in self.findings if f.is_error)
 
     def __iter__(self) -> Iterator[AuditedQuantity]:
@@ -89,23 +90,23 @@ def audit(
     """Compare published figures with computed ones and say of each whether it is right.
 
     Args:
-        published: for each quantity its figures as printed. Text keeps what a float forgets, the
-            digits printed: "0.90" or "0.33 0.29 0.38". Numbers are taken to have as many decimals
-            as the longest of their quantity shows.
+        published: the figures of each quantity as printed. Text keeps all printed digits, which a
+            float forgets: "0.90" or "0.33 0.29 0.38". Numbers are taken to have as many decimals
+            as the longest one of their quantity.
         computed: the same quantities at full precision, of the same shape. Quantities that were not
             published are listed without a verdict.
-        digits: decimals that the source says it prints; a figure that shows more keeps its own.
-        alternatives: what the figures would be if something else were given: for each explanation,
-            say "the rounded p", the quantities computed from it. A figure that is not right but
-            equals such an alternative "follows from" it.
+        digits: the decimals that the source says it prints; a figure that shows more keeps its own.
+        alternatives: what the figures would be from other inputs: for each explanation, such as
+            "the rounded p", the quantities computed from it. A figure that is not right but equals
+            such an alternative "follows from" it.
 
     Returns:
-        An `Audit`: prints as a table; `errata` are the quantities with an error.
+        An `Audit`, which prints as a table; its `errata` are the quantities with an error.
 
-    A figure is right if it is the computed one rounded (a tie either way) or cut at its last digit.
+    A figure is right if it is the computed one, rounded (ties either way) or truncated.
 
     Raises:
-        ShapeError: a quantity has not as many figures computed as published.
+        ShapeError: the numbers of published and computed figures of a quantity differ.
         KeyError: a published quantity was not computed.
 
     >>> print(audit({"p": "0.33 0.29 0.38", "loss": "1.1358"},
@@ -139,7 +140,7 @@ def _finding(
     candidates = {label: _numbers(figures) for label, figures in others.items()}
     for label, figures in {"computed": true, **candidates}.items():
         if figures.size != len(printed):
-            what = f"audit: {name} has {len(printed)} figures published and {figures.size} {label}"
+            what = f"audit: {name} has {len(printed)} published figures but {figures.size} {label}"
             raise errors.ShapeError(what, [figures])
     verdicts = tuple(
         _verdict(d, float(true.flat[i]), {k: float(v.flat[i]) for k, v in candidates.items()})
@@ -155,7 +156,7 @@ def _finding(
 
 
 def _printed(figures: Figures, digits: int | None) -> list[Decimal]:
-    """The figures as decimal numbers that know their last digit."""
+    """The figures as decimal numbers, which keep the number of printed digits."""
     if isinstance(figures, str):
         cells: list[Any] = figures.split()
     else:
@@ -179,7 +180,7 @@ def _padded(d: Decimal, places: int) -> Decimal:
 
 
 def _places(d: Decimal) -> int:
-    """Decimals shown."""
+    """The number of decimals shown."""
     exponent = d.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
@@ -193,7 +194,7 @@ def _plain(figures: Figures) -> Any:
 
 
 def _verdict(printed: Decimal, true: float, others: Mapping[str, float]) -> str:
-    """Which of the explanations makes the printed figure, the plainest first."""
+    """The first explanation that gives the printed figure, the simplest tried first."""
     if how := _made_from(printed, true):
         return how
     for label, value in others.items():
@@ -210,7 +211,7 @@ def _verdict(printed: Decimal, true: float, others: Mapping[str, float]) -> str:
 
 
 def _made_from(printed: Decimal, value: float) -> str | None:
-    """How the printed figure comes from this value: "exact", "rounded", "truncated", or not."""
+    """How the printed figure comes from this value: "exact", "rounded", "truncated", or None."""
     if not (printed.is_finite() and math.isfinite(value)):
         same = math.isnan(value) if printed.is_nan() else float(printed) == value
         return "exact" if same else None
@@ -226,7 +227,7 @@ def _made_from(printed: Decimal, value: float) -> str | None:
 
 
 def _unit(d: Decimal) -> float:
-    """One in the last printed place."""
+    """A unit in the last printed place."""
     return 10.0 ** -_places(d)
 
 
@@ -234,7 +235,7 @@ _ORDER = ("exact", "rounded", "truncated")
 
 
 def _summary(verdicts: Sequence[str], shape: tuple[int, ...]) -> str:
-    """One phrase for a quantity: the worst of the right verdicts, or who is wrong and how."""
+    """One phrase for a quantity: the worst of the right verdicts, or what is wrong and where."""
     kinds = list(dict.fromkeys(verdicts))
     right = [v for v in _ORDER if v in kinds]
     wrong = [v for v in kinds if v not in _ORDER]

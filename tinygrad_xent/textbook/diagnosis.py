@@ -1,9 +1,9 @@
 """diagnose(): which known mistake turns the true gradient into the claimed one?
 
-Every mistake of `mistakes.py`, alone and combined, is applied and compared with the claim. Which one
-to believe is decided by description length: a component explained saves the bits it would take to
-write it down; each mistake assumed, and each component excepted, costs bits. An explanation that
-does not save clearly more than it costs is a guess, and is not made.
+Every mistake of `mistakes.py`, alone and combined, is applied and compared with the claim. The
+explanation is chosen by description length: each component explained saves the bits needed to write
+it down; each mistake assumed, and each component left unexplained, costs bits. An explanation that
+does not save clearly more than it costs would be a guess, so it is not reported.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Array: TypeAlias = Any
 Index: TypeAlias = tuple[int, ...]
 
 BITS_PER_MISTAKE = 4.0  # about a dozen kinds: log2 of their number
-MARGIN = 8.0  # an explanation must save so many bits: chance does so less than once in 2⁸
+MARGIN = 8.0  # bits an explanation must save: by chance that happens less than once in 2⁸
 SHOWN = 5  # components listed
 
 
 class WrongComponent(NamedTuple):
-    """A component that the mistakes do not explain: where, what was claimed, what should stand."""
+    """A component that the mistakes do not explain: its index, the claimed and the right value."""
 
     at: Index
     claimed: float
@@ -38,16 +38,16 @@ class WrongComponent(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a claimed gradient. Printed, it says so.
+    """What is wrong with a claimed gradient; prints as a short report.
 
     Attributes:
         mistakes: the names of the mistakes that together explain it; () if it is right or nothing
             explains it.
-        meanings: what each means.
-        wrong: the components that are wrong beside the mistakes; where nothing explains the claim,
+        meanings: what each mistake means.
+        wrong: the components that are wrong even so; where nothing explains the claim, those with
             the largest differences.
-        also: other explanations that give the very same figures, say "factor 2" where N = 2.
-        is_right: whether the claim is right to rounding.
+        also: other explanations of the same figures, such as "factor 2" where N = 2.
+        is_right: whether the claim is right up to rounding.
     """
 
     mistakes: tuple[str, ...]
@@ -101,17 +101,17 @@ def diagnose(
         actual: the true one, from `backward()`. Its shape is the right one.
         x: the linear layer's inputs, (N, D).
         p, y: softmax probabilities (N, K) and labels, one-hot or class numbers; or both (N,), the
-            column of one class, where the gradient of that class alone is judged.
-        delta: the gradient at the linear layer's output, (N, K), where `p` and `y` do not say it.
+            column of one class, to judge the gradient of that class alone.
+        delta: the gradient at the linear layer's output, (N, K), where `p` and `y` do not give it.
         upstream, slope: the gradient after an activation and the activation's derivative there.
-        n, k: the number of samples and of classes, where the arrays above do not show it.
-        digits: decimals to which the claimed figures were rounded.
+        n, k: the numbers of samples and of classes, where the arrays above do not show them.
+        digits: the decimals to which the claimed figures were rounded.
         tolerance: relative to the largest component; the square root of the dtype's eps if None.
 
-    What is not given is not needed, but the mistakes that depend on it can't be named.
+    All context is optional, but a mistake can be named only if what it depends on is given.
 
     Returns:
-        A `Diagnosis`: right, explained by one or several mistakes, or unexplained.
+        A `Diagnosis`: right, explained by one or more mistakes, or unexplained.
 
     Raises:
         ShapeError: labels and probabilities do not fit each other.
@@ -146,7 +146,7 @@ def _array(values: Any, what: str) -> Array:
 
 
 class Explanation(NamedTuple):
-    """Some mistakes, what they predict, where the claim differs from it, and what that costs."""
+    """Some mistakes, what they predict, where the claim differs from that, and the cost in bits."""
 
     mistakes: tuple[Mistake, ...]
     seen: Array  # the claim, with a mistake of shape undone
@@ -201,7 +201,7 @@ class _Judge:
         if right < count:
             kind, place_bits = _exception(wrong)
             ratio = np.where(np.isfinite(off[wrong]), off[wrong] / slack, np.inf)
-            # A near miss takes few bits to write down beside the prediction, a wild one all.
+            # A near miss takes only a few bits more than the prediction, a wild value all bits.
             cost += BITS_PER_MISTAKE + place_bits
             cost += float(np.minimum(self.bits, 2 + np.log2(ratio)).sum())
             found = (*found, kind)
@@ -214,7 +214,7 @@ class _Judge:
             return self.unexplained()
         best = explanations[0]
         if not best.mistakes:  # the right rule, on the rounded figures that were given
-            return Diagnosis((), (), is_right=True, note="to the rounding of the figures given")
+            return Diagnosis((), (), is_right=True, note="up to the rounding of the given figures")
         names = tuple(m.name for m in best.mistakes)
         also = dict.fromkeys(
             tuple(m.name for m in e.mistakes) for e in explanations[1:] if e.cost < best.cost + 1
@@ -228,9 +228,9 @@ class _Judge:
         )
 
     def unexplained(self) -> Diagnosis:
-        """The largest differences, and the facts that help: other shape, one common ratio."""
+        """The largest differences, and what may help: a different shape, a common ratio."""
         if self.claimed.shape != self.actual.shape:
-            note = f"shape {self.claimed.shape}, the true one is {self.actual.shape}"
+            note = f"shape {self.claimed.shape}, but the true gradient has {self.actual.shape}"
             return Diagnosis((), (), note=note)
         off = np.abs(self.claimed - self.actual)
         with np.errstate(all="ignore"):
@@ -248,7 +248,7 @@ def _largest(a: Array) -> float:
 
 
 def _exception(wrong: Array) -> tuple[Mistake, float]:
-    """How to say which components are excepted, and the bits that takes."""
+    """How to describe which components are wrong, and the bits that takes."""
     places = np.argwhere(wrong)
     if wrong.ndim == 2 and len(places) > 1:
         for axis, kind in ((0, mistakes.ROW), (1, mistakes.COLUMN)):

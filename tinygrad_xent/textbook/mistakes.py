@@ -1,9 +1,10 @@
-"""The mistakes that people make when they derive a gradient by hand: what each would have given.
+"""The mistakes that people make when they derive a gradient by hand, and what each one gives.
 
-`diagnose` knows nothing but this table. A mistake is of one of three kinds. A *prediction* is the
-gradient with the mistake in it. A *view* is undone on the claimed gradient: a transposition, a sum
-left out. A *factor* multiplies everything. Some need to know how the gradient came about: the inputs
-`x` of a linear layer, the probabilities `p` and labels `y` of a softmax, an activation's `slope`.
+`diagnose` knows only these. There are three kinds of mistake. A *prediction* is the gradient with
+the mistake in it. A *view* is a mistake that is undone on the claimed gradient: a transposition, a
+missing sum. A *factor* multiplies everything. Some depend on how the gradient was computed: on the
+inputs `x` of a linear layer, the probabilities `p` and labels `y` of a softmax, an activation's
+`slope`.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ WRONG_AXIS = Mistake(
     "summed over the wrong axis", "a bias is shared by the samples: the sum runs over axis 0"
 )
 NO_INDICATOR = Mistake(
-    "missing indicator", "p - 1 stands for every class; the rule is p - y, y = 1 for the own class"
+    "missing indicator",
+    "p - 1 is used for every class; the rule is p - y, y = 1 for the true class",
 )
 DIAGONAL = Mistake(
     "softmax Jacobian's diagonal only",
-    "dp_j/dz_i = -p_i p_j for i ≠ j was left out: only the own class gets a gradient",
+    "dp_j/dz_i = -p_i p_j for i ≠ j was left out: only the true class gets a gradient",
 )
 NO_SLOPE = Mistake(
     "activation derivative missing", "the gradient passed the activation without its derivative"
@@ -55,7 +57,7 @@ COMPONENTS = Mistake("wrong components", "the other components are right")
 
 
 def _scale_mistakes(symbol: str, count: int) -> list[tuple[Mistake, float]]:
-    """The factor of a mean over `count` things, forgotten or applied twice."""
+    """The factor 1/`count` of a mean, forgotten or applied twice."""
     return [
         (
             Mistake(
@@ -73,7 +75,7 @@ def _scale_mistakes(symbol: str, count: int) -> list[tuple[Mistake, float]]:
 
 @dataclass(frozen=True)
 class Context:
-    """What is known of how the gradient came about; None is not known.
+    """What is known about how the gradient was computed; None where it is not known.
 
     Attributes:
         x: inputs of the linear layer, (N, D).
@@ -93,7 +95,7 @@ class Context:
     k: int | None = None
 
     def factors(self) -> Iterator[tuple[tuple[Mistake, ...], float]]:
-        """Every product of a sign, a mean's factor and a 2, with what would explain it."""
+        """Every product of a sign, a mean's factor and a 2, with the mistakes that make it."""
         n, k = self.n or 1, self.k or 1
         means: list[tuple[Mistake, float]] = []
         for symbol, count in (("N", n), ("K", k), ("(N·K)", n * k)):
@@ -109,7 +111,7 @@ class Context:
     def views(
         self, claimed: Array, shape: tuple[int, ...]
     ) -> Iterator[tuple[tuple[Mistake, ...], Array]]:
-        """The claimed gradient with a mistake of shape undone."""
+        """The claimed gradient with a shape mistake undone."""
         yield (), claimed
         if claimed.ndim >= 2 and claimed.T.shape == shape:
             yield (TRANSPOSED,), claimed.T
@@ -124,7 +126,7 @@ class Context:
         right = self.right_delta()
         for is_bias, place, scale in self.fitting_places(actual, right):
             if right is not None:
-                yield (), scale * place(right)  # differs from the true one if p was rounded
+                yield (), scale * place(right)  # differs from the true gradient if p was rounded
                 if is_bias and right.ndim == 2:
                     yield (WRONG_AXIS,), scale * right.sum(axis=1)
             for mistake, wrong in self.wrong_deltas():
@@ -134,7 +136,7 @@ class Context:
                 yield (NO_SLOPE,), np.where(self.slope != 0, actual / self.slope, np.nan)
 
     def right_delta(self) -> Array | None:
-        """The true gradient at the linear layer's output, but for the mean's factor."""
+        """The true gradient at the linear layer's output, without the mean's factor."""
         if self.delta is not None:
             return self.delta
         if self.p is not None and self.y is not None:
@@ -144,7 +146,7 @@ class Context:
         return None
 
     def wrong_deltas(self) -> Iterator[tuple[Mistake, Array]]:
-        """That gradient with a mistake in it, in the same units."""
+        """The gradient at the linear layer's output with a mistake in it, likewise unscaled."""
         if self.p is not None and self.y is not None:
             yield NO_INDICATOR, self.p - 1
             yield DIAGONAL, self.y * (self.p - 1)  # -y/p times p (1 - p)
@@ -152,7 +154,7 @@ class Context:
             yield NO_SLOPE, self.upstream
 
     def places(self) -> Iterator[tuple[bool, Any]]:
-        """Where the gradient may have been taken: whether it is a bias, and how delta gets there."""
+        """Whose gradient it may be: whether it is a bias's, and how it is computed from delta."""
         yield False, lambda d: d
         yield True, lambda d: d.sum(axis=0)
         if self.x is not None:
@@ -163,10 +165,10 @@ class Context:
     def fitting_places(
         self, actual: Array, right: Array | None
     ) -> Iterator[tuple[bool, Any, float]]:
-        """The places where the true gradient may have been taken, with the mean's factor in it.
+        """The places that fit the true gradient, with the mean's factor in it.
 
-        The fit may be loose, as the probabilities may be a publication's rounded ones; but where
-        one place fits well, one that fits less well is another.
+        The fit may be loose, as the probabilities may be the rounded ones of a publication; but
+        where one place fits well, places that fit less well are dropped.
         """
         if right is None:
             yield from ((is_bias, place, 1.0) for is_bias, place in self.places())
@@ -179,7 +181,7 @@ class Context:
         yield from (fit[:3] for fit in fits if fit[3] <= 2 * best + 1e-6)
 
     def scale_of(self, actual: Array, unit: Array) -> tuple[float, float] | None:
-        """The mean's factor, 1, 1/N, 1/K or 1/(N·K), and how far off it is; None if none fits."""
+        """The mean's factor (1, 1/N, 1/K or 1/(N·K)) and its misfit; None if none fits."""
         if actual.shape != unit.shape:
             return None
         if not unit.any():
@@ -194,7 +196,7 @@ class Context:
 
 
 def make_context(actual: Array, **known: Any) -> Context:
-    """The context of what a caller knows, with labels one-hot and the counts filled in."""
+    """A context from what the caller knows, with one-hot labels and the counts filled in."""
     found: dict[str, Any] = {
         name: np.asarray(raw(value)) if name not in ("n", "k") else value
         for name, value in known.items()
