@@ -183,7 +183,7 @@ def test_no_grad_of_the_caller_is_touched():
 
 
 def test_bad_input_raises():
-    with pytest.raises(tx.DtypeError, match="no input of a floating dtype"):
+    with pytest.raises(tx.DtypeError, match="no input has a floating dtype"):
         gradcheck(tx.exp, np.array([1, 2]))
     with pytest.raises(tx.ShapeError, match="no element"):
         gradcheck(tx.exp, np.zeros((0, 3)))
@@ -194,7 +194,7 @@ def test_bad_input_raises():
     with pytest.raises(ValueError, match="order must be 1 or 2"):
         gradcheck(tx.exp, [1.0], order=3)
     rng = np.random.default_rng(0)
-    with pytest.raises(tx.GraphError, match="another result when called again"):
+    with pytest.raises(tx.GraphError, match="a different result when called again"):
         gradcheck(lambda x: x * rng.standard_normal(), [1.0])
 
 

@@ -126,9 +126,9 @@ def test_errors():
     other = tx.Tensor([1.0], requires_grad=True, name="other")
     mask = tx.Tensor([1.0, 0.0], name="mask")
     loss = (x * mask).sum()
-    with pytest.raises(tx.OutOfRangeError, match=r"\[2\] is no element of x"):
+    with pytest.raises(tx.OutOfRangeError, match=r"\[2\] is not an element of x"):
         why(x, 2, of=loss)
-    with pytest.raises(tx.OutOfRangeError, match="one place for each axis"):
+    with pytest.raises(tx.OutOfRangeError, match="one place per axis"):
         why(x, of=loss)
     with pytest.raises(tx.GraphError, match="does not depend on"):
         why(other, 0, of=loss)

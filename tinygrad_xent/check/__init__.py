@@ -1,4 +1,4 @@
-"""Checks that find the mistake and say what it is. They are used as `tx.check.NAME`."""
+"""Checks that find a mistake and say what it is, used as `tx.check.NAME`."""
 
 from ..textbook import Audit, Diagnosis, audit, diagnose
 from .gradients import GradCheck, KinkWarning, TapeCheck, check_tape, gradcheck

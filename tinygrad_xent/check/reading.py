@@ -1,4 +1,4 @@
-"""Questions about a trace that several checks ask: where a value comes from, what an element reads.
+"""Questions that several checks ask about a trace: where a value comes from, what an element reads.
 
 Everything here reads a `Trace`, plain data; nothing touches the tape.
 """
@@ -25,7 +25,7 @@ Index = tuple[Any, ...]
 
 
 def traced(output: Any) -> Trace:
-    """The trace of a tensor, or a trace as it is; NumPy's floating-point warnings stay inside.
+    """The trace of a tensor, made without floating-point warnings; a trace is returned as it is.
 
     Raises:
         GraphError: the replay does not give the values that were recorded.
@@ -56,7 +56,7 @@ def inputs(trace: Trace, entry: Entry) -> list[Entry]:
 def upstream(
     trace: Trace, entry: Entry, passes: Callable[[Entry], bool] | None = None
 ) -> Iterator[Entry]:
-    """The entry, then what it was computed from, nearest first; only through what `passes`."""
+    """The entry, then what it was computed from, nearest first, through entries that `passes`."""
     seen, queue = {entry.id}, [entry]
     while queue:
         here = queue.pop(0)
@@ -73,8 +73,8 @@ def origin(
 ) -> Entry | None:
     """The nearest wanted entry that the entry's value comes from, itself included, or None.
 
-    Between them may lie what only moves numbers, and what is named in `through`: arithmetic with a
-    constant.
+    Between them may lie operations that only move numbers, and those named in `through` if at most
+    one of their inputs requires grad.
     """
 
     def passes(e: Entry) -> bool:
@@ -136,7 +136,7 @@ def _line_index(entry: Entry, shape: tuple[int, ...], index: Index) -> Index:
 
 
 def _matmul_index(argument: int, shapes: list[tuple[int, ...]], index: Index) -> Index:
-    """The row of the first or the column of the second matrix; a vector is the whole of either."""
+    """The row of the first or the column of the second matrix; a vector as a whole."""
     a, b = shapes
     if len(shapes[argument]) == 1:
         return (slice(None),)
@@ -154,10 +154,10 @@ def alone(
     live: Collection[int],
     state: tuple[Any, ...] = (),
 ) -> Node:
-    """An operation by itself, recorded on leaves of its own: there a check asks what its rules do.
+    """One operation recorded alone on fresh leaves, so that a check can try its rules.
 
     Args:
-        values: of its inputs. live: the places of those that get a gradient.
+        values: of its inputs. live: the positions of the inputs that get a gradient.
     """
     operands = [wrap(x, Leaf(x, True)) if i in live else x for i, x in enumerate(values)]
     node = apply(op, operands, settings, Mode(recording=True, scope=None), state)._node
@@ -166,8 +166,9 @@ def alone(
 
 
 def rule_alone(trace: Trace, entry: Entry, argument: int, g: Any) -> Any:
-    """What the derivative of an operation for one input makes of a gradient of its output, a raw
-    array or a tensor: of the input's shape and dtype.
+    """The vector-Jacobian product of an operation for one input, in the input's shape and dtype.
+
+    `g`, the gradient of the output, is a raw array or a tensor.
     """
     values = [e.value for e in inputs(trace, entry)]
     node = alone(TABLE[entry.op], values, tuple(entry.settings.values()), {argument})
@@ -178,7 +179,7 @@ def rule_alone(trace: Trace, entry: Entry, argument: int, g: Any) -> Any:
 
 
 def first_bad(value: Array) -> Index | None:
-    """The place of the first NaN, or else of the first infinity; None where all is finite."""
+    """The index of the first NaN, or else of the first infinity; None if all is finite."""
     value = np.asarray(value)
     if value.dtype.kind != "f" or np.isfinite(value).all():
         return None
@@ -187,23 +188,23 @@ def first_bad(value: Array) -> Index | None:
 
 
 def has_nan(value: Array | None) -> bool:
-    """Whether any element is nan; not so where there is no value."""
+    """Whether any element is nan; False if there is no value."""
     return value is not None and bool(np.isnan(value).any())
 
 
 def is_finite(value: Array | None) -> bool:
-    """Whether every element is finite; so too where there is no value."""
+    """Whether every element is finite; True if there is no value."""
     return value is None or bool(np.isfinite(value).all())
 
 
 def at(index: Index) -> str:
-    """An index as it is written: `[0, :]`; nothing for a scalar or the whole."""
+    """An index as it is written: `[0, :]`; empty for a scalar or the whole array."""
     parts = [":" if isinstance(i, slice) else str(i) for i in index if i is not ...]
     return f"[{', '.join(['...'] * (... in index and bool(parts)) + parts)}]" if parts else ""
 
 
 def number(value: Any) -> str:
-    """A number, or a short array, for people."""
+    """A number or an array as short, readable text."""
     array = np.asarray(value)
     if array.ndim == 0:
         return f"{array.item():.6g}"
@@ -213,7 +214,7 @@ def number(value: Any) -> str:
 
 
 def paragraph(heading: str, text: str, indent: str = "  ") -> str:
-    """Text under a heading, broken for a window of 96 columns."""
+    """Text after a heading, wrapped at 96 columns."""
     return textwrap.fill(
         text, 96, initial_indent=f"{indent}{heading}: ", subsequent_indent=f"{indent}    "
     )

@@ -1,9 +1,9 @@
-"""Overwritten behind the tape's back: what `backward()` can't notice, a replay can.
+"""check_unchanged(): finds arrays overwritten since they were used, where `backward()` can't.
 
 `t.data = ...` and `t.data += ...` are noticed, and results are read-only. An element of a leaf
-(`t.data[0] = 1.0`) or a raw NumPy array that an operation read can still be changed in silence: the
-gradients are then those of a computation that never ran. The replay gives other values than were
-recorded, and that shows where.
+(`t.data[0] = 1.0`) or a raw NumPy array that an operation read can still be changed silently: the
+gradients are then those of a computation that never ran. A replay gives values other than the
+recorded ones, which shows where.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_unchanged(output: Tensor) -> Trace:
         The trace, for further use.
 
     Raises:
-        GraphError: naming the first operation that computes something else now, its line, and what
+        GraphError: names the first operation that now computes something else, its line, and what
             it read. The checks that replay a loss raise it too.
 
     >>> import tinygrad_xent as tx
@@ -62,7 +62,7 @@ def check_unchanged(output: Tensor) -> Trace:
 
 
 def _recorded(nodes: list[Node]) -> dict[Node, Array]:
-    """The outputs that the rules kept, by node: as they were when they were computed."""
+    """The outputs that the rules kept, by node, as they were when computed."""
     found: dict[Node, Array] = {}
     for node in nodes:
         if node.kept is None:
@@ -76,7 +76,7 @@ def _recorded(nodes: list[Node]) -> dict[Node, Array]:
 
 
 def _same(a: Array, b: Array) -> Array:
-    """Where two computations of one value agree: to rounding, which threads may change."""
+    """Where two computations of one value agree up to rounding, which may vary with threads."""
     eps = float(np.finfo(np.asarray(a).dtype).eps)
     return np.asarray(np.isclose(a, b, rtol=1e3 * eps, atol=1e3 * eps, equal_nan=True))
 
@@ -88,15 +88,15 @@ def _message(
     where = f"element {[int(i) for i in place]} of " if then.shape else ""
     suspects = ", ".join(_suspects(node, recorded))
     what = (
-        f"{where}{node.op.name} at {node.line} gives {np.asarray(now)[place]} now, and gave "
-        f"{then[place]} when it was recorded: changed since was one of {suspects}"
+        f"{where}{node.op.name} at {node.line} gives {np.asarray(now)[place]} now, but gave "
+        f"{then[place]} when it was recorded: changed since then is one of {suspects}"
     )
     fix = "change it after backward(), or a copy: array.copy()"
     return errors.message(what, fix=fix)
 
 
 def _suspects(node: Node, recorded: dict[Node, Array]) -> list[str]:
-    """The arrays that the node was computed from, up to what is known to be as it was."""
+    """The arrays that the node was computed from, without those known to be unchanged."""
     found: dict[str, None] = {}
     stack = [node]
     while stack:

@@ -1,7 +1,7 @@
 """Optimisers: they change parameters in place, by the gradients that `backward()` left in `.grad`.
 
-The update rules and the names of their settings are PyTorch's. A step allocates no array: those that
-an update needs are allocated with the optimiser, and every result is written in place.
+The update rules and the names of their settings are PyTorch's. A step allocates no array: those
+that an update needs are allocated with the optimiser, and every result is written in place.
 """
 
 from __future__ import annotations

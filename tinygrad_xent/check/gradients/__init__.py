@@ -1,5 +1,5 @@
-"""Are the gradients right? `gradcheck` measures slopes (`numerical.py`), `check_tape` judges each recorded
-operation alone (`tape_check.py`).
+"""Are the gradients right? `gradcheck` measures slopes (`numerical.py`), `check_tape` judges each
+recorded operation alone (`tape_check.py`).
 """
 
 from .numerical import GradCheck, KinkWarning, gradcheck

@@ -1,8 +1,8 @@
-"""Slopes measured by differences, with what they are worth.
+"""Slopes measured by differences, with an estimate of their error.
 
 A central difference at two steps gives the slope (Richardson's extrapolation), an estimate of its
-error, and the two one-sided slopes: where these part, or the estimates of the two steps do, there is
-a kink (relu at 0, a tie in max) and no slope to compare with.
+error, and the two one-sided slopes. Where these disagree, or the estimates at the two steps do,
+there is a kink (relu at 0, a tie in max) and no slope to compare with.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 Array: TypeAlias = Any
 
 EPS = float(np.finfo(np.float64).eps)
-ROUGH = 1e-3  # an error of more than this share of the largest slope: not a measurement
+ROUGH = 1e-3  # an error above this share of the largest slope: not a measurement
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Slope:
 
     Attributes:
         value: the slopes, of the shape of the output.
-        error: what they may be off by; rounding: the part of it that rounding may make.
+        error: how far off they may be; rounding: how much of that rounding may cause.
         low, high: the smaller and the larger of the one-sided slopes.
         measured: where the value may be relied on.
     """
@@ -39,7 +39,7 @@ class Slope:
 
 
 def step_for(dtype: Any) -> float:
-    """The relative step: a compromise of the rule's error, h⁴, and of rounding, eps / h."""
+    """The relative step: a compromise between the formula's error, h⁴, and rounding, eps / h."""
     return float(np.finfo(dtype).eps ** 0.25)
 
 
@@ -54,12 +54,12 @@ def slope(
     """The slope of f at x along a direction, from f at x, x ± step · along and x ± half of it.
 
     Args:
-        f: takes an array like x, gives an array; always the same for the same x.
+        f: takes an array like x, gives an array, and for the same x always the same one.
         x: the point.
         along: the direction, of x's shape.
         step: how far to go along it.
         eps: the relative rounding of f's values.
-        noise: the rounding in f's values where it is more than that; see `noise_of`.
+        noise: the rounding in f's values where it is larger than that; see `noise_of`.
     """
     with np.errstate(all="ignore"):
         here = np.asarray(f(x))
@@ -74,8 +74,8 @@ def slope(
         size = np.maximum(np.abs(here), np.abs(ahead - behind))
         rounding = 8 * np.maximum(eps * size, noise) / step
         sides = (near - here) / half, (here - back) / half
-        # Curvature halves the gap between the sides with the step, a kink leaves it as it is: what
-        # of the gap is left belongs to a kink, and the slope there is anything between the sides.
+        # Halving the step halves the gap between the sides that curvature makes, but not one that
+        # a kink makes: what is left of the gap is a kink's, and the slope lies between the sides.
         gap, wide_gap = np.abs(sides[0] - sides[1]), np.abs(ahead - 2 * here + behind) / step
         kink = np.maximum(2 * gap - wide_gap, 0)
         error = np.abs(narrow - wide) + kink / 2 + rounding
@@ -86,11 +86,11 @@ def slope(
 
 
 def noise_of(f: Callable[[Array], Array], x: Array, along: Array, eps: float = EPS) -> float:
-    """How much rounding shakes the values of a scalar f near x: a standard deviation.
+    """The standard deviation of the rounding in the values of a scalar f near x.
 
-    Intermediate values may be far larger than the result. Seven values on a line, so close that the
-    function is straight there, have third differences of rounding alone (Moré and Wild, "Estimating
-    computational noise", 2011).
+    Intermediate values may be far larger than the result. The third differences of seven values on
+    a line, so close together that the function is straight there, come from rounding alone (Moré
+    and Wild, "Estimating computational noise", 2011).
     """
     spacing = eps**0.5
     with np.errstate(all="ignore"):

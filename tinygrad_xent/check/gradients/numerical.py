@@ -1,9 +1,9 @@
-"""gradcheck(): is the gradient of a function right? Compared with differences, and told what is not.
+"""gradcheck(): is the gradient of a function right? Compares it with differences, names mistakes.
 
-The function's output is weighed by fixed random numbers and summed, so one scalar stands for all of
-it. Small inputs are checked entry by entry, large ones along random directions, and a wrong direction
-is halved until one wrong entry is left. A kink is no mistake: there the gradient has to lie between
-the one-sided slopes, and a warning says so. What is not finite never passes.
+The function's output is weighted by fixed random numbers and summed, so one scalar represents all
+of it. Small inputs are checked entry by entry, large ones along random directions, and a wrong
+direction is halved until one wrong entry is left. A kink is not a mistake: there the gradient has
+to lie between the one-sided slopes, and a warning says so. A value that is not finite never passes.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .tape_check import RuleCheck, check_tape
 
 Array: TypeAlias = Any
 
-ENTRIES = 512  # inputs of so many elements in all are checked entry by entry
+ENTRIES = 512  # inputs of up to this many elements in all are checked entry by entry
 DIRECTIONS = 12  # random directions for larger ones
 
 
 class KinkWarning(UserWarning):
-    """The function has a kink at the point of the check: no slope there to compare with."""
+    """The function has a kink at the point of the check, so there is no slope to compare with."""
 
 
 @dataclass(frozen=True)
 class Worst:
-    """Where gradient and differences lie furthest apart, in units of what is tolerated."""
+    """Where gradient and differences lie furthest apart, in units of the tolerance."""
 
     order: int
     input: str
@@ -53,8 +53,8 @@ class GradCheck:
     Attributes:
         ok: whether everything compared agrees and is finite.
         worst: the worst place; None where nothing could be compared.
-        diagnoses: for each input whose gradient is wrong the kind of mistake.
-        guilty: the operations of the tape whose rules are wrong, where any is.
+        diagnoses: the kind of mistake for each input whose gradient is wrong.
+        guilty: the operations of the tape whose rules are wrong, if any.
         notes: how it was checked: in which dtype, how many directions, which kinks.
     """
 
@@ -92,26 +92,26 @@ def gradcheck(
     """Compare the gradient of `f` with central differences, at the given inputs.
 
     Args:
-        f: takes tensors, gives a tensor of any shape; the same for the same inputs.
-        inputs: tensors or arrays. Those of a floating dtype are differentiated; they are copied, no
-            `.grad` is touched. float32 and float16 are checked in float64, at their own values.
+        f: takes tensors, gives a tensor of any shape, and for the same inputs always the same one.
+        inputs: tensors or arrays. Those of a floating dtype are differentiated; they are copied, so
+            no `.grad` is touched. float32 and float16 are checked in float64, at their own values.
         order: 1 for the gradient, 2 for the second derivatives too.
-        rtol: relative tolerance; by the dtype of the output if None (float64: 1e-6).
-        entries: inputs of up to so many elements in all are checked entry by entry.
+        rtol: relative tolerance; None chooses it by the dtype of the output (float64: 1e-6).
+        entries: inputs of up to this many elements in all are checked entry by entry.
         directions: the number of random directions along which larger ones are checked.
-        n: the number of samples, for the diagnosis: it tells a missing 1/N.
+        n: the number of samples, so that the diagnosis can name a missing 1/N.
         seed: of the random weights and directions.
 
     Returns:
         A `GradCheck`: true if right. It holds the worst place, the diagnosis and the guilty rules.
 
     Warns:
-        KinkWarning: at a kink (relu at 0, a tie in max) only the one-sided slopes bound the gradient.
+        KinkWarning: at a kink (relu at 0, a tie in max), where one-sided slopes bound the gradient.
 
     Raises:
         DtypeError: no input has a floating dtype, or `f` gives no tensor of one.
         ShapeError: the inputs have no element.
-        GraphError: `f` gives another result when called again.
+        GraphError: `f` gives a different result when called again.
 
     >>> import tinygrad_xent as tx
     >>> bool(tx.check.gradcheck(tx.log_softmax, [[1.0, 2.0, -1.0], [0.5, 0.1, 3.0]], order=2))
@@ -134,7 +134,7 @@ def gradcheck(
     notes = list(point.notes)
     notes += dict.fromkeys(note for r in reports for note in r.notes)
     if kinks:
-        note = f"a kink at {kinks} place{'s' if kinks > 1 else ''}: bounded by the one-sided slopes"
+        note = f"a kink at {kinks} place{'s' if kinks > 1 else ''}: one-sided slopes bound the gradient"
         notes.append(note)
         lines.warn(f"gradcheck: {note}", KinkWarning)
     bad = next((r for r in reports if not r.ok), None)
@@ -222,10 +222,10 @@ class _Check:
         return best or found
 
     def compare(self, claimed: float, found: Slope, size: float) -> float:
-        """How far apart they are, in units of what is tolerated; kinks are counted."""
+        """How far apart the two are, in units of the tolerance; kinks are counted."""
         slack = self.rtol * max(
             abs(claimed), 1e-2 * size
-        )  # a slope near 0 by the size of the others
+        )  # a slope near 0 is judged by the size of the others
         if not found.measured:
             low, high = float(found.low), float(found.high)
             if not np.isfinite([low, high]).all():
@@ -241,7 +241,7 @@ class _Check:
         return off / slack if off else 0.0
 
     def check_entries(self) -> None:
-        """Compare one element of the input after the other; diagnose each input that is wrong."""
+        """Compare element by element; diagnose each input whose gradient is wrong."""
         x, numeric = self.point.x, np.zeros(self.point.x.size)
         wrong = np.zeros(x.size, bool)
         for i in range(x.size):

@@ -1,8 +1,8 @@
 """A function at a point, as one scalar of one flat float64 array: what gradcheck differentiates.
 
-The output is weighed by fixed random numbers and summed, the floating inputs are laid end to end. The
-second order is the slope of that scalar along a fixed direction: its gradient holds the second
-derivatives. Sums and weights are NumPy's, so that a wrong rule of the engine can't mend itself here.
+The output is weighted by fixed random numbers and summed; the floating inputs are laid end to end.
+The second order is the slope of that scalar along a fixed direction: its gradient holds the second
+derivatives. Sums and weights are NumPy's, so that a wrong rule of the engine can't hide itself.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Point:
 
     Attributes:
         x: the point. names, shapes: of its parts, the inputs of a floating dtype.
-        dtype: in which the function computes.
-        notes: what was changed to get there, for people.
+        dtype: the one in which the function computes.
+        notes: what was changed for the check, in words.
     """
 
     def __init__(self, f: Function, inputs: tuple[Any, ...], seed: int) -> None:
@@ -35,7 +35,7 @@ class Point:
         self.inputs = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
         self.places = [i for i, x in enumerate(self.inputs) if x.dtype.kind == "f"]
         if not self.places:
-            what = "gradcheck: no input of a floating dtype, so nothing to differentiate"
+            what = "gradcheck: no input has a floating dtype, so there is nothing to differentiate"
             raise errors.DtypeError(what, self.inputs, "pass floats")
         small = sorted({str(x.dtype) for x in self.variables if x.dtype != np.float64})
         if small:
@@ -50,11 +50,11 @@ class Point:
         rng = np.random.default_rng(seed)
         self.weights, self.along = _weights(y.shape, rng), _weights(self.x.shape, rng)
         if not np.array_equal(y.numpy(), self.output(self.x).numpy(), equal_nan=True):
-            what = "gradcheck: the function gives another result when called again"
+            what = "gradcheck: the function gives a different result when called again"
             raise errors.GraphError(what, fix="draw random numbers outside it")
         if not self.is_read():
             self.notes.append(
-                "the tape leads from the result to none of the inputs: if it shall depend on them, "
+                "the tape leads from the result to none of the inputs: if it should depend on them, "
                 "compute it from the arguments"
             )
 
@@ -94,8 +94,8 @@ class Point:
         return [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
 
     def value(self, order: int, x: Array) -> Array:
-        """The scalar whose gradient is judged, from a flat array: the weighed output, or for the
-        second order the slope of that along a fixed direction.
+        """The scalar whose gradient is judged, from a flat array: the weighted output, or for the
+        second order its slope along a fixed direction.
         """
         if order == 1:
             return np.sum(self.output(x).numpy() * self.weights)
@@ -117,7 +117,7 @@ class Point:
         return _flat(slopes, leaves)
 
     def walk_back(self, x: Array, create_graph: bool) -> tuple[list[Tensor], list[Any]]:
-        """Fresh leaves at x, and the gradient of the weighed output at each; None where none is."""
+        """Fresh leaves at x, and the gradient of the weighted output at each, or None."""
         arguments = self.arguments(x, requires_grad=True)
         leaves = [arguments[i] for i in self.places]
         y = self.f(*arguments)
@@ -136,7 +136,7 @@ class Point:
         return self.f(*self.arguments(self.x, requires_grad=True))
 
     def locate(self, flat: int) -> tuple[int, tuple[int, ...]]:
-        """Which variable and which of its elements a place of the flat array is."""
+        """The variable, and the index in it, of an element of the flat array."""
         for j, shape in enumerate(self.shapes):
             size = int(np.prod(shape))
             if flat < size:
@@ -155,7 +155,7 @@ def _flat(slopes: list[Any], leaves: list[Tensor]) -> Array:
 
 
 def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Random numbers, none of them near 0; a single one is 1, so that figures stay recognisable."""
+    """Random numbers, none of them near 0; a single number is 1, so that figures stay recognisable."""
     if np.prod(shape) == 1:
         return np.ones(shape)
     return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)

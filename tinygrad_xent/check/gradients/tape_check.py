@@ -1,9 +1,9 @@
 """check_tape(): is each derivative rule on the user's tape right, at the user's values?
 
-A rule takes a gradient v of an operation's output back to an input: Jᵀv. Whatever the Jacobian J is,
-<v, J u> = <Jᵀv, u> for every direction u. The left side needs no rule: J u is the slope of the
-operation itself along u, measured by differences in float64. So each operation is judged alone, and
-a wrong gradient is traced to the operation, the argument and the line, not to the loss.
+A rule takes a gradient v of an operation's output back to an input: Jᵀv, a vector-Jacobian product.
+For any Jacobian J and every direction u, <v, J u> = <Jᵀv, u>. The left side needs no rule: J u is
+the slope of the operation itself along u, measured by differences in float64. So each operation is
+judged alone, and a wrong gradient is traced to the operation, the argument and the line.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from .differences import Slope, slope, step_for
 Array: TypeAlias = Any
 
 PROBES = 2  # pairs of random directions a rule must satisfy
-TOLERANCE = 1e-6  # of |v| · |J u|, beside what the differences may be off by
-DIAGNOSED = 200  # inputs of a guilty operation up to which its mistake is named
+TOLERANCE = 1e-6  # of |v| · |J u|, in addition to the error of the differences
+DIAGNOSED = 200  # the mistake is named for inputs of up to this many elements
 
 Status: TypeAlias = Literal["right", "wrong", "not finite", "kink"]
 
 
 @dataclass(frozen=True)
 class RuleCheck:
-    """What became of one rule: one argument of one recorded operation.
+    """The verdict on one rule: one argument of one recorded operation.
 
     Attributes:
         op, argument, line, scope: which operation of the table, which of its inputs, where the
             user wrote it, and the names of the scopes around it.
         status: "right"; "wrong"; "not finite" (the rule gave NaN or infinity, or the inputs hold
-            it); "kink" (no output could be measured: each lies at a kink or at the
-            edge of where the operation is defined).
+            them); "kink" (no output could be measured: each lies at a kink or at the edge of where
+            the operation is defined).
         measured, ruled: <v, J u> by differences and <Jᵀv, u> by the rule, where they differed most.
-        kinks: how many outputs were left out because they lie there.
+        kinks: how many outputs were left out because they lie at a kink or an edge.
         reason: what is wrong, in words; "" where nothing is.
-        diagnosis: the kind of mistake, where the operation is small enough to find out.
+        diagnosis: the kind of mistake, if the input is small enough to find out.
     """
 
     op: str
@@ -75,7 +75,7 @@ class RuleCheck:
 
 @dataclass(frozen=True)
 class TapeCheck:
-    """The rules of a tape, each checked: true as a whole if none is guilty. Printed, it says which."""
+    """The verdicts on the rules of a tape: true if none is guilty. Printed, it names the guilty."""
 
     rules: tuple[RuleCheck, ...]
 
@@ -113,8 +113,8 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
     """Check every derivative rule on the tape of `output`, at the values recorded there.
 
     Args:
-        output: any tensor that requires grad; of any shape. The tape is not changed, `.grad` is
-            left alone, and it works before and after `backward()`.
+        output: a tensor of any shape that requires grad, before or after `backward()`. Its tape and
+            every `.grad` are left alone.
         seed: of the random directions.
 
     Returns:
@@ -124,7 +124,7 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
     the rules kept are compared with what they should be, so an array overwritten in place is found.
 
     Raises:
-        GraphError: `output` requires no grad, or a leaf was changed since it was used.
+        GraphError: `output` does not require grad, or a leaf was changed since it was used.
 
     >>> import tinygrad_xent as tx
     >>> x = tx.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="x")
@@ -133,7 +133,7 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
     """
     root = output._source()
     if not output.requires_grad:
-        what = "check_tape: the tensor requires no grad, so no operation was recorded"
+        what = "check_tape: the tensor does not require grad, so no operation was recorded"
         raise errors.GraphError(what, [output])
     if not isinstance(root, Node):
         return TapeCheck(())
@@ -144,7 +144,7 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
 def _checked(
     nodes: list[Node], rng: np.random.Generator, values: dict[Node, Array]
 ) -> Iterator[RuleCheck]:
-    """Check the nodes in the order in which they ran; `values` takes their outputs."""
+    """Check the nodes in the order in which they ran; `values` collects their outputs."""
     check_unchanged(nodes)
     for node in nodes:
         inputs = [_value_of(source, values) for source in node.inputs]
@@ -161,7 +161,7 @@ def _checked(
             continue
         for i, *_ in node.plan.rules:
             yield _Probe(node, i, inputs).check(rng)
-        node.run(inputs)  # leaves an operation with a memory as it was found
+        node.run(inputs)  # leaves the memory of an operation as it was found
 
 
 def _value_of(source: Any, values: dict[Node, Array]) -> Array:
@@ -171,8 +171,8 @@ def _value_of(source: Any, values: dict[Node, Array]) -> Array:
 
 
 def _spoiled(node: Node, should: tuple[Any, ...]) -> RuleCheck | None:
-    """The finding where a kept array is no longer what the operation saw or made."""
-    if node.kept is None:  # backward has spent it: nothing left to compare
+    """A finding if a kept array is no longer what the operation read or computed."""
+    if node.kept is None:  # backward() has freed it: nothing left to compare
         return None
     for name, kept, right in zip(node.plan.names, node.kept, should, strict=True):
         if not isinstance(right, (np.ndarray, np.generic)) or right.dtype.kind != "f":
@@ -203,7 +203,7 @@ class _Probe:
         self.x = np.asarray(self.inputs[i], dtype=np.float64)
         self.inputs[i] = self.x
         self.y = self.forward(self.x)
-        # An operation may insist on computing in float32: then its slopes are as coarse.
+        # An operation may insist on computing in float32: then its slopes are that coarse.
         self.eps, self.step = float(np.finfo(self.y.dtype).eps), step_for(self.y.dtype)
         self.tolerance = max(TOLERANCE, 100 * self.eps)
 
@@ -217,7 +217,7 @@ class _Probe:
 
     def back(self, v: Array) -> Array:
         """Jᵀv by the rule, as the walk would use it."""
-        with np.errstate(all="ignore"):  # anew: an operation may hand its rule what it saw last
+        with np.errstate(all="ignore"):  # run anew: an operation may pass its rule what it saw last
             node = alone(self.node.op, self.inputs, self.settings, {self.i}, self.node.state)
             return np.asarray(sweep_arrays([node], {node: v})[node.inputs[self.i]], np.float64)
 
@@ -254,7 +254,7 @@ class _Probe:
         return self.finding("kink" if nothing else "right", "", **numbers)
 
     def measure(self, rng: np.random.Generator) -> tuple[Array, Slope]:
-        """A random direction and the slopes of the outputs along it, measured as well as can be."""
+        """A random direction and the slopes of the outputs along it, measured as well as possible."""
         for scale in self.scales():
             along = np.where(np.isfinite(self.x), rng.standard_normal(self.x.shape) * scale, 0)
             moved = self.slope(self.forward, along)
@@ -263,8 +263,8 @@ class _Probe:
         return along, moved
 
     def scales(self) -> Iterator[Array]:
-        """How far to go in each element: the array's own size, then each element's own, which does
-        not cross 0, then a fraction of that.
+        """How far to go in each element: the largest size in the array, then each element's own,
+        which does not cross 0, then a fraction of that.
         """
         size = np.abs(np.where(np.isfinite(self.x), self.x, 0))
         largest = float(size.max(initial=0.0)) or 1.0
@@ -276,7 +276,7 @@ class _Probe:
         return f"the rule gives {gradient[at]} at {list(at)}, where the input is {self.x[at]}"
 
     def diagnose(self, rng: np.random.Generator) -> Diagnosis | None:
-        """Name the mistake: Jᵀv by the rule against the slopes of <v, y>, element by element."""
+        """Name the mistake by comparing Jᵀv by the rule with the slopes of <v, y>, elementwise."""
         if self.x.size > DIAGNOSED:
             return None
         v = rng.standard_normal(self.y.shape)
@@ -287,7 +287,7 @@ class _Probe:
             along = np.zeros(self.x.shape)
             along[at] = scale
             found = self.slope(lambda x: np.sum(v * self.forward(x)), along)
-            if found.measured:  # at a kink nothing speaks against the rule
+            if found.measured:  # at a kink the rule counts as right
                 true[at] = float(found.value) / scale
         return diagnose(claimed, true, tolerance=self.tolerance)
 
@@ -296,7 +296,7 @@ class _Probe:
 
 
 class _Comparison(NamedTuple):
-    """<v, J u> and <Jᵀv, u>, how far apart in units of what is tolerated, and outputs left out."""
+    """<v, J u> and <Jᵀv, u>, how far apart in units of the tolerance, and outputs left out."""
 
     excess: float
     left: float

@@ -1,5 +1,5 @@
-"""What the recorded graph tells: mistakes in how it was built (`linting.py`), and why a gradient is what
-it is (`contributions.py`).
+"""What the recorded graph shows: mistakes in how it was built (`linting.py`), and why a gradient is
+what it is (`contributions.py`).
 """
 
 from .contributions import Part, Term, Why, why

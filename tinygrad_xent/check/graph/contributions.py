@@ -1,7 +1,7 @@
-"""Why a gradient is what it is: one number, taken apart into what each use of the value adds.
+"""why(): one number of a gradient, split into what each use of the value adds to it.
 
-The multivariate chain rule says that the gradient of a value is a sum, one term for each way the loss
-depends on it. The trace has the terms before they were added; `why` shows them.
+The multivariate chain rule says that the gradient of a value is a sum, with one term for each way
+the loss depends on it. The trace has the terms before they were added; `why` shows them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..reading import Index, at, label, rule_alone, traced
 
 @dataclass(frozen=True)
 class Term:
-    """The share of one element of an operation's output in a part: `slope · gradient`.
+    """What one element of an operation's output adds to a part: `slope · gradient`.
 
     Attributes:
         index: the output's element.
         gradient: of the loss with respect to that element.
-        value: what it adds to the gradient in question.
+        value: what it adds to the part.
     """
 
     index: Index
@@ -40,12 +40,13 @@ class Part:
     """What one use of the value adds to its gradient.
 
     Attributes:
-        entry: id of the operation that used it; `op`, `line`, `formula` (the derivative's) are its own.
+        entry: id of the operation that used it; `op` and `line` are that operation's, `formula` is
+            its derivative's.
         argument: which of that operation's inputs it was, from 0.
         value: the contribution.
-        order: the place in the order in which the walk adds, from 0.
-        terms: the same by element of the operation's output, largest first; they add up to `value`
-            but for rounding.
+        order: its position in the order of the additions, from 0.
+        terms: the contribution split by element of the operation's output, largest first; they add
+            up to `value` except for rounding.
     """
 
     entry: int
@@ -60,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Why:
-    """One element's gradient as a sum. Printable; every part is plain data, ready to be drawn.
+    """The gradient of one element as a sum. Printable; every part is plain data, ready to be drawn.
 
     Attributes:
         label: what the tensor is called. index: the element. gradient: its gradient.
@@ -77,7 +78,7 @@ class Why:
 
     @property
     def total(self) -> float:
-        """The parts added in the walk's order and dtype: exactly `gradient`, to the last bit."""
+        """The parts added in the order and dtype of `backward()`: `gradient`, to the last bit."""
         total: Any = None
         for part in sorted(self.parts, key=lambda p: p.order):
             value = self.entry.dtype.type(part.value)
@@ -116,8 +117,8 @@ def why(tensor: Any, index: Index | int = (), *, of: Any) -> Why:
         of: what the gradient is of: the loss, or its `Trace`.
 
     Returns:
-        A `Why`. There is one part for each use of the tensor, and in it one term for each element
-        of that operation's output which the element reaches: one for each sample, say, of a batch.
+        A `Why`: one part per use of the tensor, and in it one term for each element of the
+        operation's output that depends on the element: in a batch, for example, one per sample.
 
     Raises:
         OutOfRangeError: no such element. GraphError: the loss does not depend on the tensor, or no
@@ -134,7 +135,7 @@ def why(tensor: Any, index: Index | int = (), *, of: Any) -> Why:
     index = _checked(entry, index)
     if entry.gradient is None and entry.kind != "parameter":
         what = f"why: no gradient reaches {label(entry)}"
-        raise errors.GraphError(what, fix="only what requires grad has one")
+        raise errors.GraphError(what, fix="ask about a tensor that requires grad")
     parts = [_part(trace, entry, c, index, k) for k, c in enumerate(entry.contributions)]
     gradient = 0.0 if entry.gradient is None else float(np.asarray(entry.gradient)[index])
     ordered = tuple(sorted(parts, key=lambda p: (-abs(p.value), p.order)))
@@ -148,20 +149,20 @@ def _entry_of(trace: Trace, tensor: Any) -> Entry:
         raise TypeError(f"why: takes a Tensor or an Entry, got {type(tensor).__name__}")
     if tensor not in trace:
         what = "why: the loss does not depend on this tensor, so its gradient is 0"
-        fix = "a detach(), or another tensor of the same values?"
+        fix = "look for a detach(), or for another tensor with the same values"
         raise errors.GraphError(what, [tensor], fix)
     return trace[tensor]
 
 
 def _checked(entry: Entry, index: Index | int) -> Index:
-    """The index as a tuple of places from 0, one for each axis."""
+    """The index as a tuple of places counted from 0, one per axis."""
     index = index if isinstance(index, tuple) else (index,)
     fits = len(index) == len(entry.shape) and all(
         -n <= i < n for i, n in zip(index, entry.shape, strict=True)
     )
     if not fits:
-        what = f"why: {list(index)} is no element of {label(entry)}, of shape {entry.shape}"
-        raise errors.OutOfRangeError(what, fix="give one place for each axis")
+        what = f"why: {list(index)} is not an element of {label(entry)}, of shape {entry.shape}"
+        raise errors.OutOfRangeError(what, fix="give one place per axis, within the shape")
     return tuple(int(i) % n for i, n in zip(index, entry.shape, strict=True))
 
 
@@ -180,10 +181,11 @@ def _part(trace: Trace, entry: Entry, contribution: Contribution, index: Index, 
 
 
 def _terms(trace: Trace, user: Entry, argument: int, index: Index) -> tuple[Term, ...]:
-    """A contribution by element of the output, largest first.
+    """A contribution split by element of the output, largest first.
 
     A rule is linear in the output's gradient, so its own derivative with respect to that gradient
-    is the slope of every output element in the one input element: one walk finds them all.
+    is the slope of every output element with respect to the one input element: one backward pass
+    finds them all.
     """
     if user.op not in TABLE:  # a checkpoint: what is inside was not traced
         return ()
@@ -191,7 +193,7 @@ def _terms(trace: Trace, user: Entry, argument: int, index: Index) -> tuple[Term
     with np.errstate(all="ignore"):
         try:
             c = rule_alone(trace, user, argument, g)[index]
-        except errors.DtypeError:  # a rule from outside, written with functions of NumPy alone
+        except errors.DtypeError:  # a custom rule, written with plain NumPy functions
             return ()
         slopes = gradients(c._node, np.ones((), c.dtype), [g._source()])[g._source()]
         shares = slopes * g.numpy()

@@ -1,7 +1,7 @@
-"""Graph lint: mistakes that give no error and often still train, read off the trace of a loss.
+"""Graph lint: mistakes that raise no error and often still train, found in the trace of a loss.
 
 Each rule is a function of the trace that yields findings; `RULES` lists them. A finding names the
-entry, so that a picture can show it as a badge, the user's line, and the cure.
+entry (so that a picture can show a badge there), the user's line and the cure.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Finding:
 
     Attributes:
         rule: its short name, as in `RULES`.
-        entry: id of the trace's entry that shows it, None where it is about what is absent.
+        entry: id of the trace's entry that shows it; None if it is about something missing.
         line: the user's line.
         message: what is wrong. cure: what is usually done about it.
-        share: of the units or rows concerned, where the rule counts them.
+        share: the fraction of units or rows concerned, where the rule counts them.
     """
 
     rule: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 class Findings(tuple[Finding, ...]):
-    """What lint found, in the order of the computation; prints one finding a paragraph."""
+    """What lint found, in the order of the computation; prints one paragraph per finding."""
 
     __slots__ = ()
 
@@ -55,17 +55,17 @@ class Findings(tuple[Finding, ...]):
 
 
 def lint(loss: Any, parameters: Iterable[Any] = ()) -> Findings:
-    """Look for mistakes in the computation of a loss that no error reports.
+    """Look for mistakes in the computation of a loss that raise no error.
 
     Args:
         loss: the loss, before or after `backward()`; or its `Trace`.
-        parameters: what shall be trained, say `model.parameters()`: each that the loss does not
-            reach is a finding.
+        parameters: the tensors to train, such as `model.parameters()`: each one that the loss does
+            not depend on is a finding.
 
     Returns:
         The findings: softmax then log, softmax twice, sigmoid before a loss that wants logits,
         `(N,)` with `(N, 1)`, saturated units, dead relu units, a term that trains nothing, a
-        parameter that is not reached. Empty, and printed as such, where nothing was found.
+        parameter that is not reached. Where nothing was found it is empty, and prints that.
 
     >>> import tinygrad_xent as tx
     >>> z = tx.Tensor([[2.0, 1.0]], requires_grad=True)
@@ -89,7 +89,7 @@ SIGNED = {"neg", "mul", "sub"}
 
 
 def log_of_softmax(trace: Trace) -> Iterator[Finding]:
-    """A probability computed, then its logarithm: log 0 where it underflows."""
+    """The logarithm of a softmax: log 0 where the softmax underflows."""
     for entry in trace:
         if entry.op != "log":
             continue
@@ -100,8 +100,8 @@ def log_of_softmax(trace: Trace) -> Iterator[Finding]:
         extra = ""
         if clipped is not None:
             extra = (
-                f"; {clipped.op} at {clipped.line} hides the log 0, and its gradient is 0 just where "
-                "the truth is -1"
+                f"; {clipped.op} at {clipped.line} hides the log 0, but its gradient is 0 just where "
+                "it should be -1"
             )
         yield _at(
             entry,
@@ -112,7 +112,7 @@ def log_of_softmax(trace: Trace) -> Iterator[Finding]:
 
 
 def log_of_sigmoid(trace: Trace) -> Iterator[Finding]:
-    """The same for one class: log σ(z) or log(1 - σ(z))."""
+    """The logarithm of a sigmoid: log σ(z) or log(1 - σ(z))."""
     for entry in trace:
         if entry.op != "log":
             continue
@@ -127,7 +127,7 @@ def log_of_sigmoid(trace: Trace) -> Iterator[Finding]:
 
 
 def double_softmax(trace: Trace) -> Iterator[Finding]:
-    """A softmax of what is a softmax already: cross_entropy of probabilities, mostly."""
+    """A softmax of a softmax: usually cross_entropy of probabilities instead of logits."""
     for entry in trace:
         if entry.op in ("softmax", "log_softmax", "logsumexp"):
             (source,) = inputs(trace, entry)
@@ -140,14 +140,14 @@ def double_softmax(trace: Trace) -> Iterator[Finding]:
             yield _at(
                 entry,
                 "double softmax",
-                f"its input is a softmax already (at {first.line}): probabilities differ by 1 at "
-                "most, so the second one is nearly uniform and learning stalls",
-                "pass the logits: cross_entropy takes its softmax itself",
+                f"its input is already a softmax (at {first.line}): probabilities differ by 1 at "
+                "most, so the second softmax is nearly uniform and learning stalls",
+                "pass the logits: cross_entropy applies the softmax itself",
             )
 
 
 def nll_of_probabilities(trace: Trace) -> Iterator[Finding]:
-    """`nll_loss` wants log-probabilities; of probabilities it gives a loss that has no log."""
+    """`nll_loss` takes log-probabilities; given probabilities, its loss has no logarithm."""
     for entry in trace:
         if entry.op != "take_along_axis" or "nll_loss" not in entry.scope:
             continue
@@ -155,13 +155,13 @@ def nll_of_probabilities(trace: Trace) -> Iterator[Finding]:
             yield _at(
                 entry,
                 "nll of probabilities",
-                "nll_loss takes log-probabilities, its input is a softmax",
+                "nll_loss takes log-probabilities, but its input is a softmax",
                 "cross_entropy(logits, labels), or nll_loss(log_softmax(logits), labels)",
             )
 
 
 def sigmoid_before_logits_loss(trace: Trace) -> Iterator[Finding]:
-    """A sigmoid under what applies a sigmoid itself: binary cross-entropy with logits."""
+    """A sigmoid before a loss that applies one itself: binary cross-entropy with logits."""
     for entry in trace:
         if entry.op not in ("softplus", "sigmoid"):
             continue
@@ -171,9 +171,9 @@ def sigmoid_before_logits_loss(trace: Trace) -> Iterator[Finding]:
             yield _at(
                 entry,
                 "double sigmoid",
-                f"its input is a sigmoid already (at {first.line}): the loss sees logits between 0 "
+                f"its input is already a sigmoid (at {first.line}): the loss sees logits between 0 "
                 "and 1, so no probability below 0.5",
-                "pass the logits: binary cross-entropy with logits takes the sigmoid itself",
+                "pass the logits: binary cross-entropy with logits applies the sigmoid itself",
             )
 
 
@@ -194,7 +194,7 @@ def column_against_row(trace: Trace) -> Iterator[Finding]:
                         entry,
                         "column against row",
                         f"({n},) with ({n}, 1) gives {entry.shape}: every pair, not every sample",
-                        "give both one shape: column.reshape(-1), or keepdims on both sides",
+                        "give both the same shape: column.reshape(-1), or keepdims on both sides",
                     )
 
 
@@ -209,7 +209,7 @@ def _on_purpose(column: Entry) -> bool:
 # --- units that learn nothing --------------------------------------------------------------------
 
 SATURATED = 1e-6  # the slope of a unit relative to its largest, below which it counts as flat
-SHARE = 0.5  # of the units or rows: fewer are everyday
+SHARE = 0.5  # of the units or rows: fewer are normal
 FEW = 8  # samples: with fewer a unit is silent by chance
 
 
@@ -239,7 +239,7 @@ def saturated(trace: Trace) -> Iterator[Finding]:
 
 
 def dead_relu(trace: Trace) -> Iterator[Finding]:
-    """relu units that are 0 for every sample of the batch: they get no gradient from any."""
+    """relu units that are 0 for every sample of the batch: none gives them a gradient."""
     for entry in trace:
         if entry.op != "relu" or entry.value.ndim == 0 or entry.value.size < FEW:
             continue
@@ -260,7 +260,7 @@ def dead_relu(trace: Trace) -> Iterator[Finding]:
 
 
 def constant_term(trace: Trace) -> Iterator[Finding]:
-    """A tensor added to the loss that needs no gradient: `cross_entropy(z.detach(), y) + penalty`."""
+    """A term of the loss that requires no grad, as in `cross_entropy(z.detach(), y) + penalty`."""
     root = trace[trace.output]
     if not root.requires_grad:
         line = user_line()
@@ -281,7 +281,7 @@ def constant_term(trace: Trace) -> Iterator[Finding]:
                     yield _at(
                         entry,
                         "term that trains nothing",
-                        f"{label(term)} is added to the loss but needs no gradient",
+                        f"{label(term)} is added to the loss but does not require grad",
                         "if it was meant to train something, look for the detach(), .numpy() or "
                         "no_grad() that cut it off; if it is only to be shown, leave it out",
                     )
@@ -293,7 +293,7 @@ def constant_term(trace: Trace) -> Iterator[Finding]:
 def _unreached(trace: Trace, loss: Any, parameters: list[Any]) -> Iterator[Finding]:
     """Parameters that the loss can't reach, and where a detach() may have cut them off."""
     if not trace[trace.output].requires_grad:
-        return  # nothing is: that is a finding of its own
+        return  # nothing is reached: `constant_term` reports that
     cuts = _detached(trace, loss)
     where = f"; {cuts[0].op} at {cuts[0].line} reads a detached array" if cuts else ""
     entry = cuts[0] if cuts else trace[trace.output]
@@ -307,7 +307,7 @@ def _unreached(trace: Trace, loss: Any, parameters: list[Any]) -> Iterator[Findi
             entry.line,
             f"no gradient reaches {name}: the loss does not depend on it{where}",
             "use it in the forward pass, or take out the detach(), .numpy() or no_grad() behind "
-            "it; if it shall stay as it is, set requires_grad = False",
+            "it; if it should stay as it is, set requires_grad = False",
         )
 
 

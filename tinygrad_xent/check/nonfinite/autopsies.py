@@ -1,4 +1,4 @@
-"""What an autopsy says: plain data about the first value that is not finite, and its printed form."""
+"""The report of an autopsy: plain data about the first value that is not finite, and its text."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ class Autopsy:
     """Where the first value that is not finite came from. Printable; every part is plain data.
 
     Attributes:
-        phase: "forward" (an operation's output), "backward" (what its rule gave an input) or "data"
-            (a parameter, an input or a constant that was not finite to begin with).
+        phase: "forward" (an operation's output), "backward" (an input's gradient by its rule) or
+            "data" (a parameter, an input or a constant that was not finite to begin with).
         entry: the guilty entry of the trace; `op` and `line` are its own.
-        argument: backward only: the place of the input whose gradient it is, else None.
-        index: the element. value: what was there. count, size: how many elements are like it.
+        argument: in "backward" the position of the input whose gradient it is, else None.
+        index: the element. value: what was there. count, size: how many elements are like it, out
+            of how many.
         operands: what the operation read at that element.
         spread: the operation that made nan out of the first infinity, where there is one.
         cause, cure: what kind of mistake it is, and what is usually done about it.
@@ -75,7 +76,7 @@ class Autopsy:
         return reader.line if reader is not None else None
 
     def reader(self) -> Entry | None:
-        """The guilty operation; for data the first operation that read them, None if none did."""
+        """The guilty operation; for data, the first operation that read them, or None."""
         if self.phase != "data":
             return self.entry
         return next((user for user, _ in self.trace.users(self.entry)), None)

@@ -1,7 +1,7 @@
 """What makes nan or infinity, operation by operation, and the usual cure.
 
-`nonfinite.py` finds the operation and the element; here its operands at that element are read and the
-mistake is named. One function per operation, forward and backward.
+`explanations.py` finds the operation and the element; here its operands at that element are read
+and the mistake is named. One function per operation, forward and backward.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Cause(NamedTuple):
 class Case:
     """The guilty operation and what it read: `values` of its inputs and, backward, `g`.
 
-    `argument` is None in forward; `place` is the output element, None where it is not one element;
+    `argument` is None in forward; `place` is the output element, or None if it is not a single one;
     `bad` is what came out there.
     """
 
@@ -63,8 +63,9 @@ def data(entry: Entry) -> Cause:
     if entry.kind == "parameter":
         return Cause(
             "the parameter itself is not finite: an earlier update made it so",
-            "divide the learning rate by 10 and start again; if it happens at any rate a gradient was "
-            'not finite: tx.check.autopsy("gradients") warns in that step and names the operation',
+            "divide the learning rate by 10 and start again; if it happens at every rate, a "
+            'gradient was not finite: tx.check.autopsy("gradients") warns in that step and names '
+            "the operation",
         )
     if has_nan(entry.value):
         return Cause(
@@ -73,7 +74,7 @@ def data(entry: Entry) -> Cause:
         )
     return Cause(
         "the data contain an infinity",
-        "np.isinf(x).any(axis=0) names the columns; a mask of -inf must leave one entry a row",
+        "np.isinf(x).any(axis=0) names the columns; a mask of -inf must leave one entry per row",
     )
 
 
@@ -94,8 +95,8 @@ def _log(case: Case) -> Cause:
     if x < 0:
         return Cause(
             "log of a negative number",
-            "the argument is no probability: look at how it was computed; a variance that should "
-            "be >= 0 must be a sum of squares",
+            "the argument is not a probability: look at how it was computed; a variance, which "
+            "should be >= 0, must be a sum of squares",
         )
     trace, source = case.trace, case.source(0)
     arithmetic = {"sum", "mul", "add", "clip", "sub", "neg"}
@@ -106,7 +107,7 @@ def _log(case: Case) -> Cause:
         cure = "log σ(z) is -softplus(-z) and log(1 - σ(z)) is -softplus(z): neither can be log 0"
         return Cause("log of 0: the sigmoid is saturated", cure)
     cure = (
-        "if the argument is a probability compute its logarithm directly (log_softmax, logsumexp)"
+        "if the argument is a probability, compute its logarithm directly (log_softmax, logsumexp)"
     )
     return Cause("log of 0", f"{cure}; else guard it: log(where(x > 0, x, 1))")
 
@@ -122,7 +123,7 @@ def _exp(case: Case) -> Cause:
     return Cause(
         f"overflow in exp: {float(x):.6g} is more than log of the largest {case.entry.dtype}, "
         f"{np.log(case.limit):.6g}",
-        "in a softmax subtract the row's largest logit first, which softmax, log_softmax and "
+        "in a softmax, subtract the row's largest logit first, as softmax, log_softmax and "
         "logsumexp do; log(1 + exp(x)) is softplus(x)" + _exploding(case),
     )
 
@@ -140,7 +141,7 @@ def _div(case: Case) -> Cause:
     if total is not None and trace[total.inputs[0]].op == "exp":
         return Cause(
             f"{what}: every exp of the row underflowed to 0",
-            "subtract the largest logit of that row, not of the whole batch: softmax(x, axis) does",
+            "subtract the largest logit of that row, not of the whole batch: softmax(x, axis) does so",
         )
     scopes = case.entry.scope
     if "var" in scopes:
@@ -195,19 +196,19 @@ def _closed(case: Case) -> Cause:
 
 
 def _undefined(case: Case) -> Cause:
-    """nan out of finite numbers, by an operation of which no more is known."""
+    """nan from finite numbers, in an operation that has no function of its own here."""
     return Cause(
         f"{case.entry.op} is undefined here: 0 / 0, 0 · inf or the like within it",
-        "guard the argument, not the result: x = where(safe, x, 1) before it; or give its slope at this "
-        "place a value in its rule",
+        "guard the argument, not the result: x = where(safe, x, 1) before it; or let its rule define "
+        "the slope there",
     )
 
 
 def _overflow(case: Case) -> Cause:
     return Cause(
         f"overflow: more than the largest {case.entry.dtype}, {case.limit:.4g}",
-        "numbers of this size are seldom meant: scale the inputs to about 1, sum logarithms in place "
-        "of multiplying, use a mean in place of a sum" + _exploding(case),
+        "numbers of this size are rarely intended: scale the inputs to about 1, add logarithms "
+        "instead of multiplying, use a mean instead of a sum" + _exploding(case),
     )
 
 
@@ -224,7 +225,7 @@ _FORWARD: dict[str, Callable[[Case], Cause]] = {
 
 
 def _of_infinities(case: Case) -> Cause:
-    """nan out of infinities that were put there on purpose."""
+    """nan from infinities that were put there on purpose."""
     op, values = case.entry.op, case.values
     if op in ("softmax", "log_softmax", "logsumexp"):
         if (values[0] == np.inf).any():
@@ -239,7 +240,7 @@ def _of_infinities(case: Case) -> Cause:
 
 
 def _exploding(case: Case) -> str:
-    """The hint at a learning rate where a parameter upstream has grown out of all proportion."""
+    """A hint about the learning rate, if a parameter upstream has grown out of all proportion."""
     parameters = [e for e in upstream(case.trace, case.entry) if e.kind == "parameter"]
     sizes = {e: float(np.abs(e.value).max(initial=0)) for e in parameters}
     largest = max(parameters, key=sizes.__getitem__, default=None)
@@ -251,14 +252,14 @@ def _exploding(case: Case) -> str:
     )
 
 
-HUGE = 1e4  # a parameter beyond this was not meant: initial values are about 1
+HUGE = 1e4  # a parameter beyond this was not intended: initial values are about 1
 
 
 # --- backward ------------------------------------------------------------------------------------
 
 
 def backward(case: Case) -> Cause:
-    """Why what a rule gave is not finite although the gradient that reached it is."""
+    """Why the result of a rule is not finite although the gradient that reached it is."""
     if case.entry.op not in TABLE:
         return _closed(case)
     if case.g is not None and case.g.ndim == 0 and case.g == 0:
@@ -269,8 +270,8 @@ def backward(case: Case) -> Cause:
         return _undefined(case)
     return found or Cause(
         f"overflow in the derivative: more than the largest {case.entry.dtype}, {case.limit:.4g}",
-        "numbers of this size are seldom meant: scale the inputs to about 1, clip the gradient's norm "
-        "only after the cause is known" + _exploding(case),
+        "numbers of this size are rarely intended: scale the inputs to about 1, and clip the norm "
+        "of the gradient only once the cause is known" + _exploding(case),
     )
 
 
@@ -279,7 +280,7 @@ def sum_of_gradients(parts: int) -> Cause:
     if parts:
         return Cause(
             f"overflow in adding up {parts} finite contributions",
-            "scale the loss down (a mean in place of a sum), or use float64",
+            "scale the loss down (a mean instead of a sum), or use float64",
         )
     return Cause("the gradient given to backward() is not finite", "look at how it was computed")
 
@@ -296,8 +297,8 @@ def _unselected(case: Case) -> Cause:
             return Cause(
                 f"the {branch} branch of where at {user.line} is not selected here (its condition "
                 f"{holds}): its gradient is 0, but {slope}",
-                f"guard the argument, not the result: x = where({guard}) before {case.entry.op}, "
-                f"with c the condition of that where and x {name}; the outer where stays",
+                f"guard the argument, not the result: x = where({guard}) before {case.entry.op} "
+                f"(c: the condition of that where, x: {name}); keep the outer where",
             )
         if user.op in ("clip", "maximum", "minimum"):
             return Cause(
@@ -326,7 +327,7 @@ def _sqrt_slope(case: Case) -> Cause | None:
         return None
     return Cause(
         "the slope of a square root at 0 is infinite (a norm or a standard deviation of 0)",
-        "add a small number inside: sqrt(x + 1e-12); or use the square where it will do",
+        "add a small number inside: sqrt(x + 1e-12); or use the square where that is enough",
     )
 
 

@@ -1,8 +1,8 @@
 """The NaN and Inf autopsy: which operation made the first value that is not finite, and why.
 
-A loss that is nan says nothing about where it became so. The trace has every value and every
-gradient, so the operation is found by looking: its inputs are finite and its output is not.
-`backward()` looks at the loss by itself; `autopsy` is the switch.
+A loss of nan does not say where it became nan. The trace has every value and every gradient, so the
+operation can be found: its inputs are finite and its output is not. `backward()` checks the loss
+unasked; `autopsy` switches that.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from .causes import Case
 
 
 class NonFiniteWarning(RuntimeWarning):
-    """`backward()` met a loss or a gradient that is nan or infinite; the text is the autopsy's."""
+    """`backward()` met a loss or a gradient that is nan or infinite; the text is the autopsy."""
 
 
 class autopsy:  # noqa: N801 -- a switch is named like a function
-    """Switch the autopsy of `backward()`: at once, or for a `with` block.
+    """Switch the autopsy in `backward()` on or off: from now on, or for a `with` block.
 
     Args:
-        on: True, the default, looks at the loss: a gradient that is not finite shows in the loss of
-            the next step. "gradients" looks at every gradient as well, which costs a small step
-            5 %, and finds the operation in the step where it happened. False looks at nothing.
+        on: True, the default, checks the loss: a gradient that is not finite shows in the loss of
+            the next step. "gradients" checks every gradient as well, which makes a small step 5 %
+            slower, and finds the operation in the step where it happened. False checks nothing.
 
-    Holds for the running thread or task, as `no_grad` does. `explain_nonfinite` works regardless.
+    It holds for the current thread or task, as `no_grad` does. `explain_nonfinite` always works.
 
     >>> import tinygrad_xent as tx
     >>> with tx.check.autopsy(False):
@@ -55,7 +55,7 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
     def __init__(self, on: bool | Literal["gradients"]) -> None:
         if not (isinstance(on, bool) or (isinstance(on, str) and on == "gradients")):
             what = 'autopsy: the switch takes True, False or "gradients"'
-            fix = "explain_nonfinite(loss) looks at a loss"
+            fix = "to examine a loss, call explain_nonfinite(loss)"
             raise errors.DtypeError(what, [on], fix)
         self._token: Token[bool | str] = AUTOPSY.set(on)
 
@@ -78,11 +78,11 @@ def explain_nonfinite(output: Any) -> Autopsy | None:
         output: a tensor, usually the loss, before or after `backward()`; or its `Trace`.
 
     Returns:
-        The autopsy, or None where the output and every parameter's gradient are finite. Infinities
-        that never reach them (a mask of -inf under a softmax) are nobody's mistake.
+        The autopsy, or None if the output and every parameter's gradient are finite. Infinities
+        that never reach them (a mask of -inf before a softmax) are not a mistake.
 
     Raises:
-        GraphError: a leaf was overwritten since it was used, so the values can't be replayed.
+        GraphError: a leaf was overwritten after it was used, so the values can't be replayed.
 
     >>> import tinygrad_xent as tx
     >>> p = tx.Tensor([0.5, 0.0], requires_grad=True, name="p")
@@ -120,7 +120,7 @@ def warn(output: Any) -> None:
 def _forward(trace: Trace, root: Entry) -> Autopsy:
     births, spreads = _births(trace, root)
     suspects = [e for e in births if not _is_mask(e)]
-    if len(suspects) < len(births):  # -inf was put there on purpose: who made nan of it?
+    if len(suspects) < len(births):  # -inf was put there on purpose: what made nan of it?
         suspects = suspects + spreads or births
     entry = min(suspects, key=lambda e: e.id)
     later = [e for e in spreads if e.id > entry.id]
@@ -188,7 +188,7 @@ def _backward(trace: Trace, bad: list[Entry]) -> Autopsy:
         spoilt = [c for c in entry.contributions if not is_finite(c.value)]
         if has_nan(entry.gradient):
             spoilt = [c for c in spoilt if has_nan(c.value)] or spoilt
-        if not spoilt:  # the sum overflowed, or the walk was started so
+        if not spoilt:  # the sum overflowed, or backward() was given it
             births.append((entry.id, None, entry))
         for c in spoilt:
             user = trace[c.entry]
@@ -208,7 +208,7 @@ def _backward(trace: Trace, bad: list[Entry]) -> Autopsy:
 
 
 def _report_unused(trace: Trace, entry: Entry, spread: Entry) -> Autopsy:
-    """An infinity of the forward pass that the loss does not use, and the backward pass meets."""
+    """An infinity of the forward pass that the loss does not use, but the backward pass meets."""
     index = first_bad(entry.value) or ()
     operands = _operands(trace, entry, index)
     values = tuple(o.value for o in operands)
