@@ -110,8 +110,8 @@ def _check_shapes(x: Any, weight: Any, bias: Any) -> None:
 class _Blocks:
     """One loss: its targets and options, and the gradients that the forward pass left.
 
-    With L = log Σ eᶻ the loss of row i is a_i · (L - z_y) + b_i · Σ_c w_c · (L - z_c): `factor` a is
-    the label's class weight less the smoothed part, `share` b the smoothed part of each class.
+    With L = log Σ eᶻ the loss of row i is a_i · (L - z_y) + b_i · Σ_c w_c · (L - z_c): `factor` a
+    is the label's class weight less the smoothed part, `share` b the smoothed part of each class.
     """
 
     def __init__(

@@ -42,8 +42,8 @@ def he(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[Any, Any]:
 def glorot(fan_in: int, fan_out: int, rng: np.random.Generator) -> tuple[Any, Any]:
     """Uniform weights within ±√(6 / (fan_in + fan_out)), zero biases: for tanh and sigmoid layers.
 
-    Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010),
-    equation 16.
+    Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks
+    (2010), equation 16.
 
     >>> weight, bias = glorot(4, 2, np.random.default_rng(0))
     >>> weight.shape, np.abs(weight).max() <= 1

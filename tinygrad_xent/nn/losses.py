@@ -144,7 +144,7 @@ def softmax_focal_loss(
         logits: floats of shape (N, C), (C,) or (N, C, d1, ...).
         target: class labels, integers of that shape without the class axis.
         gamma: how strongly easy samples are discounted, at least 0.
-        weight, ignore_index, reduction, axis: as for `cross_entropy`. `weight` is the paper's alpha.
+        weight, ignore_index, reduction, axis: as for `cross_entropy`; `weight` is the paper's α.
 
     Raises:
         OutOfRangeError, DtypeError, ShapeError, ValueError: as `cross_entropy`.
@@ -310,8 +310,6 @@ def _of_elements(loss: str, each: Any, reduction: str) -> Tensor:
 
 def mean_over_nothing(loss: str, x: Any) -> int:
     """Warn and divide by 1: the sum is 0, and so are its gradients."""
-    what = (
-        f"{loss}: a mean over no samples (an empty batch, or every target ignored or of weight 0)"
-    )
+    what = f"{loss}: a mean over no samples (an empty batch, or all targets ignored or of weight 0)"
     warn(what + ": the loss is 0, its gradients are zero", (x,), "skip such a batch")
     return 1

@@ -33,9 +33,9 @@ class Mismatch(NamedTuple):
 class Module:
     """A part of a model. Subclasses set tensors and modules as attributes and define `forward`.
 
-    Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts, belongs
-    to the state; those that require grad are the parameters. There is nothing to register and no
-    `super().__init__()` to forget. Tensors get their names when an attribute is set.
+    Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts,
+    belongs to the state; those that require grad are the parameters. There is nothing to register
+    and no `super().__init__()` to forget. Tensors get their names when an attribute is set.
 
     Attributes:
         training: whether the module trains; `Dropout` drops only then. Set by `train` and `eval`.

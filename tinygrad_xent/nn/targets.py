@@ -153,11 +153,7 @@ class Classes:
         right = np.abs(sums - 1) <= tolerance
         if not right.all():
             first = tuple(int(i) for i in np.argwhere(~right)[0])
-            row = (
-                f"row {first[0] if len(first) == 1 else first} of the target"
-                if first
-                else "the target"
-            )
+            row = f"target row {first[0] if len(first) == 1 else first}" if first else "the target"
             total = f"{sums[first]:.6g}"
             what = (
                 f"{self.loss}: {row} sums to {total}, not 1. Its gradient is "

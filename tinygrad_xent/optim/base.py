@@ -53,9 +53,7 @@ class Optimizer:
         for name, value in settings.items():
             setattr(self, name, value)
         self.params = check_parameters(who, params)
-        self._counts = [0] * len(
-            self.params
-        )  # updates per parameter: without a gradient it skips one
+        self._counts = [0] * len(self.params)  # updates made: none in steps without a gradient
         self._buffers = [tuple(np.zeros(p.shape, p.dtype) for _ in buffers) for p in self.params]
         self._plan()
 

@@ -52,7 +52,7 @@ class Schedule:
         raise NotImplementedError(errors.message(f"{type(self).__name__} defines no rate(count)"))
 
     def step(self) -> None:
-        """Advance by one: called after each optimiser step, or each epoch, as the schedule counts."""
+        """Advance by one: called once per optimiser step, or per epoch, as the schedule counts."""
         self.count += 1
         self.optimizer.lr = self.rate(self.count)
 

@@ -108,7 +108,7 @@ def diagnose(
         digits: the decimals to which the claimed figures were rounded.
         tolerance: relative to the largest component; the square root of the dtype's eps if None.
 
-    All context is optional, but a mistake can be named only if what it depends on is given.
+    All keywords are optional, but a mistake can be named only if what it depends on is given.
 
     Returns:
         A `Diagnosis`: right, explained by one or more mistakes, or unexplained.

@@ -223,9 +223,8 @@ class _Check:
 
     def compare(self, claimed: float, found: Slope, size: float) -> float:
         """How far apart the two are, in units of the tolerance; kinks are counted."""
-        slack = self.rtol * max(
-            abs(claimed), 1e-2 * size
-        )  # a slope near 0 is judged by the size of the others
+        # A slope near 0 is judged by the size of the others.
+        slack = self.rtol * max(abs(claimed), 1e-2 * size)
         if not found.measured:
             low, high = float(found.low), float(found.high)
             if not np.isfinite([low, high]).all():

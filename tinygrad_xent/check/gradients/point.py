@@ -54,8 +54,8 @@ class Point:
             raise errors.GraphError(what, fix="draw random numbers outside it")
         if not self.is_read():
             self.notes.append(
-                "the tape leads from the result to none of the inputs: if it should depend on them, "
-                "compute it from the arguments"
+                "the tape leads from the result to none of the inputs: if it should depend on "
+                "them, compute it from the arguments"
             )
 
     def is_read(self) -> bool:
@@ -155,7 +155,7 @@ def _flat(slopes: list[Any], leaves: list[Tensor]) -> Array:
 
 
 def _weights(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Random numbers, none of them near 0; a single number is 1, so that figures stay recognisable."""
+    """Random numbers, none near 0; a single number is 1, so that figures stay recognisable."""
     if np.prod(shape) == 1:
         return np.ones(shape)
     return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)

@@ -254,7 +254,7 @@ class _Probe:
         return self.finding("kink" if nothing else "right", "", **numbers)
 
     def measure(self, rng: np.random.Generator) -> tuple[Array, Slope]:
-        """A random direction and the slopes of the outputs along it, measured as well as possible."""
+        """A random direction and the outputs' slopes along it, measured as well as possible."""
         for scale in self.scales():
             along = np.where(np.isfinite(self.x), rng.standard_normal(self.x.shape) * scale, 0)
             moved = self.slope(self.forward, along)

@@ -100,8 +100,8 @@ def log_of_softmax(trace: Trace) -> Iterator[Finding]:
         extra = ""
         if clipped is not None:
             extra = (
-                f"; {clipped.op} at {clipped.line} hides the log 0, but its gradient is 0 just where "
-                "it should be -1"
+                f"; {clipped.op} at {clipped.line} hides the log 0, but its gradient is 0 just "
+                "where it should be -1"
             )
         yield _at(
             entry,

@@ -1,5 +1,5 @@
 """Where does the NaN come from? The autopsy of a value that is not finite: which operation made it
-and from what (`explanations.py`), its cause and cure (`causes.py`), and the report (`autopsies.py`).
+from what (`explanations.py`), its cause and cure (`causes.py`), and the report (`autopsies.py`).
 """
 
 from .autopsies import Autopsy

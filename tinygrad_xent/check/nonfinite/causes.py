@@ -141,7 +141,7 @@ def _div(case: Case) -> Cause:
     if total is not None and trace[total.inputs[0]].op == "exp":
         return Cause(
             f"{what}: every exp of the row underflowed to 0",
-            "subtract the largest logit of that row, not of the whole batch: softmax(x, axis) does so",
+            "subtract the largest logit of each row, not of the batch, or use softmax(x, axis)",
         )
     scopes = case.entry.scope
     if "var" in scopes:
@@ -199,8 +199,8 @@ def _undefined(case: Case) -> Cause:
     """nan from finite numbers, in an operation that has no function of its own here."""
     return Cause(
         f"{case.entry.op} is undefined here: 0 / 0, 0 · inf or the like within it",
-        "guard the argument, not the result: x = where(safe, x, 1) before it; or let its rule define "
-        "the slope there",
+        "guard the argument, not the result: x = where(safe, x, 1) before it; or let its rule "
+        "define the slope there",
     )
 
 

@@ -2,7 +2,7 @@
 
 A loss of nan does not say where it became nan. The trace has every value and every gradient, so the
 operation can be found: its inputs are finite and its output is not. `backward()` checks the loss
-unasked; `autopsy` switches that.
+unasked; `autopsy` switches that on and off.
 """
 
 from __future__ import annotations
