@@ -141,7 +141,7 @@ def _div(case: Case) -> Cause:
     if total is not None and trace[total.inputs[0]].op == "exp":
         return Cause(
             f"{what}: every exp of the row underflowed to 0",
-            "subtract the largest logit of each row, not of the batch, or use softmax(x, axis)",
+            "subtract the largest logit of that row, not of the batch, or use softmax(x, axis)",
         )
     scopes = case.entry.scope
     if "var" in scopes:
