@@ -4,6 +4,8 @@
 >>> x = tx.Tensor(3.0, requires_grad=True, name="x")
 >>> draw(x * x)
 <Drawing: 2 nodes, 2 edges>
+
+`add_theme` gives colours of your own a name, `writer` adds a file format.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import tinygrad_xent as tx
 from tinygrad_xent import Tensor, Trace
@@ -25,9 +27,6 @@ from .drawing import Drawing, DrawingWarning
 from .formats import WRITERS, writer
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
 from .theme import DARK, LIGHT, THEMES, Palette, Theme, add_theme
-
-if TYPE_CHECKING:
-    from tinygrad_xent.check import Finding
 
 __all__ = [
     "DARK",
@@ -48,6 +47,17 @@ __all__ = [
 
 Direction: TypeAlias = Literal["TB", "LR", "BT", "RL", "backward"]
 DIRECTIONS = get_args(Direction)
+
+
+class Finding(Protocol):
+    """What becomes a badge: a rule, and the entry that does not keep it. `tx.check.lint` finds such."""
+
+    @property
+    def rule(self) -> str: ...
+
+    @property
+    def entry(self) -> int | None: ...
+
 
 lines.own(Path(__file__).parent)  # an error inside names the line that called us
 

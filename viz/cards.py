@@ -153,7 +153,7 @@ class Cards:
             if node.count > 1:
                 lines.append(("note", "of the last:"))
             return lines + self.shape(out[0]) + self.numbers.of(out[0])
-        words = Counter(f"{self.name(e) or e.op} {labels.kind_of(e.value)}" for e in out)
+        words = Counter(f"{self.name(e) or e.op} {labels.dtype_and_shape(e.value)}" for e in out)
         for what, times in words.most_common(4):
             lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
         if len(words) > 4:
@@ -199,7 +199,7 @@ class Cards:
         lines: list[Line] = [("head", f"{len(members):,} {node.kind}s")]
         names = [name for name in map(self.name, members) if name]
         lines += [("note", text) for text in wrap("", names, ", ", 2)]
-        kinds = Counter(labels.kind_of(e.value) for e in members)
+        kinds = Counter(labels.dtype_and_shape(e.value) for e in members)
         if "shape" in self.options.show:
             lines += [("shape", f"{n:,} × {kind}") for kind, n in kinds.most_common(3)]
             if len(kinds) > 3:
@@ -239,15 +239,15 @@ class Cards:
 
     def shape(self, entry: Entry) -> list[Line]:
         shown = "shape" in self.options.show
-        return [("shape", labels.kind_of(entry.value))] if shown else []
+        return [("shape", labels.dtype_and_shape(entry.value))] if shown else []
 
     def border(self, node: Node, usual: float) -> float:
         """The width of a node's border, given the usual one of its kind."""
         entries = self.leaving(node) if node.is_box else [self.trace[i] for i in node.entries]
         return self.numbers.border(entries, usual)
 
-    def reading(self) -> list[Line]:
-        """How to read what the legend's list of kinds does not say."""
+    def legend(self) -> list[Line]:
+        """How to read what the legend's list of looks does not say."""
         heads = {node.id for node in self.graph.nodes if not node.is_box}
         shown = [line for node in self.graph.nodes for line in self.node(node)]
         lines: list[Line] = []

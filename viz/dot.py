@@ -82,7 +82,7 @@ def legend(graph: Graph, cards: Cards) -> list[Line]:
     """
     found = {look for node in graph.nodes for look in looks_of(node)}
     lines: list[Line] = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
-    lines += cards.reading()
+    lines += cards.legend()
     lines += [("note", note) for note in graph.notes]
     return [(role, f"{'' if role == 'lint' else INDENT}{text}") for role, text in lines]
 

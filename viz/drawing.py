@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from tinygrad_xent.engine import lines
 from tinygrad_xent.tracing import Trace
@@ -31,6 +31,7 @@ class DrawingWarning(UserWarning):
     """A picture shows less detail than was asked for; it says so itself too."""
 
 
+@final
 class Drawing:
     """A picture of a computation graph. In a notebook it shows itself.
 
@@ -63,11 +64,11 @@ class Drawing:
         self.direction, self.time_limit = direction, time_limit
         self.palettes = palettes_of(theme)
         self._views = list(views(trace, fold, max_nodes))
-        self._files: dict[str, bytes] = {}
-        self._text: Cards | None = None
-        self.graph = self._first(max_nodes)
+        self._rendered: dict[str, bytes] = {}
+        self._cards: Cards | None = None
+        self.graph = self._finest(max_nodes)
 
-    def _first(self, max_nodes: int) -> Graph:
+    def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
         full = 0
         if self._views[0].fold is None and len(self.trace) > max_nodes:
@@ -93,9 +94,9 @@ class Drawing:
     @property
     def cards(self) -> Cards:
         """The texts of the present graph, written once."""
-        if self._text is None or self._text.graph is not self.graph:
-            self._text = Cards(self.trace, self.graph, self.options, self._numbers)
-        return self._text
+        if self._cards is None or self._cards.graph is not self.graph:
+            self._cards = Cards(self.trace, self.graph, self.options, self._numbers)
+        return self._cards
 
     @property
     def dot(self) -> str:
@@ -103,8 +104,8 @@ class Drawing:
         return self._dot().text
 
     def _dot(self, background: str = "transparent", dpi: str | None = None) -> Dot:
-        cards = self.cards
-        return to_dot(self.graph, cards, self.palettes[0], self.direction, background, dpi)
+        palette = self.palettes[0]
+        return to_dot(self.graph, self.cards, palette, self.direction, background, dpi)
 
     @property
     def svg(self) -> str:
@@ -118,7 +119,7 @@ class Drawing:
         prefix = "tx-" + hashlib.sha256(dot.text.encode()).hexdigest()[:12]
         if showing is not None:
             prefix += f"-{showing}"
-        return finish(raw, dot, self.palettes, prefix, *self._words(self.cards))
+        return finish(raw, dot, self.palettes, prefix, *self._title_and_description())
 
     def render(self, format: str) -> bytes:
         """What Graphviz makes of it in a format, of a coarser view where the time is not enough.
@@ -126,15 +127,15 @@ class Drawing:
         Coarser views get a third of the time limit each, so there is an end to it.
         """
         limit = self.time_limit
-        while format not in self._files:
+        while format not in self._rendered:
             background = "transparent" if format == "svg" else self.palettes[0].canvas
             dot = self._dot(background, raster_dpi(self.graph) if format == "png" else None)
             try:
-                self._files[format] = layout.render(dot.text, format, limit)
+                self._rendered[format] = layout.render(dot.text, format, limit)
             except layout.LayoutTimeoutError:
                 self._coarsen()
                 limit = self.time_limit / 3
-        return self._files[format]
+        return self._rendered[format]
 
     def _coarsen(self) -> None:
         """Take the first view with a quarter of the nodes, or the coarsest; or give up."""
@@ -143,7 +144,7 @@ class Drawing:
             coarsest = build(self.trace, self._views.pop(0))
         if len(coarsest.nodes) < count:
             self.graph = self._note(coarsest, f"the layout took over {self.time_limit:g} s")
-            self._files.clear()
+            self._rendered.clear()
             return
         raise layout.LayoutTimeoutError(
             f"the layout of {count} nodes took longer than {self.time_limit:g} s\n"
@@ -194,8 +195,9 @@ class Drawing:
 
     # what it says
 
-    def _words(self, cards: Cards) -> tuple[str, str]:
-        """Title and description for those who do not see the picture."""
+    def _title_and_description(self) -> tuple[str, str]:
+        """What the picture is, for those who do not see it."""
+        cards = self.cards
         output = self.trace[self.trace.output]
         name = cards.name(output) or output.op
         counts = Counter(looks_of(n)[0] for n in self.graph.nodes)

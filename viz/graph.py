@@ -252,7 +252,7 @@ class _Builder:
             first = item.phrase[0]
             if len(item.phrase) == 1 and isinstance(first, Block):
                 scope, phrase = first.scope, self.phrase(first.items)
-        self.own(kind, entries, path, scope, count, phrase)
+        self.new_node(kind, entries, path, scope, count, phrase)
 
     def add_parts(self, items: list[Item | Runs]) -> None:
         """The items in at most `parts` stretches of about equal length; the output stays visible."""
@@ -264,11 +264,11 @@ class _Builder:
             if len(part) == 1:
                 self.add(part[0], ())
             else:
-                self.own("part", tuple(e for item in part for e in entries_of(item)), ())
+                self.new_node("part", tuple(e for item in part for e in entries_of(item)), ())
             for item in alone:
                 self.add(item, ())
 
-    def own(
+    def new_node(
         self,
         kind: Kind,
         entries: tuple[int, ...],
@@ -277,7 +277,7 @@ class _Builder:
         count: int = 1,
         phrase: tuple[str, ...] = (),
     ) -> Node:
-        """A node that stands for these entries."""
+        """Make the node that stands for these entries."""
         output = self.trace.output in entries
         node = Node(f"n{entries[0]}", kind, entries, path, scope, count, phrase, output)
         self.owner.update(dict.fromkeys(entries, node))
@@ -315,7 +315,7 @@ class _Builder:
         references: dict[tuple[int, str], Node] = {}
         for members in self.bundles(users):
             first = members[0]
-            node = self.own(self.entries[first].kind, tuple(members))
+            node = self.new_node(self.entries[first].kind, tuple(members))
             nodes.append(node)
             if len(users[first]) > MAX_USES:
                 for i, user in enumerate(users[first].values()):
@@ -340,7 +340,7 @@ class _Builder:
     # edges
 
     def edges(self, references: dict[tuple[int, str], Node]) -> list[Edge]:
-        """One edge per use into an operation; into a box, one per value (one per node if it is a run)."""
+        """Into an operation one edge per use; into a box one per value, or one per node that is a run."""
         found: dict[Hashable, tuple[str, str, list[Use]]] = {}
         for entry in self.entries:
             head = self.owner[entry.id]

@@ -64,7 +64,7 @@ def _trim(decimal: str, exponent: str, x: Any) -> str:
 
 
 def table(array: Any, digits: int = 4) -> list[str]:
-    """An array as lines of text: one row per line, each column aligned at its decimal point.
+    """An array as lines of text: one line per row, each column aligned at its decimal point.
 
     Axes before the last two become blocks with an empty line between them.
 
@@ -160,10 +160,10 @@ def headed(head: str, lines: Iterable[str]) -> list[str]:
     return [f"{head if i == 0 else margin}  {line}".rstrip() for i, line in enumerate(lines)]
 
 
-def kind_of(array: Any) -> str:
+def dtype_and_shape(array: Any) -> str:
     """Dtype and shape on one line.
 
-    >>> kind_of(np.zeros((4, 3))), kind_of(np.float32(1))
+    >>> dtype_and_shape(np.zeros((4, 3))), dtype_and_shape(np.float32(1))
     ('float64 (4, 3)', 'float32 scalar')
     """
     array = np.asarray(array)

@@ -1,7 +1,5 @@
 """Files are written by the writer of their ending; one from outside takes one place."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -9,16 +7,6 @@ import tinygrad_xent as tx
 import viz
 from tinygrad_xent import Tensor
 from viz.__main__ import main, parser
-
-HOSTILE = [
-    'a"]; end',
-    "`x` <b>&amp;",
-    "#quot; ﬂ°°35¶ß",
-    "%%{init}%%",
-    "end",
-    "W[0](1){2}|3|",
-    "-->\n--",
-]
 
 
 def small(name="W"):
@@ -28,9 +16,6 @@ def small(name="W"):
     loss = h.sum()
     loss.backward()
     return loss
-
-
-# --- a format from outside -----------------------------------------------------------------------
 
 
 def test_a_format_from_outside_takes_one_place(tmp_path, capsys):
@@ -92,67 +77,3 @@ def test_an_ending_has_one_writer():
             viz.writer(wrong)
     with pytest.raises(TypeError, match="written by a function"):
         viz.writer(".txt")("text")
-
-
-# --- Mermaid -------------------------------------------------------------------------------------
-
-
-def mermaid(output, **options):
-    return viz.WRITERS[".mmd"](viz.draw(output, **options))
-
-
-def text_of(label):
-    """A label with Mermaid's codes read as the characters that they stand for."""
-    lines = label.replace("\u00a0", " ").split("<br/>")
-    return [re.sub(r"#(\d+);", lambda code: chr(int(code[1])), line) for line in lines]
-
-
-def test_mermaid_has_every_node_edge_and_scope():
-    drawing = viz.draw(small())
-    text = mermaid(small())
-    assert text.splitlines()[1] == "flowchart TB"
-    boxes = dict(re.findall(r'^\s*(n\d+)[\[(]"(.*)"[\])]:::\w+$', text, re.MULTILINE))
-    assert boxes.keys() == {node.id for node in drawing.graph.nodes}
-    for node in drawing.graph.nodes:
-        assert text_of(boxes[node.id]) == [line for _, line in drawing.cards.node(node)]
-    arrows = re.findall(r'^(n\d+) (-->|-\.->)(?:\|"(.*)"\|)? (n\d+)$', text, re.MULTILINE)
-    assert [(a, b) for a, _, _, b in arrows] == [(e.tail, e.head) for e in drawing.graph.edges]
-    live = {e.tail for e in drawing.graph.edges if drawing.cards.is_live(e)}
-    assert {a for a, kind, _, _ in arrows if kind == "-->"} == live
-    assert len(live) < len(arrows)
-    opened = re.findall(r'^\s*subgraph scope\d+\["(.*)"\]$', text, re.MULTILINE)
-    assert opened == ["layer", "inner"]
-    assert len(re.findall(r"^\s*end$", text, re.MULTILINE)) == len(opened)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_stay_text_in_mermaid(name):
-    text = mermaid(small(name), show=["value"])
-    plain = mermaid(small("W"), show=["value"])
-    assert len(text.splitlines()) == len(plain.splitlines())
-    for line, usual in zip(text.splitlines(), plain.splitlines(), strict=True):
-        if line != usual:  # the one with the name: nothing in its label but letters and codes
-            (label,) = re.findall(r'^\s*n\d+\["(.*)"\]:::parameter$', line)
-            unlabelled = label.replace("<br/>", "")
-            assert re.fullmatch(r"(?:[^\"`\[\]{}<>|&%\\#;]|#\d+;)*", unlabelled)
-            (node,) = [n for n in viz.draw(small(name)).graph.nodes if n.kind == "parameter"]
-            head = viz.draw(small(name), show=["value"]).cards.node(node)[0][1]
-            assert text_of(label)[0] == head
-
-
-@pytest.mark.parametrize("direction", ["TB", "LR", "BT", "RL", "backward"])
-def test_mermaid_goes_the_way_that_was_asked_for(direction):
-    text = mermaid(small(), direction=direction)
-    assert text.splitlines()[1] == f"flowchart {'TB' if direction == 'backward' else direction}"
-    first = viz.draw(small()).graph.edges[0]
-    ends = (first.head, first.tail) if direction == "backward" else (first.tail, first.head)
-    assert re.search(rf"^{ends[0]} .*{ends[1]}$", text, re.MULTILINE)
-
-
-def test_mermaid_has_the_palettes_colours():
-    for palette in (viz.LIGHT, viz.DARK):
-        text = mermaid(small(), theme=palette)
-        assert f"classDef parameter fill:{palette.fill('parameter')}" in text
-        assert f"linkStyle default stroke:{palette.edge}" in text
-        used = set(re.findall(r":::(\w+)", text))
-        assert used <= set(re.findall(r"classDef (\w+)", text))

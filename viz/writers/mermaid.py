@@ -12,76 +12,79 @@ from collections.abc import Iterable, Iterator
 from ..dot import looks_of
 from ..drawing import Drawing
 from ..formats import writer
-from ..graph import Edge, Node
+from ..graph import Node
 from ..theme import LOOKS, Palette
 
-# One font width, so that tables stay aligned, and no line broken where it is long.
+# one width for all characters, so that tables stay aligned, and no line broken because it is long
 SETTINGS = (
     '%%{init: {"fontFamily": "monospace", "themeVariables": {"fontFamily": "monospace"}, '
     '"flowchart": {"wrappingWidth": 2000}}}%%'
 )
-# Letters, digits, the points and signs of numbers, and what no notation has a use for. The letters
-# that are left out are those by which Mermaid itself marks a code.
-PLAIN = r"[^\W_ﬂß]|[^\x00-\x7f¶°]|[ ,()]|(?<=\d)\.(?=\d)|-(?=\d)|:(?= )"
+# what no notation has a use for, with the points and signs of numbers
+PLAIN = r"[A-Za-z0-9 ,()]|[^\x00-\x7f\u2060]|(?<=\d)\.(?=\d)|-(?=\d)|:(?= )"
+# Some words Mermaid reads after the codes: those of icons, of mathematics, of a new line, and its own
+# marks of a code. A joiner, which is not seen, takes such a word apart.
+APART = r":(?=fa-)|\$(?=\$)|\\(?=n)|ﬂ(?=°)|¶(?=ß)"
+JOINER = "\u2060"
 
 
 @writer(".mmd")
 def mermaid(drawing: Drawing) -> str:
     """The graph as a flowchart, in the colours of the theme's first palette."""
+    graph = drawing.graph
     direction = "TB" if drawing.direction == "backward" else drawing.direction
     lines = [
         SETTINGS,
         f"flowchart {direction}",
-        *written_scope(drawing, None, direction),
-        *(written_edge(drawing, edge) for edge in drawing.graph.edges),
-        *(f"note{i}[{quoted([note])}]:::note" for i, note in enumerate(drawing.graph.notes)),
-        *class_definitions(drawing.palettes[0], map(look_of, drawing.graph.nodes)),
+        *nodes_in(drawing, None, direction),
+        *edges(drawing),
+        *(f"note{i}[{quoted([note])}]:::note" for i, note in enumerate(graph.notes)),
+        *colours(drawing.palettes[0], {painted(node) for node in graph.nodes}),
     ]
     return "\n".join(lines) + "\n"
 
 
-def written_scope(drawing: Drawing, parent: int | None, direction: str) -> Iterator[str]:
+def nodes_in(drawing: Drawing, parent: int | None, direction: str) -> Iterator[str]:
     """The nodes that stand directly in a scope, then the scopes inside it as subgraphs."""
     nodes, scopes = drawing.graph.inside(parent)
     for node in nodes:
-        yield written_node(drawing, node)
+        text = quoted(text for _, text in drawing.cards.node(node))
+        box = f"({text})" if "rounded" in LOOKS[node.kind].style else f"[{text}]"
+        yield f"{node.id}{box}:::{painted(node)}"
     for scope in scopes:
         heading = quoted(text for _, text in drawing.cards.scope(scope))
         yield f"subgraph scope{scope.id}[{heading}]"
-        yield f"direction {direction}"
-        yield from (f"    {line}" for line in written_scope(drawing, scope.id, direction))
+        yield f"    direction {direction}"
+        yield from (f"    {line}" for line in nodes_in(drawing, scope.id, direction))
         yield "end"
         yield f"class scope{scope.id} scope"
 
 
-def look_of(node: Node) -> str:
+def painted(node: Node) -> str:
     """The look whose colours a node has."""
     return looks_of(node)[-1]
 
 
-def written_node(drawing: Drawing, node: Node) -> str:
-    text = quoted(text for _, text in drawing.cards.node(node))
-    box = f"({text})" if "rounded" in LOOKS[node.kind].style else f"[{text}]"
-    return f"{node.id}{box}:::{look_of(node)}"
+def edges(drawing: Drawing) -> Iterator[str]:
+    """The edges in argument order; dotted where no gradient flows back."""
+    nodes = {node.id: node for node in drawing.graph.nodes}
+    for edge in drawing.graph.edges:
+        text = [text for _, text in drawing.cards.edge(edge, nodes[edge.head])]
+        arrow = "-->" if drawing.cards.is_live(edge) else "-.->"
+        label = f"|{quoted(text)}|" if text else ""
+        ends = [edge.tail, edge.head]
+        start, end = reversed(ends) if drawing.direction == "backward" else ends
+        yield f"{start} {arrow}{label} {end}"
 
 
-def written_edge(drawing: Drawing, edge: Edge) -> str:
-    cards, heads = drawing.cards, {node.id: node for node in drawing.graph.nodes}
-    text = [text for _, text in cards.edge(edge, heads[edge.head])]
-    arrow = "-->" if cards.is_live(edge) else "-.->"
-    label = f"|{quoted(text)}|" if text else ""
-    ends = (edge.head, edge.tail) if drawing.direction == "backward" else (edge.tail, edge.head)
-    return f"{ends[0]} {arrow}{label} {ends[1]}"
-
-
-def class_definitions(palette: Palette, looks: Iterable[str]) -> Iterator[str]:
-    """The colours of the looks that occur, of scopes, notes and edges."""
-    for kind in sorted(set(looks)):
+def colours(palette: Palette, looks: Iterable[str]) -> Iterator[str]:
+    """The classes of the looks that occur, and of scopes, notes and edges."""
+    for kind in sorted(looks):
         look = LOOKS[kind]
         dashes = ",stroke-dasharray:4 3" if "dashed" in look.style else ""
         yield (
             f"classDef {kind} fill:{palette.fill(kind)},stroke:{palette.border(kind)},"
-            f"stroke-width:{look.border}px{dashes},color:{palette.text}"
+            f"stroke-width:{look.border}px{dashes},color:{palette.text},text-align:left"
         )
     yield f"classDef scope fill:{palette.scope},stroke:{palette.muted},color:{palette.muted}"
     yield f"classDef note fill:none,stroke:none,color:{palette.muted}"
@@ -89,7 +92,7 @@ def class_definitions(palette: Palette, looks: Iterable[str]) -> Iterator[str]:
 
 
 def quoted(lines: Iterable[str]) -> str:
-    """Lines of text as one text of Mermaid's.
+    """Lines as one text of Mermaid's.
 
     >>> quoted(["W[0] <b>", "-1.5"])
     '"W#91;0#93; #60;b#62;<br/>-1.5"'
@@ -98,10 +101,11 @@ def quoted(lines: Iterable[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """A line of text without anything that has a meaning; several spaces stay as many.
+    """A line without anything that has a meaning; several spaces stay as many.
 
     >>> escape('say "hi" #1: 0.5')
     'say #34;hi#34; #35;1: 0.5'
     """
-    plain = re.sub(f"({PLAIN})|(.)", lambda m: m[1] or f"#{ord(m[2])};", text, flags=re.DOTALL)
-    return plain.replace("  ", "\u00a0" * 2)
+    apart = re.sub(APART, rf"\g<0>{JOINER}", text)
+    plain = re.sub(f"({PLAIN})|(.)", lambda m: m[1] or f"#{ord(m[2])};", apart, flags=re.DOTALL)
+    return plain.replace("  ", "\u00a0\u00a0")
