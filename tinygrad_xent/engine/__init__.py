@@ -1,4 +1,4 @@
-"""The engine: arrays with a tape, and the walk back. `README.md` beside this file says how to read it."""
+"""The engine: arrays with a tape, and the walk back. Where to start reading: `README.md` beside it."""
 
 from . import breadth, interop, ops, walk
 

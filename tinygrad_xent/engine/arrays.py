@@ -1,7 +1,7 @@
-"""The array functions that the operations may use, answered by NumPy.
+"""The array functions that the operations may use, implemented with NumPy.
 
 The files of `ops` compute with nothing else. Everything here takes and returns raw arrays and
-knows nothing of tensors or tapes. A second array library would be a second module of this shape.
+knows nothing of tensors or tapes. Another array library would need a module with these functions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ inf = float("inf")
 
 exp, log, log1p, expm1 = np.exp, np.log, np.log1p, np.expm1
 sqrt, tanh, abs, sign = np.sqrt, np.tanh, np.absolute, np.sign
-# On single numbers Python's operators take a tenth of what the ufuncs of the same name do.
+# On single numbers Python's operators take a tenth of the time of the ufuncs of the same name.
 add, subtract, multiply = operator.add, operator.sub, operator.mul
 divide, power = operator.truediv, operator.pow
 negative: Any = operator.neg
@@ -30,9 +30,10 @@ where, concatenate, logical_not = np.where, np.concatenate, np.logical_not
 clip = np.clip
 getitem: Any = operator.getitem
 
-_BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}  # floats, and as integers
+# For each float dtype the integer dtype of the same size.
+_BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 
-# np.sum and its kin spend 1 us on keywords that the ufunc's own method does not.
+# np.sum and the like spend 1 us on keyword arguments, which the ufunc's own method does not.
 _sum: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
@@ -46,7 +47,7 @@ def shape(x: Array) -> tuple[int, ...]:
 
 
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """As `np.sum`; the rows of a matrix through BLAS, as its product with ones."""
+    """Like `np.sum`, but the rows of a matrix are summed by BLAS, as its product with ones."""
     if axis in _LAST and _has_many_rows(x, 4096):
         y = x.dot(ones(x.shape[1], x.dtype))  # 3 to 13 times as fast as reducing row by row
         return y[:, None] if keepdims else y
@@ -54,15 +55,15 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """As `np.max`; the maxima of many short rows from a transposed copy."""
+    """Like `np.max`, but the maxima of many short rows are taken from a transposed copy."""
     if axis in _LAST and _has_many_rows(x, 32):
-        y = _max(x.T.copy(), axis=0)  # columns abreast: 3 to 25 times as fast
+        y = _max(x.T.copy(), axis=0)  # all rows side by side: 3 to 25 times as fast
         return y[:, None] if keepdims else y
     return _max(x, axis=axis, keepdims=keepdims)
 
 
 def ones(n: int, dtype: Any) -> Array:
-    """A vector of ones, whose product with a matrix sums its rows. Short vectors are cached."""
+    """A vector of ones: the product with it is a sum. Short vectors are cached."""
     return _short_ones(n, dtype) if n <= 1 << 13 else np.ones(n, dtype)
 
 
@@ -75,16 +76,16 @@ def _short_ones(n: int, dtype: Any) -> Array:
 
 @lru_cache(maxsize=256)
 def number(value: float, dtype: Any) -> Array:
-    """A number as a 0-d array: a ufunc would spend 0.5 us on the conversion in each call."""
+    """A number as a 0-d array: a ufunc would spend 0.5 us per call on the conversion."""
     array = np.array(value, dtype)
     array.flags.writeable = False
     return array
 
 
 def _has_many_rows(x: Array, longest: int) -> bool:
-    """Whether reducing each row by itself would be slow: many rows, of at most `longest` elements.
+    """Whether reducing row by row would be slow: many rows, of at most `longest` elements.
 
-    NumPy starts anew for each row, at 30 ns; no row's sum loses digits at these lengths.
+    NumPy spends 30 ns to start each row. At these lengths no row's sum loses digits.
     """
     return x.ndim == 2 and len(x) >= 64 and 0 < x.shape[1] <= longest and x.dtype.char in "fd"
 
@@ -102,19 +103,19 @@ def astype(x: Array, dtype: Any) -> Array:
 
 
 def looks_finite(x: Array) -> bool:
-    """Whether no element is nan or infinite; also False where the sum of squares overflows."""
+    """Whether no element is nan or infinite; also False if the sum of squares overflows."""
     return math.isfinite(np.vdot(x, x))  # 0.4 us where np.isfinite(x).all() takes 1.0
 
 
 def floats(x: Array) -> Array:
-    """x, as float64 if it is whole numbers: their differences would wrap around."""
+    """x; integers and booleans as float64, since differences of integers may wrap around."""
     if type(x) is not np.ndarray:
         x = np.asarray(x)
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log sum exp, shifted by the largest entry so that no exp overflows."""
+    """log(sum(exp(x))), shifted by the largest entry so that no exp overflows."""
     x = floats(x)
     top = max(x, axis, keepdims=True)
     if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
@@ -135,7 +136,7 @@ def softmax(x: Array, axis: Axis = -1) -> Array:
 
 
 def log_softmax(x: Array, axis: Axis = -1) -> Array:
-    """x - log sum exp(x), shifted the same way, so that no probability underflows before the log."""
+    """x - log(sum(exp(x))), shifted by the largest entry: never the log of an underflowed number."""
     x = floats(x)
     shifted = x - max(x, axis, keepdims=True)
     shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
@@ -143,29 +144,29 @@ def log_softmax(x: Array, axis: Axis = -1) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)) from exp(-|x|): never overflows, keeps small values exact."""
+    """1 / (1 + exp(-x)), computed from exp(-|x|): never overflows, keeps small values exact."""
     x = floats(x)
     below = np.exp(-np.abs(x))
     below += 1
-    above = np.exp(np.minimum(x, 0))  # 1 or exp(x); choosing by np.where takes twice as long
+    above = np.exp(np.minimum(x, 0))  # 1 or exp(x); np.where takes twice as long to choose
     above /= below
     return above
 
 
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)): right for any size of x."""
+    """log(1 + exp(x)), computed as max(x, 0) + log1p(exp(-|x|)): accurate for any size of x."""
     x = floats(x)
     return relu(x) + np.log1p(np.exp(-np.abs(x)))
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a @ b; small matrices by `dot`, which calls BLAS 0.5 us sooner, but clears the result first."""
+    """a @ b; small matrices by `dot`, which calls BLAS 0.5 us sooner but first clears the result."""
     matrices = type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2
     return a.dot(b) if matrices and len(a) * b.shape[1] <= 1 << 13 else a @ b
 
 
 def linear(x: Array, weight: Array, bias: Array) -> Array:
-    """x @ weight + bias; the sum is written into the product's memory where possible."""
+    """x @ weight + bias; the bias is added to the product in place where shape and dtype allow it."""
     y = matmul(x, weight)
     if bias.dtype is not y.dtype or bias.shape != y.shape[-1:]:
         return y + bias
@@ -186,8 +187,8 @@ def positive(x: Array) -> Array:
 
 def masked(x: Array, chosen: Array) -> Array:
     """x where chosen, else 0. On large arrays a bitwise `and` with a mask is 15 times faster than
-    np.where (below a thousand elements its four calls cost more), and unlike a product it makes 0
-    of infinity.
+    np.where (below a thousand elements its four calls cost more), and unlike a product it turns
+    infinity into 0.
     """
     bits = _BITS.get(x.dtype)
     if x.size < 1024 or bits is None or x.shape != shape(chosen):
@@ -206,7 +207,7 @@ def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
 
 
 def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that transpose back what was transposed by `axes`."""
+    """The permutation that undoes a transpose by `axes`."""
     ndim = len(axes)
     return tuple(sorted(range(ndim), key=lambda i: axes[i] % ndim))
 
@@ -216,22 +217,16 @@ def squeeze(x: Array, axis: Axis = None) -> Array:
 
 
 def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
-    if axis == -1:  # the most common case, and by far the cheapest way
+    if axis == -1:  # the commonest case, and this way is by far the cheapest
         return np.asarray(x)[..., None]
     return np.expand_dims(x, axis)
 
 
-_ONCE = (
-    int,
-    np.integer,
-    slice,
-    type(None),
-    type(...),
-)  # such indices name each element once, as masks do
+_ONCE = (int, np.integer, slice, type(None), type(...))  # like masks, these name no element twice
 
 
 def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
-    """Zeros of `shape` with `g` added at `index`; an element read twice receives both contributions."""
+    """Zeros of `shape` with `g` added at `index`: an element that was read twice gets both parts."""
     out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
@@ -247,10 +242,10 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
 
 
 def _place(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
-    """The index of the elements that `indices` names along an axis: the places of the other axes,
-    shaped to broadcast against each other, around it.
+    """The full index of the elements that `indices` names along an axis: around `indices` one range
+    per other axis, shaped to broadcast against each other.
     """
-    # Small ones are cached; large ones of ever new shapes would fill the memory.
+    # Small ranges are cached; a cache of large ones, for ever new batch shapes, would fill the memory.
     mesh = _small_mesh if math.prod(shape) <= 1 << 13 else _new_mesh
     before, after = mesh(shape, axis)
     return (*before, indices, *after)
@@ -270,7 +265,7 @@ _small_mesh = lru_cache(maxsize=256)(_new_mesh)  # 16 MB at most
 
 
 def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
-    """As `np.take_along_axis`, which builds the index of the other axes anew at each call."""
+    """Like `np.take_along_axis`, which rebuilds the index of the other axes at each call."""
     if indices.ndim != x.ndim:
         raise ValueError(f"the indices have {indices.ndim} axes, the array {x.ndim}")
     return x[_place(x.shape, indices, axis)]
@@ -289,9 +284,9 @@ def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: i
 
 
 def _label_place(x: Array, labels: Array, axis: int) -> Any:
-    """The index that picks one element from each line along an axis, given labels in 0 ... n - 1
-    with an axis of length 1 there; and `x` in the shape that this index fits. A matrix is flattened:
-    a single index array is 3 to 5 times as fast as two.
+    """x, and the index of one element per line along an axis, given by labels in 0 ... n - 1 with an
+    axis of length 1 there. A matrix is flattened, since one index array is 3 to 5 times as fast as
+    two.
     """
     if x.ndim != 2 or axis not in _LAST or not x.flags.c_contiguous:
         return x, _place(x.shape, labels, axis)
@@ -307,27 +302,27 @@ _small_row_starts = lru_cache(maxsize=64)(_row_starts)  # 4 MB at most
 
 
 def take_labels(x: Array, labels: Array, axis: int) -> Array:
-    """As `take_along_axis`, of labels that are known to be in range; of any shape."""
+    """Like `take_along_axis`, for labels known to be in range; the result's shape is unspecified."""
     x, place = _label_place(x, labels, axis)
     return x[place]
 
 
 def subtract_at_labels(x: Array, g: Array, labels: Array, axis: int) -> Array:
-    """Subtract the number `g` from x, in place, where `take_labels` reads."""
+    """x, changed in place: the number `g` is subtracted where `take_labels` reads."""
     lines, place = _label_place(x, labels, axis)
     lines[place] -= g
     return x
 
 
 def as_condition(condition: Array) -> Array:
-    """The condition of `where`, which must be boolean: NumPy would take any non-zero for true."""
+    """The condition of `where`, which must be boolean: NumPy would take any non-zero value as true."""
     if getattr(condition, "dtype", type(condition)) not in (np.dtype(bool), bool):
         raise TypeError("the condition must be boolean: compare, as in x > 0")
     return condition
 
 
 def as_indices(indices: Array) -> Array:
-    """Indices, which must be integers: NumPy would take booleans for 0 and 1."""
+    """Indices, which must be integers: NumPy would take booleans as 0 and 1."""
     indices = np.asarray(indices)
     if indices.dtype.kind not in "iu":
         raise IndexError(f"indices must be integers, got {indices.dtype}")
@@ -335,8 +330,8 @@ def as_indices(indices: Array) -> Array:
 
 
 class Shapes(tuple[tuple[int, ...], ...]):
-    """The shapes of arrays that are joined along one axis. Where each begins is computed once for all
-    of them: one by one, the time would grow with the square of their number.
+    """The shapes of arrays that are joined along one axis. Where each begins is computed once for all:
+    computed for each array separately, the time would grow with the square of their number.
     """
 
     def starts(self, axis: int) -> list[int]:
@@ -346,7 +341,7 @@ class Shapes(tuple[tuple[int, ...], ...]):
 
 
 def part(g: Array, shapes: Shapes, axis: int, i: int) -> tuple[slice, ...]:
-    """The index of part `i` of `g`, in which arrays of these shapes are joined along `axis`."""
+    """The index of part `i` in `g`, where `g` joins arrays of these shapes along `axis`."""
     start, end = shapes.starts(axis)[i : i + 2]
     index = [slice(None)] * len(g.shape)
     index[axis] = slice(start, end)
@@ -354,12 +349,12 @@ def part(g: Array, shapes: Shapes, axis: int, i: int) -> tuple[slice, ...]:
 
 
 def fit(x: Array, shape: tuple[int, ...]) -> Array:
-    """x summed to `shape` over the axes along which that was stretched, or else stretched to it."""
+    """x summed to `shape` over the axes along which `shape` was broadcast, or else broadcast to it."""
     if x.ndim == 0:
         return broadcast_to(x, shape)
     if x.ndim == 2 and x.shape[1:] == shape:  # a bias
         if x.size > 256 and x.dtype.kind == "f":
-            # BLAS sums columns twice as fast, from such sizes on
+            # from this size on, BLAS sums columns twice as fast
             return ones(x.shape[0], x.dtype).dot(x)
         return _sum(x, axis=0)
     if axes := stretched(shape, x.shape):
@@ -368,7 +363,7 @@ def fit(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def stretched(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes along which broadcasting stretches the shape `small` to `large`; none if it can't."""
+    """The axes along which broadcasting stretches `small` to `large`; empty if it can't."""
     lead = len(large) - len(small)
     if lead < 0 or any(s not in (1, n) for s, n in zip(small, large[lead:], strict=True)):
         return ()
@@ -376,12 +371,12 @@ def stretched(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...]
 
 
 def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
-    """As `np.broadcast_to`, which is slow in the most common case, a single number."""
+    """Like `np.broadcast_to`, which is slow in the commonest case: one number for a whole array."""
     if not isinstance(shape, tuple):
         shape = tuple(np.atleast_1d(shape).tolist())
     x = np.asarray(x)
     if x.shape == ():
-        if math.prod(shape) <= 64:  # faster to fill than to view
+        if math.prod(shape) <= 64:  # filling so few elements is faster than making a view
             array = np.empty(shape, x.dtype)
             array.fill(x)
             return array

@@ -1,7 +1,7 @@
-"""The mode in which operations run: whether they are recorded, in which scope, at which line.
+"""The mode in which operations run: recorded or not, in which scope, at which line of the user.
 
-The mode is a context variable, so two threads (or two async tasks) never see each other's `no_grad` and
-`scope`. A mode may fix the line for all operations inside; otherwise `lines.py` finds each one's own.
+The mode lives in a context variable, so the `no_grad` and `scope` of one thread (or async task) never
+affect another. The mode may fix the line; otherwise `lines.py` finds it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .lines import user_position
 P = ParamSpec("P")
 R = TypeVar("R")
 
-next_id = itertools.count().__next__  # the one clock: creation numbers of operations and leaves
+next_id = itertools.count().__next__  # the only clock: creation numbers of operations and leaves
 
 
 class ScopeEntry:
-    """One use of a scope: two calls of `softmax` make two entries with the same name."""
+    """One entry into a scope: two calls of `softmax` are two entries with the same name."""
 
     __slots__ = ("formula", "id", "name", "parent")
 
@@ -43,10 +43,9 @@ class ScopeEntry:
 
 
 class Mode:
-    """Whether operations are recorded; the innermost scope; the position in the user's program that
-    they are recorded at, or None for each one's own (see `user_position`); and whether derivative
-    rules are running on raw arrays: then the public functions take and return raw arrays.
-    Immutable: a change of mode puts another in its place.
+    """Whether operations are recorded here, the innermost scope around them, the position to record
+    for them (None: that of each call, see `user_position`), and whether rules are running on raw
+    arrays, where the public functions take and return raw arrays. Never changed, only replaced.
     """
 
     __slots__ = ("on_arrays", "position", "recording", "scope")
@@ -67,20 +66,20 @@ MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
 NOT_RECORDING = Mode(False, None)
 ON_ARRAYS = Mode(False, None, None, True)
 AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
-"""Whether `backward()` looks for what is not finite: False, True (at the loss), "gradients" (at both).
-`check.autopsy` sets it, `watching.py` reads it.
+"""Whether `backward()` looks for non-finite values: False, True (in the loss) or "gradients" (in the
+loss and the gradients). `check.autopsy` sets it, `watching.py` reads it.
 """
 
 
 class _Block:
-    """A change of mode, as a `with` block or as a decorator. Subclasses say which change."""
+    """A change of mode, as a `with` block or as a decorator. Subclasses define which change."""
 
     def __init__(self) -> None:
         self._tokens: list[Token[Mode]] = []
 
     @abstractmethod
     def _enter_from(self, outer: Mode) -> Mode:
-        """The mode inside, from the one around."""
+        """The mode inside the block, from the one outside."""
 
     def __enter__(self) -> Self:
         self._tokens.append(MODE.set(self._enter_from(MODE.get())))
@@ -96,11 +95,11 @@ class _Block:
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
-            # Its body runs after the call: the block would be over before anything happens.
+            # Its body runs after the call, when the block would already be over.
             block = type(self).__name__
             raise TypeError(
                 f"{block}: can't decorate {function.__name__}, a generator or coroutine; "
-                f"write `with {block}(...):` around the part of its body that is meant"
+                f"write `with {block}(...):` around the part of its body that you mean"
             )
 
         # The token is a local: one decorated function may run in many threads at once.
@@ -133,8 +132,8 @@ class no_grad(_Block):
 
 
 class recording(_Block):
-    """Record inside, whatever the caller's mode, each operation at its own line. `grad` needs it, and
-    so does backward with `create_graph`.
+    """Record inside, whatever the caller's mode, each operation at its own line. `grad` and
+    backward with `create_graph` need it.
     """
 
     def _enter_from(self, outer: Mode) -> Mode:
@@ -142,13 +141,13 @@ class recording(_Block):
 
 
 class scope(_Block):
-    """Name the group to which the operations inside belong; pictures draw and fold it as one box.
+    """Group the operations inside under a name; pictures draw the group as one box that folds.
 
     Args:
-        name: what the box is called.
+        name: the name of the box.
         formula: what the group computes, for people: shown on the folded box.
 
-    A context manager and a decorator. Scopes nest; each time one is entered it makes a new group.
+    A context manager and a decorator. Scopes nest; each entry into a scope makes a new group.
 
     >>> import tinygrad_xent as tx
     >>> with tx.scope("layer"):
@@ -169,8 +168,8 @@ class scope(_Block):
 
 
 class composite:
-    """The scope of a function that this package builds from several operations. All of them are
-    recorded at the line of the user who called it, which is looked up once. A `with` block only.
+    """The scope of a function that this package builds from several operations: all are recorded at
+    the user's line that called it, which is looked up once. As a `with` block only.
     """
 
     __slots__ = ("_formula", "_name", "_token")

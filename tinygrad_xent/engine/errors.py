@@ -1,7 +1,7 @@
-"""The errors. Each composes its own message: the operation, its inputs, the user's line, the cure.
+"""The errors and their messages: the operation, its inputs, the user's line, the cure.
 
-The classes extend the built-in ones, so `except ValueError` works as with NumPy. `explain` turns NumPy's
-errors into these.
+The classes extend the built-in ones, so `except ValueError` works as with NumPy. `explain` chooses
+the error to raise when NumPy refuses an operation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class WordedError(Exception):
 
     Args:
         what: the operation and what is wrong.
-        operands: what it was given; each is described by name, dtype and shape.
+        operands: its inputs; each is described by name, dtype and shape.
         fix: the cure.
     """
 
@@ -31,7 +31,7 @@ class WordedError(Exception):
 
 
 def _again(cls: type[WordedError], args: tuple[Any, ...]) -> WordedError:
-    """A copied or unpickled error, which keeps its words."""
+    """A copied or unpickled error with its message unchanged."""
     return cls.__new__(cls, *args)
 
 
@@ -48,7 +48,7 @@ class OutOfRangeError(WordedError, IndexError):
 
 
 class BadValueError(WordedError, ValueError):
-    """A number, an option or a setting that the operation can't have."""
+    """A number, an option or a setting that the operation does not accept."""
 
 
 class GraphError(WordedError, RuntimeError):
@@ -74,8 +74,8 @@ def at_line(line: Line | None = None) -> str:
 
 
 def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
-    """What went wrong, with the inputs, the user's line and the cure. A text that already names a line
-    is complete and stays as it is.
+    """What went wrong, with the inputs, the user's line and the cure. A text that already names a
+    line is complete and is returned as it is.
     """
     if "\n  at " in what:
         return what
@@ -89,7 +89,7 @@ def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
 
 
 def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
-    """A rule returned what cannot be the gradient of its input: an impossible shape, or no array."""
+    """A rule gave something that can't be its input's gradient: a wrong shape, or not an array."""
     argument, given = node.plan.input_names[i], getattr(c, "shape", type(c).__name__)
     what = (
         f"{node.op.name}: its rule for {argument} ({node.op.rule_for(i).formula}) gave {given}, and "
@@ -100,7 +100,7 @@ def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
 
 
 def freed(node: Any) -> GraphError:
-    """An earlier walk already released what an operation kept."""
+    """An earlier walk already freed what an operation kept."""
     what = f"backward: the graph was already freed ({node.op.name} at {node.line})"
     fix = "call the first backward(retain_graph=True), or run the forward pass again"
     return GraphError(what, fix=fix)
@@ -123,7 +123,7 @@ INDEX_FIX = "integer indices run from -n to n - 1; labels must be integers, use 
 
 
 def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -> Exception:
-    """NumPy's error for a failed operation, rephrased in terms of the user's program."""
+    """NumPy's error for a failed operation, restated in terms of the user's program."""
     if isinstance(error, WordedError):
         return error  # already ours
     if bad := [x for x in map(_values, operands) if _kind(x) in "OUSVMm"]:
@@ -158,7 +158,7 @@ def _explain_value_error(
         fix = "the last axis of the first must equal the second-to-last of the second; transpose one (.mT)?"
         return ShapeError(what, operands, fix)
     if "negative integer powers" in text:
-        what = "pow: an integer to a negative integer power is no integer"
+        what = "pow: an integer to a negative integer power is not an integer"
         return DtypeError(what, operands, "make one of them floats")
     if "broadcast" in text:
         return ShapeError(f"{op}: shapes {listed} do not broadcast", operands, BROADCAST_FIX)

@@ -1,8 +1,7 @@
-"""NumPy on either side: `array @ tensor`, `np.exp(tensor)` and `np.sum(tensor, axis=0)` are recorded.
+"""Tensors in NumPy calls: `array @ tensor`, `np.exp(tensor)` and `np.sum(tensor, axis=0)` are recorded.
 
-Rows and composites say which NumPy functions they answer for. A function that none of them answers for
-runs on the raw values if no tensor needs a gradient; otherwise it raises, since it would cut the tape
-silently.
+Rows and composites name the NumPy functions they replace. Any other NumPy function runs on the raw
+values if no tensor needs a gradient; if one does, that would cut the tape silently, so it raises.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .tensors import Tensor, is_tensor
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# They read shapes, or answer with booleans and places: no gradient, so nothing is cut.
+# They read shapes, or return booleans or indices: these have no gradient, so nothing is cut.
 ON_VALUES = frozenset(
     {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like}
     | {np.isclose, np.allclose, np.array_equal, np.argmin, np.argsort}
@@ -31,7 +30,7 @@ ON_VALUES = frozenset(
 
 @method("__array__")
 def as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-    """`np.asarray(tensor)`: refused where it would cut the tape without a word."""
+    """`np.asarray(tensor)`: refused where it would cut the tape silently."""
     if self.requires_grad:
         what = "np.asarray: the tensor requires grad, and an array would cut the tape silently"
         fix = "call .detach() first if no gradient is wanted, or .numpy() to read the values"
@@ -49,7 +48,7 @@ def as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> npt.N
 def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any) -> Any:
     """What NumPy calls for `np.exp(tensor)` and `array + tensor`."""
     function = getattr(ufunc, way) if way != "__call__" else ufunc
-    if MODE.get().on_arrays:  # a rule at work reads a tensor from outside
+    if MODE.get().on_arrays:  # a running rule reads a tensor from outside
         return function(*_values(inputs), **_values(kwargs))
     if way == "at" and is_tensor(inputs[0]):  # it would write to a read-only array
         what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
@@ -80,8 +79,8 @@ def array_function(
 
 
 def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
-    """A call of a NumPy function as one of ours: the inputs by place, the rest by name, without what
-    is the default of both. None if the call has arguments that ours does not take.
+    """The arguments of a NumPy call for our function: the inputs by position, the rest by name,
+    without those at their default. None if ours can't take one of them, or the call is malformed.
     """
     parameters, places, own = _signature(theirs).parameters, *_inputs_and_defaults(ours)
     try:
@@ -100,7 +99,7 @@ def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, An
 
 
 def _inputs_and_defaults(ours: Any) -> tuple[int, dict[str, Any]]:
-    """How many inputs a function takes by place, and the defaults of its other parameters."""
+    """How many inputs a function takes by position, and the defaults of its other parameters."""
     if ours not in _KNOWN:
         parameters = signature(ours).parameters.values()
         inputs = [p for p in parameters if p.kind is p.POSITIONAL_ONLY] or [
@@ -112,25 +111,23 @@ def _inputs_and_defaults(ours: Any) -> tuple[int, dict[str, Any]]:
 
 
 _KNOWN: WeakKeyDictionary[Any, tuple[int, dict[str, Any]]] = WeakKeyDictionary()
-_signature = cache(signature)  # made when asked for: few programs call more than a few functions
+_signature = cache(signature)  # on demand: most programs call only a few functions
 _NO_VALUE = signature(np.sum).parameters["keepdims"].default
 
 
 def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run a NumPy function on plain values, unless that would lose a gradient."""
     if _needs_grad((args, kwargs)):
-        what = f"{name}: this call is no operation of the table, its gradient would be lost"
-        fix = (
-            f"another function of tinygrad_xent, one of your own with tx.op(..., numpy={name}), or "
-        )
-        fix += ".detach() if no gradient is wanted"
+        what = f"{name}: no operation of the table matches this call, its gradient would be lost"
+        fix = f"use a function of tinygrad_xent, define one with tx.op(..., numpy={name}), or "
+        fix += "call .detach() if no gradient is wanted"
         raise errors.DtypeError(what, _tensors((args, kwargs)), fix)
     return function(*_values(args), **_values(kwargs))
 
 
 def _values(x: Any) -> Any:
-    """The same nesting with the tensors' values, read-only: what NumPy wrote to them, through `out=`
-    or `np.copyto`, the tape would not notice.
+    """x with each tensor in it replaced by its values, read-only: the tape would not notice what NumPy
+    writes to them through `out=` or `np.copyto`.
     """
     if is_tensor(x):
         view = np.asarray(x._data).view()

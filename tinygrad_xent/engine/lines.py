@@ -1,10 +1,10 @@
 """Finds the line of the user's program that called into this package.
 
-Errors, warnings, the tape and the pictures name it. It is that of the innermost frame whose file is
-the user's: not one of this package, of Python itself or of a library that calls what it is given
-(NumPy, pandas, pytest and the like, wherever they are installed). A file is judged once, at its
-first frame, so that later lookups are cheap; a position becomes a `Line` when someone asks for it.
-The lines of a notebook are counted in its cells, as IPython numbers them.
+Errors, warnings, the tape and the pictures name it. It is the line of the innermost frame whose file
+is the user's: not a file of this package, of Python itself or of a library that calls functions it is
+given (NumPy, pandas, pytest and the like, wherever they are installed). Each file is classified once,
+at its first frame, so the search costs little; a position becomes a `Line` only when asked for.
+In a notebook, lines are counted per cell, and cells are numbered as IPython numbers them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _own: list[str] = []
 
 
 class _NotUsers(dict[str, bool]):
-    """Says of a file, by its name, whether its lines are not the user's; worked out at the first question."""
+    """For each file name, whether its lines are not the user's; computed at the first look-up."""
 
     def __missing__(self, file: str) -> bool:
         if file.startswith("<"):  # <stdin>, <string>, <doctest ...> are the user's
@@ -44,17 +44,17 @@ NOT_USERS: dict[str, bool] = _NotUsers()
 
 
 def _library_folders() -> list[str]:
-    """Where the imported ones of `LIBRARIES` are; a frame's library is among them. A folder that is
-    merely called like a library is not.
+    """The folders of those `LIBRARIES` that are imported: a library with a frame must be. A folder that
+    merely has the name of a library does not count.
     """
     modules = [m for m in map(sys.modules.get, LIBRARIES) if isinstance(m, ModuleType)]
-    # A module's dict is read as it is, so that a lazy module stays unloaded.
+    # A module's dict is read directly, so that a lazy module stays unloaded.
     known = (object.__getattribute__(module, "__dict__") for module in modules)
     return [os.path.join(folder, "") for names in known for folder in names.get("__path__", ())]
 
 
 def own(folder: str | os.PathLike[str]) -> None:
-    """Count the files of a folder as ours: those of this package, or of one built on it."""
+    """Count a folder's files as ours: those of this package, or of a package built on it."""
     _own.append(os.path.join(os.fspath(folder), ""))
     NOT_USERS.clear()
 
@@ -63,10 +63,10 @@ own(os.path.dirname(os.path.dirname(__file__)))
 
 
 def user_frame(depth: int = 1) -> FrameType:
-    """The user's innermost frame, looked for from `depth` calls up; if none is, the outermost."""
+    """The user's innermost frame, searched from `depth` calls up; the outermost frame if none is."""
     try:
         frame = _getframe(depth)
-    except ValueError:  # C code called us, in a thread of its own
+    except ValueError:  # C code called us, in a separate thread
         frame = _getframe()
     while NOT_USERS[frame.f_code.co_filename] and (outer := frame.f_back):
         frame = outer
@@ -80,7 +80,7 @@ def user_position() -> tuple[CodeType, int]:
 
 
 class Line(NamedTuple):
-    """A line of the user's program, of a file or of the notebook's cell with that number.
+    """A line of the user's program, in a file or in a numbered cell of a notebook.
 
     >>> print(Line("/home/ada/train.py", 12))
     train.py:12
@@ -99,17 +99,17 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The source text of the line, "" where it can't be had."""
+        """The source text of the line, "" if it is not available."""
         return linecache.getline(self.file, self.number).strip()
 
 
 def line_of(code: CodeType, instruction: int) -> Line:
-    """The line that a position of `user_position` stands on."""
+    """The line of a position that `user_position` gave."""
     file = code.co_filename
     return Line(file, _number(code, instruction), _cell(file))
 
 
-@lru_cache(maxsize=4096)  # of the number alone: equal code may stand in two files
+@lru_cache(maxsize=4096)  # the number alone is cached: two files may contain equal code
 def _number(code: CodeType, instruction: int) -> int:
     number = code.co_firstlineno
     for start, end, line in code.co_lines():
@@ -119,7 +119,7 @@ def _number(code: CodeType, instruction: int) -> int:
 
 
 def _cell(file: str) -> int | None:
-    """The number beside the cell that IPython compiled under this name; the latest, if it ran twice."""
+    """The number of the cell that IPython compiled under this name; the latest if it ran twice."""
     ipython = sys.modules.get("IPython")
     shell = getattr(ipython, "get_ipython", lambda: None)()
     cells = getattr(getattr(shell, "compile", None), "_filename_map", {})
@@ -132,7 +132,7 @@ def user_line() -> Line:
 
 
 def warn(text: str, category: type[Warning]) -> None:
-    """A warning at the user's line; filters and "once per line" work as with `warnings.warn`."""
+    """Warn at the user's line; filters and "once per line" work as with `warnings.warn`."""
     frame = user_frame(2)
     file, number, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
     shown = names.setdefault("__warningregistry__", {})

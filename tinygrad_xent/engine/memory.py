@@ -1,9 +1,9 @@
-"""A setting of the process that the package makes when it is imported: freed memory is kept for reuse.
+"""A process-wide setting that the package makes when it is imported: freed memory is kept for reuse.
 
-glibc gives a freed block back to the system if it is larger than any freed before, up to 32 MiB, and to
-fetch it again costs a page fault for every 4 KiB: 1,300 to 2,500 in each step whose arrays have a few
-megabytes. Freeing one block of 31 MiB that was never touched teaches glibc to keep what is smaller; it
-costs no memory. `TINYGRAD_XENT_KEEP_MEMORY=0` in the environment leaves the process as it is.
+glibc returns a freed block to the system if it is larger than any freed before, up to 32 MiB. Fetching
+it again costs a page fault for every 4 KiB: 1,300 to 2,500 in each step whose arrays have a few
+megabytes. Freeing one block of 31 MiB that was never touched makes glibc keep smaller ones; it costs
+no memory. `TINYGRAD_XENT_KEEP_MEMORY=0` in the environment leaves the process as it is.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # Written by `python -m tinygrad_xent.stubs` from the table of operations.
 """What `Tensor` inherits: methods and operators, each attached by the file that defines it.
 
-Tensor stands below the operations that become its methods. A row that says `method=True` or names an
-operator is attached, and so are the walk's `backward` and NumPy's dispatch (`public.py`). For type
-checkers and editors `python -m tinygrad_xent.stubs` writes all of them into `methods.pyi`.
+`Tensor` does not know the operations that become its methods. A row with `method=True` or an operator
+is attached here, and so are the walk's `backward` and NumPy's dispatch (`public.py`). From what is
+attached, `python -m tinygrad_xent.stubs` writes `methods.pyi` for type checkers and editors.
 """
 
 from typing import Any, Self
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Operand: TypeAlias = "Methods | npt.ArrayLike"
-"""What an operation takes: a tensor, or anything that NumPy makes an array of."""
+"""What an operation takes: a tensor, or anything that NumPy can turn into an array."""
 
 
 class Methods:
-    """The methods of `Tensor`; none until functions are attached."""
+    """The methods of `Tensor`; empty until functions are attached."""
 
     __slots__ = ()
     @property

@@ -2,7 +2,7 @@
 
 A node holds its row of the table, where its inputs come from, the arrays that the rules asked to keep,
 a creation number, the scope and the user's line. Creation order is the order of the tape. Nothing here
-computes: `tape.py` makes nodes, `walk.py` goes back along them.
+computes: `tape.py` makes nodes, `walk.py` walks back over them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Leaf:
     """Data the user made: a parameter, an input, a constant.
 
     `changed` is the creation number at which the data was last overwritten: an operation with a
-    smaller number saw other values. `grad` is a tensor, or None.
+    smaller number saw the old values. `grad` is a tensor, or None.
     """
 
     data: Array
@@ -61,7 +61,7 @@ def touch(leaves: Iterable[Leaf]) -> None:
 
 
 def changed_since(creation: int) -> bool:
-    """Whether any leaf was overwritten after this creation number: if not, a walk need not look."""
+    """Whether any leaf was overwritten after this creation number: if not, a walk need not check."""
     return _latest_change > creation
 
 
@@ -69,11 +69,11 @@ class Node:
     """One recorded operation; `tape.apply` makes it.
 
     Attributes:
-        plan: the row of the table and what was arranged for these inputs.
+        plan: the row of the table and its plan for these inputs.
         inputs: for each a node, a leaf, or a raw array or number that needs no gradient.
         settings: axis, shape and the like, in the row's order: plain values.
-        state: objects that a closed operation, such as a checkpoint, needs beside settings.
-        kept: what the rules need, in the order of `plan.names`; None once backward has spent it.
+        state: what a closed operation needs beside the settings; empty for all others.
+        kept: what the rules need, in the order of `plan.names`; None once backward has freed it.
         id: the creation number.
     """
 
@@ -108,7 +108,7 @@ class Node:
         return self.plan.op
 
     def run(self, inputs: Sequence[Array]) -> tuple[Array, tuple[Any, ...]]:
-        """The output for other values of the inputs, and what the rules would keep of it."""
+        """The output for other values of the inputs, and what would be kept for the rules."""
         arguments = self.settings + self.state
         y, saved = self.op.forward(*inputs, *arguments), ()
         if self.op.saves:

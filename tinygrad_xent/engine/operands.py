@@ -1,6 +1,6 @@
-"""What users pass to the engine: made into arrays of numbers, or refused in words.
+"""What users pass to the engine: converted to arrays of numbers, or refused with a clear error.
 
-The hot path of `tape.apply` comes here only with what is neither a tensor, an array nor a number.
+`tape.apply` comes here only for operands that are neither a tensor, an array nor a number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .arrays import Array
 
 
 def as_operand(name: str, x: Any, operands: Sequence[Any]) -> Array:
-    """An operand that is neither a tensor, an array nor a Python number: a list, for example."""
+    """The array of an operand that is neither a tensor, an array nor a Python number: a list, say."""
     if isinstance(x, np.generic):
         return x
     try:
@@ -53,7 +53,7 @@ def as_array(data: Any, dtype: Any) -> Array:
 
 
 def _ragged(who: str, operands: Sequence[Any]) -> errors.ShapeError:
-    what = f"{who}: a ragged list (rows of different lengths) is no array"
+    what = f"{who}: a ragged list (rows of different lengths) is not an array"
     return errors.ShapeError(what, operands, "pad the rows")
 
 
@@ -66,7 +66,7 @@ def check_differentiable(array: Array) -> None:
 
 
 def as_gradient(gradient: Any, output: Any) -> Array:
-    """The values of a gradient that a walk is started with: numbers of the output's shape."""
+    """The values of the gradient that starts a walk: numbers, in the output's shape."""
     try:
         array = np.asarray(getattr(gradient, "_data", gradient))
     except ValueError:
@@ -79,14 +79,14 @@ def as_gradient(gradient: Any, output: Any) -> Array:
 
 
 def check_backward(output: Any, gradient: Any) -> None:
-    """Raise unless a walk can start here: something requires grad, and where no gradient is given
-    the output has one element.
+    """Raise unless a walk can start here: the output depends on something that requires grad, and has
+    one element if no gradient is given.
     """
     if output._node is None or not output._node.requires_grad:
         fix = "make a leaf with Tensor(data, requires_grad=True), and do not run under no_grad()"
         what = "backward: the output depends on no tensor that requires grad"
         raise errors.GraphError(what, [output], fix)
     if gradient is None and output._data.size != 1:
-        what = f"backward: the output has shape {output.shape}, a gradient is implicit only for one element"
-        fix = "reduce it, say with .sum() or .mean(), or pass backward(gradient=...)"
+        what = f"backward: without a gradient the output must have one element, its shape is {output.shape}"
+        fix = "reduce it, for example with .sum() or .mean(), or pass backward(gradient=...)"
         raise errors.ShapeError(what, [output], fix)

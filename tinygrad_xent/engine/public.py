@@ -1,8 +1,8 @@
-"""How users meet rows and composites: as functions, methods, operators, and in place of NumPy's.
+"""Rows and composites as users meet them: functions, methods, operators, replacements for NumPy's.
 
-The decorator `op` makes a function on raw arrays a row of the table; `public` states the names by which
-that function, or a composite of rows, can be called. Tensor's methods, NumPy's dispatch, the package's
-exports and its stubs are all derived from these.
+The decorator `op` makes a function on raw arrays a row of the table; `public` sets the names under
+which it, or a function made of rows, is reached. Tensor's methods, NumPy's dispatch, the package's
+exports and its stubs are all derived from what is registered here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Public(NamedTuple):
-    """A public function, a row's or a composite, with its names and the NumPy functions it answers for."""
+    """A public function, of a row or a composite: its names, and the NumPy functions it replaces."""
 
     function: Callable[..., Any]
     numpy: tuple[Any, ...] = ()
@@ -46,8 +46,8 @@ NUMPY: dict[Any, Callable[..., Any]] = {}
 
 
 def public(numpy: Any = (), **facts: Any) -> Callable[[Function], Function]:
-    """Make a function public: `numpy` names the NumPy functions it answers for; further facts as in
-    `Public`: `method` (Tensor has it), `operator` ("add": `+` from both sides), `aliases`, `export`.
+    """Make a function public. `numpy`: the NumPy functions it replaces; the other facts as in `Public`:
+    `method` (Tensor has it), `operator` ("add": `+` from both sides), `aliases`, `export`.
     """
 
     def decorate(function: Function) -> Function:
@@ -68,11 +68,11 @@ def op(
 
     Args:
         formula: what it computes.
-        rules: for each input its derivative's formula and the rule, or None where there is none.
+        rules: for each input its derivative's formula and the rule, or None if it has none.
             A rule's first argument is the output's gradient `g`; the names of the others say what
-            it needs: `y` the output, an input, `<input>_shape`, a setting, a saved value; in an
-            operation of many inputs `shapes` (first) and `i` (last). What no rule names is not kept.
-        saves: as in `Op`, by the rows' names. Further facts are those of `public` and of `Op`.
+            it needs: `y` the output, an input, `<input>_shape`, a setting, a saved value; for an
+            operation on `*arrays`, `shapes` (first) and `i` (last). What no rule names is not kept.
+        saves: as in `Op`, but with the rows' names. The other facts are those of `public` and `Op`.
     """
     shown = {name: facts.pop(name) for name in Public._fields if name in facts}
 
@@ -85,8 +85,8 @@ def op(
 
 
 def export_into(namespace: dict[str, Any]) -> list[str]:
-    """Put the functions into a module's namespace, each under all of its names, and return the names.
-    If one of them is replaced later, the namespace gets the new one.
+    """Put the functions into a module's namespace, each under all of its names; return the names.
+    If a function is replaced later, the namespace gets the new one.
     """
     found = {name: p.function for p in PUBLIC.values() if p.export for name in p.names}
     namespace.update(found)
@@ -95,7 +95,7 @@ def export_into(namespace: dict[str, Any]) -> list[str]:
 
 
 def follow(before: Callable[..., Any], after: Callable[..., Any]) -> None:
-    """Wherever a function was exported, export the one that took its place."""
+    """Wherever a function was exported, export its replacement instead."""
     for namespace in _EXPORTED:
         for name in [name for name, value in namespace.items() if value is before]:
             namespace[name] = after
@@ -104,11 +104,11 @@ def follow(before: Callable[..., Any], after: Callable[..., Any]) -> None:
 _EXPORTED: list[dict[str, Any]] = []
 
 ONE_SIDED = {"neg", "pos", "abs", "invert", "lt", "le", "gt", "ge"}
-"""Operators without a reflected form: of one operand, or comparisons, which Python turns around."""
+"""Operators without a reflected form: unary ones, and comparisons, which Python swaps itself."""
 
 
 def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
-    """Make a function a method of Tensor of this name; with `computed`, a read-only attribute."""
+    """Make a function a method of Tensor under this name; a property if `computed`."""
 
     def decorate(function: Function) -> Function:
         setattr(Methods, name, property(function) if computed else function)
@@ -118,7 +118,7 @@ def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
 
 
 def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None:
-    """Make a function a method of Tensor under these names, and an operator of that name."""
+    """Make a function a method of Tensor under these names, and an operator if one is named."""
     for name in names:
         setattr(Methods, name, function)
     if operator:
@@ -132,7 +132,7 @@ def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -
 
 
 def install(known: Public, row: Op | None = None) -> None:
-    """Make a function known under its names, and its row."""
+    """Register a function under its names, and its row if it has one."""
     name = known.function.__name__
     PUBLIC[name] = known
     if row is not None:
@@ -145,11 +145,11 @@ _mode = MODE.get
 
 
 def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The public function of a row: it separates inputs from settings and returns a Tensor. Rules call
-    it too: while a walk runs them on raw arrays, it acts as the forward function itself.
+    """The public function of a row: it separates inputs from settings, and returns a Tensor. Called by
+    a rule while a walk runs on raw arrays, it is just the forward function.
     """
     count, most = len(row.inputs), len(row.inputs) + len(row.settings)
-    fewest = most + 1 if row.variadic else count + row.required  # of arguments given by place
+    fewest = most + 1 if row.variadic else count + row.required  # arguments by position
     defaults, differentiable = row.defaults, any(row.rules)
     bare: Any = (lambda *args: forward(*args)[0]) if row.saves else forward  # what rules get
 
@@ -173,7 +173,7 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
 
     call: Any = with_settings if row.settings else without_settings
     wraps(forward)(call)
-    # Tracebacks, profiles and Python's own errors call it by the name that users call it by.
+    # Tracebacks, profiles and Python's own errors then show the name that users know.
     call.__code__ = call.__code__.replace(co_name=row.name, co_qualname=row.name)
     call.__signature__ = row.signature.replace(return_annotation="Tensor")
     function: Callable[..., Any] = call

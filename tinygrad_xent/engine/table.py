@@ -1,10 +1,10 @@
-"""What a row of the table is: a forward function, one rule per input, and everything else that is known
-of the operation: its formulas, its kind, its parts.
+"""What a row of the table is: a forward function, a rule for each input, and what else is known about
+the operation: its formulas, its kind, its parts.
 
-The files of `ops` and `breadth` fill the table with the decorator `op` of `public.py`; users add rows of
-their own with `tx.op`. A `Plan` works out, once for each choice of inputs that need a gradient, which
-arrays the argument names of the rules ask for. Checks, traces, pictures and tests read whatever else
-they need to know of an operation from its row.
+The files of `ops` and `breadth` fill the table with the decorator `op` of `public.py`; users add their
+own rows with `tx.op`. A `Plan` holds which arrays the rules' argument names ask for, and is made once
+per choice of inputs that need a gradient. All else that checks, traces, pictures and tests know about
+an operation they read from its row.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ Rule: TypeAlias = Callable[..., Any]
 Picker: TypeAlias = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 KINDS = {
-    "elementwise": "each number from those at its place: a mask of the output is one of the inputs",
-    "moves": "the same numbers in other places",
+    "elementwise": "each number from those at its position, so a mask of the output fits the inputs",
+    "moves": "the same numbers in other positions",
     "selects": "some of the numbers, and not others",
     "reduction": "one number for each line along `axis`",
-    "rowwise": "each number from the whole line along `axis` in which it stands",
+    "rowwise": "each number from the whole line along `axis` that contains it",
     "product": "sums of products: of rows of one input with columns of the other",
 }
 
 
 class Plan:
-    """For one operation and one choice of inputs that need a gradient: what to keep, what to run.
+    """What to keep and what to run, for one operation and one choice of inputs that need a gradient.
 
     Attributes:
-        input_names: the inputs as the formula calls them; those of `*arrays` are numbered.
-        names: the names of what is kept, in order: values, then shapes (which keep no array alive).
-        keep: selects it from (*inputs, y, *settings, *state, *saved).
-        rules: for each input that needs a gradient its place, its rule, and a function that picks
-            the rule's arguments from what was kept; None if it takes all of that.
+        input_names: the names of the inputs in the formula; those of `*arrays` are numbered.
+        names: the names of what is kept, in order: values, then shapes, which keep no array alive.
+        keep: a function that picks what to keep from (*inputs, y, *settings, *state, *saved).
+        rules: for each input that needs a gradient its position, its rule, and a function that picks
+            the rule's arguments from what was kept (None if the rule takes all of it).
     """
 
     __slots__ = ("input_names", "keep", "names", "op", "rules")
@@ -58,7 +58,7 @@ class Plan:
 
 
 def _keeper(pick: Picker, places: list[int], together: type | None) -> Picker:
-    """What `pick` picks, and the shapes of these inputs: one after the other, or `together`."""
+    """A picker of what `pick` picks, then these inputs' shapes: one by one, or all in `together`."""
     if not places or together:
         return pick if not together else lambda v: (*pick(v), together(shape(v[i]) for i in places))
     first, *rest = places
@@ -68,7 +68,7 @@ def _keeper(pick: Picker, places: list[int], together: type | None) -> Picker:
 
 
 def _picker(places: list[int]) -> Picker:
-    """A function that picks these places from a tuple, as fast as Python has it: always a tuple."""
+    """A function that picks these places from a tuple, as fast as Python can, and gives a tuple."""
     first, end = (places[0], places[-1] + 1) if places else (0, 0)
     return itemgetter(*places) if len(places) > 1 else itemgetter(slice(first, end))
 
@@ -81,8 +81,8 @@ class DerivativeRule:
         self.wants = tuple(inspect.signature(function).parameters)[1:]
 
     def bind(self, names: tuple[str, ...], i: int, variadic: bool) -> tuple[Rule, Picker | None]:
-        """The function and what picks its arguments from the kept values, which lie in the order of
-        `names`; None if it wants just these.
+        """The function, and a picker of its arguments from the kept values, which are in the order of
+        `names`; the picker is None if the function wants exactly these.
         """
         function, wants = self.function, self.wants
         if variadic and wants and wants[-1] == "i":  # one rule for each of many inputs
@@ -97,19 +97,19 @@ class Op:
 
     Args:
         forward: computes y from raw arrays and the settings.
-        formula: what it computes, in the notation of `tinygrad_xent.formulas`.
-        rules: for each input its derivative's formula and its rule, or None where there is none.
-        name: what it is called; the forward's name if None.
-        kind: what it does with the numbers, one word or several of `KINDS`: what passes a mask or a
-            batch axis, what the checks look for.
+        formula: what it computes, in the grammar of `formulas.py`.
+        rules: for each input its derivative's formula and its rule, or None if it has none.
+        name: its name; the forward's if None.
+        kind: what it does with the numbers, in one or more words of `KINDS`; masks, batch axes and
+            the checks depend on it.
         parts: for a fused row, a function that computes the same from other rows. The fused row runs
-            and is recorded as one operation; a trace shows the others instead.
-        saves: names of values that the forward returns after y, for rules to ask for; for each the
-            row that would compute it from the first input and the settings of the same names. That
-            row's rule may need nothing but its result.
+            and is recorded as one operation; a trace shows the parts.
+        saves: values that the forward returns after y, so that rules may ask for them, and for each
+            the row that would compute it from the first input and the settings of the same names.
+            That row's rule must need only the row's result.
         state: names of what a closed operation needs beside settings (objects, not numbers); the
             forward takes it last, rules may ask for it, no trace shows it.
-        spoken: what errors call it, if users know it by another name.
+        spoken: its name in errors, if users know it by another name.
     """
 
     __slots__ = (
@@ -165,13 +165,13 @@ class Op:
         return self.rules[0] if self.variadic else self.rules[i]
 
     def plan(self, live: int, count: int) -> Plan:
-        """The plan for `count` inputs of which those with a bit in `live` need a gradient."""
-        plan = Plan(self, live, count)  # of many inputs their count is a part: such ops are few
+        """The plan for `count` inputs, where those with a bit set in `live` need a gradient."""
+        plan = Plan(self, live, count)  # a variadic plan depends on the count too: not cached
         return plan if self.variadic else self.plans.setdefault(live, plan)
 
 
 def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Callable[..., Array]:
-    """A forward whose settings have to be named, callable with the settings behind the inputs."""
+    """A forward with keyword settings, made callable with the settings after the inputs."""
 
     def run(*args: Any) -> Array:
         inputs = len(args) - len(settings)
@@ -181,6 +181,6 @@ def _by_position(forward: Callable[..., Array], settings: tuple[str, ...]) -> Ca
 
 
 SAME = ("g", lambda g: g)
-"""The derivative of what passes its input on as it is, but for broadcasting."""
+"""The derivative of an operation that passes its input on unchanged, apart from broadcasting."""
 
 TABLE: dict[str, Op] = {}

@@ -1,7 +1,7 @@
-"""The tape: running an operation and recording it.
+"""The tape: running an operation, and recording it.
 
-`apply` is the one way in: it runs a row of the table on the raw arrays of its operands, and where one
-of them needs a gradient it makes the `Node` that remembers how the result came about. Nothing here
+`apply` is the only way in: it runs a row of the table on the raw arrays of its operands and, if one
+of them needs a gradient, makes the `Node` that remembers how the result was computed. Nothing here
 walks back; that is `walk.py`.
 """
 
@@ -47,7 +47,7 @@ def apply(
         inputs.append(source)
         bit += bit
     if not tensors and not any(hasattr(x, "dtype") for x in raws):
-        raws = [np.asarray(x) for x in raws]  # numbers alone: NumPy's arithmetic, not Python's
+        raws = [np.asarray(x) for x in raws]  # only numbers: NumPy's arithmetic, not Python's
     arguments = settings + state if state else settings
     try:
         y = op.forward(*raws, *arguments)
@@ -65,10 +65,10 @@ def apply(
         node.plan, node.inputs, node.settings, node.state = plan, tuple(inputs), settings, state
         node.id, node.kept = next_id(), plan.keep((*raws, y, *arguments))
         node.shape, node.dtype, node.scope, node.name = y.shape, dtype, mode.scope, None
-        if mode.position is None:  # the line of the caller of the row's function, if a user
+        if mode.position is None:  # the line of the caller of the row's function, or of the user
             try:
                 frame = _getframe(2)
-            except ValueError:  # C code called it, in a thread of its own
+            except ValueError:  # C code called it, in a separate thread
                 frame = _getframe()
             if NOT_USERS[frame.f_code.co_filename]:
                 frame = user_frame(3)

@@ -1,7 +1,7 @@
 """Tensor: an array that remembers how it was made.
 
-Here is what a tensor knows by itself: its values, its place on the tape, its gradient. Operators and
-most methods come from the files that define them: each attaches its own to `Methods` (`methods.py`).
+This file has only a tensor's values, its place on the tape and its gradient. Operators and most
+methods come from the files that define them: each attaches its own to `Methods` (`methods.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Tensor(Methods):
     Args:
         data: numbers: a nested list, an array, a scalar. Always copied: later changes to the
             original do not reach the tensor.
-        requires_grad: whether `backward()` shall compute `.grad`. Floating dtypes only.
+        requires_grad: whether `backward()` computes `.grad`. Floating dtypes only.
         dtype: a NumPy dtype; that of the data if None (Python floats: float64).
         name: shown in errors, traces and pictures.
 
@@ -66,8 +66,8 @@ class Tensor(Methods):
         """The values. A leaf's may be changed: `w.data -= 0.1 * w.grad`, `w.data = new` (of the same
         shape; copied into place). The recorded result of an operation is read-only.
 
-        Changing what a recorded operation kept makes its `backward()` raise. That is noticed for
-        `t.data = ...`, `t.data += ...` and the optimisers; not for `t.data[0] = ...`, nor for a raw
+        If you change what a recorded operation kept, `backward()` raises. It notices changes by
+        `t.data = ...`, `t.data += ...` and the optimisers, but not by `t.data[0] = ...`, nor to a raw
         NumPy array that you used in an operation and changed afterwards: `check.check_unchanged(loss)`
         finds those.
         """
@@ -87,13 +87,13 @@ class Tensor(Methods):
                 raise errors.ShapeError(what, [self, value], "make a new Tensor")
             if leaf.data.flags.writeable:
                 leaf.data[...] = new
-            else:  # it was detached from an operation's result
+            else:  # detached from an operation's result
                 leaf.data = self._data = new
         touch((leaf,))
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward()` added up, None before; of a leaf's shape and dtype."""
+        """The gradient that `backward()` added up, in the leaf's shape and dtype; None before."""
         node = self._node
         if type(node) is Leaf:
             return node.grad  # type: ignore[no-any-return]  # nodes know no tensors
@@ -112,7 +112,7 @@ class Tensor(Methods):
             return
         grad = value if isinstance(value, Tensor) else Tensor(value, dtype=leaf.dtype)
         if grad.shape != leaf.shape:
-            what = f"grad: a gradient of shape {grad.shape} for a tensor of shape {leaf.shape}"
+            what = f"grad: the gradient has shape {grad.shape}, but the tensor {leaf.shape}"
             raise errors.ShapeError(what, [self])
         leaf.grad = grad if grad.dtype == leaf.dtype else grad.astype(leaf.dtype)
 
@@ -129,7 +129,7 @@ class Tensor(Methods):
             raise errors.GraphError(what, [self], "use t.detach()")
         if value:
             check_differentiable(leaf.data)
-            if not leaf.data.flags.writeable:  # what was detached becomes a parameter
+            if not leaf.data.flags.writeable:  # a detached result becomes a parameter
                 leaf.data = self._data = np.array(leaf.data)
         leaf.requires_grad = bool(value)
 
@@ -168,7 +168,7 @@ class Tensor(Methods):
         return self._data.dtype  # type: ignore[no-any-return]
 
     def numpy(self) -> npt.NDArray[Any]:
-        """The values as a read-only NumPy array that shares memory; copy it to change it."""
+        """The values as a read-only NumPy array that shares the tensor's memory; copy it to change it."""
         view = np.asarray(self._data).view()
         view.setflags(write=False)
         return view
@@ -189,20 +189,21 @@ class Tensor(Methods):
         return self._data.tolist()
 
     def detach(self) -> Tensor:
-        """The same values, cut from the tape. A leaf's are copied when first used, so that its next
-        update does not reach what was computed from them; a result's, which never change, are shared.
+        """A tensor with the same values, cut off from the tape. A leaf's values are copied when first
+        used, so its next update does not reach what was computed from them; the values of a result
+        never change, so they are shared.
         """
         values = self.numpy()
         source = Leaf(values) if type(self._node) is Node else None
         return wrap(values, source)
 
     def zero_grad(self) -> None:
-        """Forget the gradient: `.grad` is None again."""
+        """Reset the gradient: `.grad` is None again."""
         self.grad = None
 
     def _source(self) -> Node | Leaf:
-        """The node or leaf. An unrecorded result becomes a leaf of its own: what shares memory (a
-        detached tensor, a slice) is copied, or an update of the original would change it unnoticed.
+        """The node or leaf. An unrecorded result becomes a leaf. If it shares memory (a detached tensor,
+        a slice) it is copied, since an update of the original would change it unnoticed.
         """
         if self._node is None:
             data = np.asarray(self._data)
@@ -230,7 +231,7 @@ class Tensor(Methods):
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            what = f"the truth of {self.size} elements is ambiguous"
+            what = f"the truth value of {self.size} elements is ambiguous"
             fix = "use .numpy().any() or .all(), or compare one element"
             raise errors.BadValueError(what, [self], fix)
         return bool(self._data)
@@ -268,7 +269,7 @@ class Tensor(Methods):
 
 
 def _values(data: Tensor) -> Any:
-    """A tensor's values, unless a copy of them would cut the tape."""
+    """A tensor's values; an error if copying them would cut the tape."""
     if data.requires_grad:
         what = "Tensor: the data requires grad, and a copy would cut the tape silently"
         raise errors.GraphError(what, [data], "pass t.detach() if you mean it")

@@ -1,12 +1,12 @@
 """The walk back along the tape: reverse-mode differentiation.
 
-`sweep` is all there is to it: newest operation first, each rule turns the gradient of the output into
+`sweep` is the whole algorithm: newest operation first, each rule turns the gradient of the output into
 that of an input, and the contributions of several uses of a value are added up. Gradients of gradients,
-traces and checks run this very function; `backward()` runs `_sweep_fast`, which does the same on raw
-arrays with less memory.
+traces and checks run `sweep` itself; `backward()` runs `_sweep_fast`, which does the same on raw arrays
+with less memory.
 
 Creation order is the tape: the reachable nodes are collected without recursion and sorted by creation
-number. Only the walk fixes shapes and dtypes: no rule repeats it.
+number. Shapes and dtypes are fixed here, and in no rule.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def sweep(
     useful: Collection[Source] | None = None,
     note: Callable[[Node, int, Any], None] | None = None,
 ) -> dict[Source, Any]:
-    """The way back: the gradient of every source from that of the output, which `grads` holds.
+    """The gradient of every source, computed backwards from that of the output in `grads`.
 
     Args:
-        nodes: newest first. useful: what shall get a gradient; everything if None.
-        kept: gives what a node's rules ask for: arrays, or tensors to record what they do.
-        note: called with each contribution before it is added: the node that used the value, the place
-            of the value among its inputs, and what that use adds to its gradient.
+        nodes: newest first. useful: the sources that get a gradient; all if None.
+        kept: gives what a node's rules ask for: arrays, or tensors so that the rules are recorded.
+        note: called with each contribution before it is added: the node that used the value, the
+            position of the value among its inputs, and what that use adds to its gradient.
     """
     for node in nodes:
         if (g := grads.get(node)) is None:
@@ -60,7 +60,7 @@ def sweep(
 
 def fit(c: Any, node: Node, i: int) -> Any:
     """Give a contribution its input's shape and dtype: sum what broadcasting stretched, stretch what
-    a sum shrank. The two are each other's adjoint.
+    a sum shrank. Each of the two is the adjoint of the other.
     """
     source = node.inputs[i]
     shape, dtype = source.shape, source.dtype
@@ -78,7 +78,7 @@ def fit(c: Any, node: Node, i: int) -> Any:
 
 
 def sweep_arrays(nodes: list[Node], grads: dict[Source, Any], **how: Any) -> dict[Source, Any]:
-    """`sweep` on raw arrays: what the nodes kept."""
+    """`sweep` on the raw arrays that the nodes kept."""
     token = MODE.set(ON_ARRAYS)
     try:
         return sweep(nodes, grads, attrgetter("kept"), **how)
@@ -93,8 +93,9 @@ def _sweep_fast(
     targets: Collection[Source],
     retain_graph: bool,
 ) -> dict[Source, Any]:
-    """`sweep_arrays`, but what is spent is let go: memory falls as the walk goes on. A first
-    contribution is borrowed, later ones are added to in place. A test holds the two together.
+    """`sweep_arrays`, but what was used is released: memory falls as the walk goes on. The first
+    contribution is borrowed; once their sum is a new array, later ones are added to it in place. A
+    test checks that both functions give the same.
     """
     owned: set[Source] = set()  # whose gradients may be added to
     token = MODE.set(ON_ARRAYS)
@@ -129,8 +130,8 @@ def _sweep_fast(
 
 
 def collect(root: Any, since: int = -1) -> list[Node]:
-    """Every recorded operation that `root` depends on, itself included, newest first; none of those
-    that are older than the creation number `since`.
+    """Every recorded operation that `root` depends on, and `root` itself, newest first; without those
+    older than the creation number `since`.
     """
     if type(root) is Leaf:
         return []
@@ -157,19 +158,19 @@ def gradients(
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> dict[Source, Any]:
-    """The gradient of `root` with respect to the targets; to every leaf that needs one if None.
+    """The gradient of `root` with respect to the targets; if None, to every leaf that needs one.
 
     Args:
         root: the node of the output.
-        seed: the gradient of the output, of its shape: a raw array, a Tensor with `create_graph`.
+        seed: the gradient of the output, in its shape: a raw array, or a Tensor if `create_graph`.
         targets: nodes or leaves. Only what lies between them and the root is walked.
-        since: nodes older than this creation number are ends, like leaves.
+        since: the walk ends at nodes older than this creation number, as it does at leaves.
         retain_graph: keep what the rules need, for another walk.
         create_graph: run the rules on tensors, so that the gradients can be differentiated.
 
     Raises:
         GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
-        ShapeError: a rule gave something that has not, and can't be given, its input's shape.
+        ShapeError: what a rule gave does not fit its input's shape.
     """
     nodes, useful = collect(root, since), None
     if targets is not None:
@@ -190,7 +191,7 @@ def gradients(
 
 
 def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
-    """The targets and every node on a way to one."""
+    """The targets, and every node on a path to one."""
     useful: set[Source] = set(targets)
     for node in reversed(nodes):
         if any(type(s) in (Node, Leaf) and s in useful for s in node.inputs):
@@ -199,7 +200,7 @@ def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
 
 
 def kept_tensors(node: Node) -> tuple[Any, ...]:
-    """What the rules asked to keep, with arrays as tensors that remember where they come from."""
+    """What the rules asked to keep, with tensors that know their origin in place of the arrays."""
     plan, kept = node.plan, node.kept
     assert kept is not None
     sources: dict[str, Any] = dict(zip(plan.input_names, node.inputs, strict=True))
@@ -213,13 +214,13 @@ def kept_tensors(node: Node) -> tuple[Any, ...]:
 
 
 def _saved(fused: Node, row: Any, y: Any) -> Node:
-    """What a fused operation saved, as a place of the tape of its own: the result `y` of `row`, which
-    was computed from the first input, so that its rule (and a second derivative) can be walked.
+    """A node of its own for what a fused operation saved: the result `y` of `row`, computed from the
+    first input, so that the walk can apply `row`'s rule (for a second derivative, say).
     """
     plan = row.plans.get(1) or row.plan(1, 1)
     values = dict(zip(fused.op.settings, fused.settings, strict=True))
     settings = tuple(values[name] for name in row.settings)
-    kept = plan.keep((None, y, *settings))  # its rule needs y alone
+    kept = plan.keep((None, y, *settings))  # its rule needs only y
     changes = {"shape": y.shape, "dtype": y.dtype, "name": None, "id": next_id()}
     return fused.replaced(
         plan=plan, inputs=fused.inputs[:1], settings=settings, kept=kept, **changes
@@ -227,13 +228,13 @@ def _saved(fused: Node, row: Any, y: Any) -> Node:
 
 
 def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
-    """Copy what shares memory: with the seed, with another gradient, or as a view. A tensor's copy is
-    recorded, so that it can be differentiated.
+    """The gradients, with those copied that share memory with the seed, with another gradient, or as
+    a view. A tensor's copy is recorded, so that it can be differentiated.
     """
     given = {id(raw(seed))}
     for source, g in grads.items():
         array = g if type(g) is np.ndarray else raw(g)
-        # A NumPy scalar can't be changed: a gradient of one element is an array all the same.
+        # A NumPy scalar can't be changed in place, so it is made an array.
         if id(array) in given or array.base is not None or isinstance(g, np.generic):
             grads[source] = np.array(g) if array is g else g.astype(g.dtype)
         given.add(id(array))
@@ -241,8 +242,8 @@ def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
 
 
 def _check_overwritten(nodes: list[Node]) -> None:
-    """Raise if a leaf that one of the nodes kept was overwritten since. Memory is compared, not inputs:
-    a kept transpose or slice of a leaf changes with it.
+    """Raise if a leaf that one of the nodes kept was overwritten since. Compares memory, not inputs: a
+    kept transpose or slice of a leaf changes with the leaf.
     """
     changed = [leaf for leaf in leaves_of(nodes) if leaf.changed > nodes[-1].id]
     for node in nodes:
@@ -254,7 +255,7 @@ def _check_overwritten(nodes: list[Node]) -> None:
 
 
 def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
-    """The gradient that the walk starts from, checked: of the output's shape, 1 for a scalar."""
+    """The gradient that the walk starts from, checked to have the output's shape; 1 if not given."""
     check_backward(root, gradient)
     if gradient is None and not as_tensor:
         return arrays.one_like(root._data)
@@ -268,18 +269,18 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
 
 
 WATCHERS: list[Callable[[Tensor, dict[Source, Any]], None]] = []
-"""Who looks at each `backward()`: called with the output and the leaves' gradients."""
+"""Functions called after each `backward()`, with the output and the leaves' gradients."""
 
 
 @method("backward")
 def backward(
     self: Tensor, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
 ) -> None:
-    """Compute the gradient of this tensor and add it to the `.grad` of every leaf it depends on: of
-    all of them or, on an error, of none.
+    """Compute the gradients of this tensor with respect to the leaves it depends on, and add them to
+    their `.grad`: to all of them or, on an error, to none.
 
     Args:
-        gradient: the gradient of this tensor, of its shape. May be left out for one element: 1.
+        gradient: the gradient of this tensor, in its shape; 1 if left out for a single element.
         retain_graph: keep what the walk needs, so that it can be walked again. Without it the
             kept arrays are freed.
         create_graph: make gradients that can be differentiated again; implies `retain_graph`.

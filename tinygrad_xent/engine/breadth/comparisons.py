@@ -1,5 +1,5 @@
-"""Comparisons and logic, elementwise: `<`, `==`, `&`, `~`. Rows without a derivative: they are constant
-wherever they have a slope at all, so their result is a tensor that needs no gradient.
+"""Comparisons and logic, elementwise: `<`, `==`, `&`, `~`. Rows without a derivative: wherever they
+have a slope it is 0, so their result is a tensor that needs no gradient.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def not_equal(a: Operand, b: Operand, /) -> Array:
 
 @op("a and b", None, None, numpy=np.bitwise_and, operator="and")
 def bitwise_and(a: Operand, b: Operand, /) -> Array:
-    """Both, elementwise: of booleans, or of the bits of whole numbers.
+    """a and b, elementwise: of booleans, or of the bits of integers.
 
     >>> ((Tensor([1.0, 2.0]) > 0) & (Tensor([1.0, 2.0]) > 1)).numpy()
     array([False,  True])
@@ -86,7 +86,7 @@ def bitwise_and(a: Operand, b: Operand, /) -> Array:
 
 @op("a or b", None, None, numpy=np.bitwise_or, operator="or")
 def bitwise_or(a: Operand, b: Operand, /) -> Array:
-    """Either, elementwise: of booleans, or of the bits of whole numbers.
+    """a or b, elementwise: of booleans, or of the bits of integers.
 
     >>> ((Tensor([1.0, 2.0]) < 0) | (Tensor([1.0, 2.0]) > 1)).numpy()
     array([False,  True])
@@ -96,7 +96,7 @@ def bitwise_or(a: Operand, b: Operand, /) -> Array:
 
 @op("a ≠ b", None, None, numpy=np.bitwise_xor, operator="xor")
 def bitwise_xor(a: Operand, b: Operand, /) -> Array:
-    """One and not the other, elementwise: of booleans, or of the bits of whole numbers.
+    """a or b but not both, elementwise: of booleans, or of the bits of integers.
 
     >>> ((Tensor([1.0, 2.0]) > 0) ^ (Tensor([1.0, 2.0]) > 1)).numpy()
     array([ True, False])
@@ -106,7 +106,7 @@ def bitwise_xor(a: Operand, b: Operand, /) -> Array:
 
 @op("not x", None, numpy=np.invert, operator="invert")
 def invert(x: Operand, /) -> Array:
-    """Not, elementwise: of booleans, or of the bits of whole numbers.
+    """not x, elementwise: of booleans, or of the bits of integers.
 
     >>> (~(Tensor([1.0, 2.0]) > 1)).numpy()
     array([ True, False])
@@ -125,6 +125,6 @@ def _ne(self: Tensor, other: Any) -> Tensor:
 
 
 def _is_no_array(x: Any) -> bool:
-    """Whether something is to decide itself what it is equal to: None, `pytest.approx(2)`."""
+    """Whether an object should decide for itself what it equals: None, `pytest.approx(2)`."""
     numbers = (Tensor, np.ndarray, np.generic, list, tuple, str, bytes, int, float, complex)
     return not isinstance(x, numbers) and np.asarray(x).dtype == object

@@ -1,7 +1,7 @@
 """Composites: functions made of the table's operations, each a named scope.
 
-They need no rule of their own: their gradient is that of what they are made of. A picture draws each
-as one box that opens. Like the rows they take tensors, arrays or lists, and give a tensor.
+They need no rules: their gradient comes from the operations they are made of. A picture draws each
+as one box that opens. Like the rows they take tensors, arrays or lists, and return a tensor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..tensors import Tensor, is_tensor, raw
 
 @public(numpy=np.mean, method=True)
 def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The arithmetic mean over an axis, several, or all.
+    """The arithmetic mean over an axis, several axes, or all.
 
     >>> mean(Tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0).numpy()
     array([3., 5.])
@@ -34,10 +34,10 @@ def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @public(numpy=np.var, method=True)
 def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The variance over an axis, several, or all: the mean squared distance from the mean.
+    """The variance over an axis, several axes, or all: the mean squared distance from the mean.
 
     Args:
-        ddof: what is taken from the count n in the divisor, as in NumPy: 1 for the sample variance.
+        ddof: as in NumPy, the divisor is the count less `ddof`: 1 for the sample variance.
 
     >>> var(Tensor([1.0, 2.0, 3.0])).item()
     0.6666666666666666
@@ -50,7 +50,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) ->
 
 @public(numpy=np.concatenate)
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
-    """The arrays joined along an existing axis; flattened first if it is None.
+    """The arrays joined along an existing axis; flattened first if `axis` is None.
 
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).numpy()
     array([1., 2., 3.])
@@ -100,7 +100,7 @@ def positive(x: Operand, /) -> Tensor:
 
 @public(numpy=np.dot, export=False)
 def dot(a: Operand, b: Operand, /) -> Any:
-    """np.dot is a product for scalars, and for two stacks something that matmul is not."""
+    """np.dot multiplies by scalars, and differs from matmul for two stacks of matrices."""
     if 0 in (np.ndim(raw(a)), np.ndim(raw(b))):
         return arithmetic.mul(a, b)
     if np.ndim(raw(a)) > 1 and np.ndim(raw(b)) > 2:
@@ -109,7 +109,7 @@ def dot(a: Operand, b: Operand, /) -> Any:
 
 
 def _count(x: Any, axis: Axis) -> int:
-    """How many elements a reduction over the axis takes together; `sum` has checked the axis."""
+    """How many elements a reduction over the axis combines; `sum` has checked the axis."""
     shape = np.shape(raw(x))
     if axis is None:
         return math.prod(shape)

@@ -1,4 +1,4 @@
-"""Properties of single numbers, and roundings: finite, negative, the whole number below. No derivative."""
+"""Properties of single numbers, and rounding: `isfinite`, `sign`, `floor`. Rows without a derivative."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..public import op
 
 @op("isfinite(x)", None, numpy=np.isfinite)
 def isfinite(x: Operand, /) -> Array:
-    """Whether an element is neither nan nor infinite.
+    """Whether x is neither nan nor infinite, elementwise.
 
     >>> isfinite(Tensor([1.0, np.inf, np.nan])).numpy()
     array([ True, False, False])
@@ -21,7 +21,7 @@ def isfinite(x: Operand, /) -> Array:
 
 @op("isnan(x)", None, numpy=np.isnan)
 def isnan(x: Operand, /) -> Array:
-    """Whether an element is nan.
+    """Whether x is nan, elementwise.
 
     >>> isnan(Tensor([1.0, np.inf, np.nan])).numpy()
     array([False, False,  True])
@@ -31,7 +31,7 @@ def isnan(x: Operand, /) -> Array:
 
 @op("isinf(x)", None, numpy=np.isinf)
 def isinf(x: Operand, /) -> Array:
-    """Whether an element is infinite, of either sign.
+    """Whether x is infinite, of either sign, elementwise.
 
     >>> isinf(Tensor([1.0, -np.inf, np.nan])).numpy()
     array([False,  True, False])
@@ -41,7 +41,7 @@ def isinf(x: Operand, /) -> Array:
 
 @op("signbit(x)", None, numpy=np.signbit)
 def signbit(x: Operand, /) -> Array:
-    """Whether the sign is minus; true of -0.0 as well.
+    """Whether the sign bit of x is set, elementwise; true for -0.0 as well.
 
     >>> signbit(Tensor([-1.0, -0.0, 0.0])).numpy()
     array([ True,  True, False])
@@ -51,7 +51,7 @@ def signbit(x: Operand, /) -> Array:
 
 @op("sign(x)", None, numpy=np.sign)
 def sign(x: Operand, /) -> Array:
-    """-1, 0 or 1.
+    """The sign of x, elementwise: -1, 0 or 1.
 
     >>> sign(Tensor([-2.0, 0.0, 3.0])).numpy()
     array([-1.,  0.,  1.])
@@ -61,7 +61,7 @@ def sign(x: Operand, /) -> Array:
 
 @op("floor(x)", None, numpy=np.floor)
 def floor(x: Operand, /) -> Array:
-    """The largest whole number that is not above x.
+    """The largest integer that is not above x, elementwise.
 
     >>> floor(Tensor([-1.5, 1.5])).numpy()
     array([-2.,  1.])
@@ -71,7 +71,7 @@ def floor(x: Operand, /) -> Array:
 
 @op("ceil(x)", None, numpy=np.ceil)
 def ceil(x: Operand, /) -> Array:
-    """The smallest whole number that is not below x.
+    """The smallest integer that is not below x, elementwise.
 
     >>> ceil(Tensor([-1.5, 1.5])).numpy()
     array([-1.,  2.])
@@ -81,7 +81,7 @@ def ceil(x: Operand, /) -> Array:
 
 @op("rint(x)", None, numpy=np.rint)
 def rint(x: Operand, /) -> Array:
-    """The nearest whole number; of two as near, the even one.
+    """The integer nearest to x, elementwise; in a tie, the even one.
 
     >>> rint(Tensor([0.5, 1.5, 1.7])).numpy()
     array([0., 2., 2.])

@@ -1,4 +1,4 @@
-"""Questions to a line of numbers: where the largest is, whether any is true. No derivative."""
+"""Searches along an axis: where the largest is, whether any is true. Rows without a derivative."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def argmax(x: Operand, /, axis: int | None = None, keepdims: bool = False) -> Ar
 
 @op("any x", None, kind="reduction", numpy=(np.any, np.logical_or.reduce), method=True)
 def any(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Whether an element of a line is true, or not 0.
+    """Whether any element is true, or not 0, over an axis, several axes, or all.
 
     >>> any(Tensor([[1.0, 0.0], [0.0, 0.0]]) > 0, axis=1).numpy()
     array([ True, False])
@@ -31,7 +31,7 @@ def any(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @op("all x", None, kind="reduction", numpy=(np.all, np.logical_and.reduce), method=True)
 def all(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Whether every element of a line is true, or not 0.
+    """Whether every element is true, or not 0, over an axis, several axes, or all.
 
     >>> all(Tensor([[1.0, 2.0], [3.0, 0.0]]) > 0, axis=1).numpy()
     array([ True, False])

@@ -1,7 +1,7 @@
-"""Sum, difference, product, quotient: each number from those at its place.
+"""Sum, difference, product, quotient: each number from those at its position.
 
-The plainest rows, so the ones to read first. Broadcasting is no concern of a rule: the walk sums what
-it stretched.
+The simplest rows, so the ones to read first. Rules need not handle broadcasting: the walk sums over
+what was stretched.
 """
 
 from __future__ import annotations

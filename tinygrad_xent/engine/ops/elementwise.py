@@ -25,7 +25,7 @@ def _power_vjp_x(x: Any, n: Any) -> Any:
 
 
 def _log_base(x: Any, n: Any) -> Any:
-    """x, with 1 where 0ⁿ is flat in n, so that its logarithm is 0 there."""
+    """x, but 1 where 0ⁿ does not change with n, so that the logarithm is 0 there."""
     return where((raw(x) == 0) & (raw(n) >= 0), 1, x)
 
 
@@ -41,7 +41,7 @@ def exp(x: Operand, /) -> Array:
 
 @op("log x", ("g / x", lambda g, x: g / x), numpy=np.log, method=True)
 def log(x: Operand, /) -> Array:
-    """The natural logarithm, elementwise. For log of a softmax use `log_softmax`: it can't be log 0.
+    """The natural logarithm, elementwise. For the log of a softmax use `log_softmax`, never log 0.
 
     >>> log(Tensor([1.0, 10.0])).numpy()
     array([0.        , 2.30258509])
@@ -51,7 +51,7 @@ def log(x: Operand, /) -> Array:
 
 @op("log(1 + x)", ("g / (1 + x)", lambda g, x: g / (1 + x)), numpy=np.log1p)
 def log1p(x: Operand, /) -> Array:
-    """log(1 + x), exact for small x.
+    """log(1 + x), elementwise, exact for small x.
 
     >>> log1p(Tensor([0.0, 1e-20])).numpy()
     array([0.e+00, 1.e-20])
@@ -61,7 +61,7 @@ def log1p(x: Operand, /) -> Array:
 
 @op("eˣ - 1", ("g · (y + 1)", lambda g, y: g * (y + 1)), numpy=np.expm1)
 def expm1(x: Operand, /) -> Array:
-    """e to the power x, less 1, exact for small x.
+    """e to the power x, minus 1, elementwise, exact for small x.
 
     >>> expm1(Tensor([0.0, 1e-20])).numpy()
     array([0.e+00, 1.e-20])
@@ -71,7 +71,7 @@ def expm1(x: Operand, /) -> Array:
 
 @op("√x", ("g / (2 · y)", lambda g, y: g / (2 * y)), numpy=np.sqrt, method=True)
 def sqrt(x: Operand, /) -> Array:
-    """The square root, elementwise; its slope at 0 is infinite.
+    """The square root, elementwise; the slope at 0 is infinite.
 
     >>> sqrt(Tensor([4.0, 9.0])).numpy()
     array([2., 3.])
@@ -102,7 +102,7 @@ def tanh(x: Operand, /) -> Array:
 
 @op("1 / (1 + e⁻ˣ)", ("g · y · (1 - y)", lambda g, y: g * y * (1 - y)), method=True)
 def sigmoid(x: Operand, /) -> Array:
-    """The logistic function, elementwise; right for any size of x.
+    """The logistic function, elementwise; accurate for any size of x.
 
     >>> sigmoid(Tensor([-1000.0, 0.0, 1000.0])).numpy()
     array([0. , 0.5, 1. ])
@@ -125,8 +125,8 @@ def softplus(x: Operand, /) -> Array:
     ("g · y · log x where x ≠ 0 or n < 0", lambda g, x, n, y: g * y * log(_log_base(x, n))),
     numpy=np.power, operator="pow", aliases=("power",))
 def pow(x: Operand, n: Operand, /) -> Array:
-    """x to the power n, elementwise. As in PyTorch the slope in x is 0 where n = 0, and the slope
-    in n is 0 where x = 0 and n >= 0.
+    """x to the power n, elementwise. As in PyTorch, the derivative by x is 0 where n = 0, and the one
+    by n is 0 where x = 0 and n >= 0.
 
     >>> pow(Tensor([2.0, 3.0]), 2).numpy()
     array([4., 9.])

@@ -1,6 +1,6 @@
-"""Moves: the same numbers in another shape, at other places, picked by an index.
+"""Moves: the same numbers in another shape, in other positions, or picked by an index.
 
-Each rule moves the gradient back; what picks has an adjoint that adds to zeros (`scatter`).
+Each rule moves the gradient back; the adjoint of picking adds to an array of zeros (`scatter`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
 @op("transpose(x, axes)", ("transpose(g, inverse(axes))", lambda g, axes: transpose(g, axes and xp.inverse_permutation(axes))),
     kind="moves", numpy=np.transpose)
 def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
-    """The axes permuted; reversed if None.
+    """x with its axes permuted; reversed if `axes` is None.
 
     >>> transpose(Tensor([[1.0, 2.0], [3.0, 4.0]])).numpy()
     array([[1., 3.],
@@ -51,10 +51,10 @@ def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
 
 @op("squeeze(x, axis)", _BACK, kind="moves", numpy=np.squeeze, method=True)
 def squeeze(x: Operand, /, axis: Axis = None) -> Array:
-    """Without its axes of length 1, or without those named.
+    """x without its axes of length 1, or without those named.
 
     Raises:
-        ShapeError: an axis named is longer than 1.
+        ShapeError: a named axis is longer than 1.
 
     >>> squeeze(Tensor([[1.0, 2.0]])).numpy()
     array([1., 2.])
@@ -64,7 +64,7 @@ def squeeze(x: Operand, /, axis: Axis = None) -> Array:
 
 @op("expand(x, axis)", _BACK, kind="moves", numpy=np.expand_dims, method=True)
 def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
-    """With a new axis of length 1 at each place named.
+    """x with a new axis of length 1 at each named position.
 
     >>> expand_dims(Tensor([1.0, 2.0]), 0).numpy()
     array([[1., 2.]])
@@ -74,10 +74,10 @@ def expand_dims(x: Operand, /, axis: int | tuple[int, ...]) -> Array:
 
 @op("broadcast(x, shape)", SAME, kind="elementwise moves", numpy=np.broadcast_to, method=True)
 def broadcast_to(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
-    """Repeated along new or length-1 axes; the gradient is summed over the repeats.
+    """x broadcast to a shape, along new axes or axes of length 1; its gradient is summed over them.
 
     Raises:
-        ShapeError: x does not stretch to the shape.
+        ShapeError: x does not broadcast to the shape.
 
     >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2)).numpy()
     array([[1., 2.],
@@ -89,7 +89,7 @@ def broadcast_to(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
 @op("join(arrays)", ("part(g, shapes, i)", lambda g, shapes, axis, i: g[xp.part(g, shapes, axis, i)]),
     kind="moves", export=False, spoken="concatenate")
 def join(*arrays: Operand, axis: int = 0) -> Array:
-    """The row behind `concatenate`: each array is an input of its own."""
+    """The row behind `concatenate`: each array is a separate input."""
     return xp.concatenate(arrays, axis)
 
 
@@ -105,7 +105,7 @@ def getitem(x: Operand, /, index: Any) -> Array:
 
 @op("scatter(x, shape, index)", ("g[index]", lambda g, index: getitem(g, index)), kind="moves", export=False)
 def scatter(x: Operand, /, shape: tuple[int, ...], index: Any) -> Array:
-    """Zeros of a shape with x added at an index: the adjoint of `getitem`."""
+    """Zeros of the given shape with x added at an index: the adjoint of `getitem`."""
     return xp.scatter(x, shape, index)
 
 
@@ -114,7 +114,7 @@ def scatter(x: Operand, /, shape: tuple[int, ...], index: Any) -> Array:
     None,
     kind="moves selects", numpy=np.take_along_axis)
 def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Array:
-    """Elements picked along an axis, as `numpy.take_along_axis`: one index array element an output.
+    """Elements picked along an axis, as by `numpy.take_along_axis`: one index per output element.
 
     Raises:
         DtypeError: the indices are not integers.
@@ -132,13 +132,13 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Array:
     None,
     kind="moves", export=False)
 def scatter_along_axis(x: Operand, indices: Operand, /, shape: tuple[int, ...], axis: int) -> Array:
-    """Zeros of a shape with x added at indices along an axis: the adjoint of `take_along_axis`."""
+    """Zeros with x added at indices along an axis: the adjoint of `take_along_axis`."""
     return xp.scatter_along_axis(x, indices, shape, axis)
 
 
 @op("astype(x, dtype)", SAME, kind="elementwise moves", method=True)
 def astype(x: Operand, /, dtype: Any) -> Array:
-    """x in another floating dtype; the gradient returns in x's own.
+    """x in another floating dtype; its gradient is converted back to x's dtype.
 
     >>> astype(Tensor([1.0, 2.0]), np.float32).numpy()
     array([1., 2.], dtype=float32)
@@ -148,7 +148,7 @@ def astype(x: Operand, /, dtype: Any) -> Array:
 
 @op("x", SAME, kind="elementwise moves")
 def identity(x: Operand, /) -> Array:
-    """x itself, as a new place on the tape: the gradient can be asked at this very place.
+    """x itself, as a new place on the tape, so that you can look at the gradient at this place.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> here = identity(x)
@@ -158,19 +158,19 @@ def identity(x: Operand, /) -> Array:
     return xp.view(x)
 
 
-# --- as attributes and methods of Tensor, where these take other arguments ----------------------
+# --- the same as attributes and methods of Tensor, where the arguments differ -----------------------
 # fmt: on
 
 
 @method("T", computed=True)
 def _reversed(self: Tensor) -> Tensor:
-    """All axes reversed."""
+    """The transpose: all axes reversed."""
     return transpose(self)
 
 
 @method("mT", computed=True)
 def _matrix_transpose(self: Tensor) -> Tensor:
-    """The last two axes exchanged: the transpose of each matrix of a stack."""
+    """The transpose of each matrix of a stack: the last two axes swapped."""
     if self.ndim < 2:
         what = f"mT: needs at least 2 axes, the shape is {self.shape}"
         raise errors.ShapeError(what, [self], "use expand_dims(x, axis)")
@@ -186,7 +186,7 @@ def _reshape(self: Tensor, *shape: Any) -> Tensor:
 
 @method("transpose")
 def _transpose(self: Tensor, *axes: Any) -> Tensor:
-    """The axes permuted, reversed if none is named: `t.transpose(1, 0)` or with a tuple."""
+    """The axes permuted, or reversed if none is named: `t.transpose(1, 0)`, `t.transpose((1, 0))`."""
     one = len(axes) == 1 and not isinstance(axes[0], int)
     return transpose(self, axes[0] if one else axes or None)
 

@@ -20,7 +20,7 @@ from .moves import expand_dims, reshape
 
 
 def _matmul_vjp_a(g: Any, b: Any) -> Any:
-    """g @ bᵀ, with 1-D inputs as the row or column they stand for: then g lacks that axis."""
+    """g @ bᵀ. A 1-D input was used as a row or column: it gets that axis back, and so does g."""
     if b.ndim == 1:
         g, b = expand_dims(g, -1), expand_dims(b, -1)
     if g.ndim < b.ndim:
@@ -29,7 +29,7 @@ def _matmul_vjp_a(g: Any, b: Any) -> Any:
 
 
 def _matmul_vjp_b(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
-    """aᵀ @ g, likewise. Rows of a stack times one matrix count as more rows of one product."""
+    """aᵀ @ g, likewise. A stack times one matrix is one product, of all the stack's rows."""
     if a.ndim == g.ndim == 2:
         return xp.matmul(a.mT, g)
     if len(b_shape) == 1:
@@ -51,7 +51,7 @@ def matmul(a: Operand, b: Operand, /) -> Array:
     """The matrix product, with NumPy's meaning of 1-D arrays and stacks of matrices.
 
     Shapes: `(..., m, k) @ (..., k, n) -> (..., m, n)`; a 1-D `a` is a row, a 1-D `b` a column, and
-    their axis is gone from the result.
+    the added axis is dropped from the result.
 
     Raises:
         ShapeError: the inner axes differ.
@@ -68,13 +68,13 @@ def matmul(a: Operand, b: Operand, /) -> Array:
     SAME,
     kind="product", parts=lambda x, weight, bias: add(matmul(x, weight), bias))
 def linear(x: Operand, weight: Operand, bias: Operand, /) -> Array:
-    """x @ weight + bias, with one array of results in place of two. Fused: traces and pictures show
+    """x @ weight + bias, with one result array instead of two. Fused: traces and pictures show
     `matmul` and `add`.
 
     Shapes: x (..., D), weight (D, C) and not PyTorch's (C, D), bias (C,).
 
     Raises:
-        ShapeError: shapes that do not fit.
+        ShapeError: the shapes do not fit.
 
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[1.0, 0.0], [0.0, 1.0]]), [10.0, 20.0]).numpy()
     array([[11., 22.]])

@@ -19,7 +19,7 @@ from .selection import where
 
 
 def unreduce(g: Any, axis: Axis, keepdims: bool) -> Any:
-    """Put back the axes that a reduction dropped, as length 1."""
+    """g with the axes that a reduction dropped put back, with length 1."""
     return g if keepdims or axis is None or axis == () else expand_dims(g, axis)
 
 
@@ -31,7 +31,7 @@ def _largest_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
 @op("Σ x", ("g", unreduce),
     kind="reduction", numpy=(np.sum, np.add.reduce), method=True)
 def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The sum over an axis, several, or all (None).
+    """The sum over an axis, several axes, or all (None).
 
     >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1).numpy()
     array([3., 7.])
@@ -43,7 +43,7 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     ("g / Σ (x = y) where x = y", _largest_vjp),
     kind="reduction selects", numpy=(np.max, np.amax, np.maximum.reduce), method=True)
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element over an axis, several, or all; equal ones share the gradient evenly.
+    """The largest element over an axis, several axes, or all; ties share the gradient evenly.
 
     >>> max(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1).numpy()
     array([2., 4.])
@@ -55,7 +55,7 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     ("g / Σ (x = y) where x = y", _largest_vjp),
     kind="reduction selects", numpy=(np.min, np.amin, np.minimum.reduce), method=True)
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element over an axis, several, or all; equal ones share the gradient evenly.
+    """The smallest element over an axis, several axes, or all; ties share the gradient evenly.
 
     >>> min(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1).numpy()
     array([1., 3.])

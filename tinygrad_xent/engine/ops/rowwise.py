@@ -1,4 +1,4 @@
-"""Softmax and its kin: each number from the whole line along an axis in which it stands."""
+"""Softmax and its relatives: each number from the whole line along an axis that contains it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .selection import where
 
 
 def _logsumexp_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
-    """g · softmax(x). y is rounded at the size of the logits, so exp(x - y) sums to 1 only nearly:
-    in float32 and for logits of 1e4 it is 5e-4 off. Dividing by its sum cures that.
+    """g · softmax(x). y is rounded relative to the logits' size, so exp(x - y) sums only roughly to 1:
+    in float32, for logits of 1e4, it is off by 5e-4. Dividing by its sum corrects that.
     """
     y = unreduce(y, axis, keepdims)
-    masked = raw(y) == -xp.inf  # a row of only -inf has, as in PyTorch, gradient 0
+    masked = raw(y) == -xp.inf  # a row of only -inf has gradient 0, as in PyTorch
     p = exp(x - where(masked, 0, y))
     total = where(masked, 1, sum(p, axis, keepdims=True))
     return p * (unreduce(g, axis, keepdims) / total)
 
 
 def _log_softmax_vjp(g: Any, y: Any, axis: Axis) -> Any:
-    """g - eʸ · Σ g; arrays are changed in place: temporaries as large as the logits cost most."""
+    """g - eʸ · Σ g. Arrays are changed in place: temporaries as large as the logits are the main cost."""
     if is_tensor(g):
         return g - exp(y) * sum(g, axis, keepdims=True)
     share = xp.exp(y)
@@ -51,7 +51,7 @@ def _cross_entropy(x: Any, labels: Any, axis: int) -> Any:
 
 
 def _label_vjp(g: Any, log_p: Any, labels: Any, axis: int) -> Any:
-    """g · (softmax - Y) / N; arrays are changed in place, as in `_log_softmax_vjp`."""
+    """g · (softmax - Y) / N. Arrays are changed in place, as in `_log_softmax_vjp`."""
     g = g / labels.size
     if is_tensor(g):
         return exp(log_p) * g - scatter_along_axis(g, labels, log_p.shape, axis)
@@ -64,7 +64,7 @@ def _label_vjp(g: Any, log_p: Any, labels: Any, axis: int) -> Any:
     ("g · softmax(x)", _logsumexp_vjp),
     kind="reduction rowwise", method=True)
 def logsumexp(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log of the sum of exp(x) over an axis, several, or all, without overflow.
+    """log(sum(exp(x))) over an axis, several axes, or all, without overflow.
 
     -inf entries add nothing and have gradient 0.
 
@@ -78,7 +78,7 @@ def logsumexp(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array
     ("y · (g - Σ (g · y))", lambda g, y, axis: y * (g - sum(g * y, axis, keepdims=True))),
     kind="rowwise", method=True)
 def softmax(x: Operand, /, axis: Axis = -1) -> Array:
-    """exp(x) / sum exp(x) along an axis: probabilities, right for any size of x.
+    """The softmax along an axis, exp(x) / sum(exp(x)): probabilities, without overflow.
 
     A masked class (x = -inf) has probability 0 and gradient 0.
 
@@ -91,7 +91,7 @@ def softmax(x: Operand, /, axis: Axis = -1) -> Array:
 @op("x - log Σ eˣ", ("g - eʸ · Σ g", _log_softmax_vjp),
     kind="rowwise", method=True)
 def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
-    """log of softmax(x), without the overflow and the log 0 of writing it so.
+    """The log of the softmax along an axis, without the overflow and log 0 of `log(softmax(x))`.
 
     >>> log_softmax(Tensor([0.0, 1000.0])).numpy()
     array([-1000.,     0.])
@@ -105,7 +105,7 @@ def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
     kind="reduction rowwise", parts=_cross_entropy,
     saves={"log_p": "log_softmax"}, export=False)
 def softmax_cross_entropy(x: Operand, labels: Array, /, axis: int) -> Any:
-    """The row behind `cross_entropy` of labels without further options. Fused: traces and pictures
+    """The row behind `cross_entropy` with labels and no other options. Fused: traces and pictures
     show `log_softmax`, `take_along_axis`, `sum` and `div`.
     """
     log_p = xp.log_softmax(x, axis)

@@ -1,4 +1,4 @@
-"""Selections: some of the numbers, and not others. Where none was taken the gradient is 0."""
+"""Selections: some of the numbers, and not others. A number not selected has gradient 0."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def masked(g: Any, chosen: Any) -> Any:
 
 
 def _larger_vjp(g: Any, wins: Array, ties: Array) -> Any:
-    """g where it wins, half of it where there is a tie, else 0. Ties are rare."""
+    """g where this input wins, g / 2 in a tie, else 0. Ties are rare."""
     return masked(g, wins) + masked(g / 2, ties) if ties.any() else masked(g, wins)
 
 
 def _constant(limit: Any) -> Any:
-    """A limit's values. One that requires grad would lose it: limits are settings, not inputs."""
+    """A limit's values. Limits are settings, not inputs: one that requires grad would get none."""
     if is_tensor(limit) and limit._source().requires_grad:
         name = f" ({limit._source().name})" if limit._source().name else ""
         raise TypeError(
@@ -49,8 +49,8 @@ def _within(x: Any, low: Any, high: Any) -> Any:
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b.
 
-    Both branches are computed: a 0 gradient times an infinite slope in the branch not taken is NaN.
-    Guard the argument of that branch, not its result.
+    Both branches are computed, and in the one not taken a gradient of 0 times an infinite slope is
+    NaN. Guard the argument of that branch, not its result.
 
     Raises:
         DtypeError: the condition is not boolean.
@@ -64,7 +64,7 @@ def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
 @op("max(x, 0)", ("g where y > 0", lambda g, y: masked(g, xp.positive(raw(y)))),
     kind="selects", method=True)
 def relu(x: Operand, /) -> Array:
-    """x where it is positive, else 0; the slope at 0 is 0.
+    """The rectifier: x where it is positive, else 0; the slope at 0 is 0.
 
     >>> relu(Tensor([-2.0, 3.0])).numpy()
     array([0., 3.])
@@ -77,7 +77,7 @@ def relu(x: Operand, /) -> Array:
     ("g where b > a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) > raw(a), raw(a) == raw(b))),
     kind="selects", numpy=np.maximum)
 def maximum(a: Operand, b: Operand, /) -> Array:
-    """The larger of a and b, elementwise; equal ones share the gradient.
+    """The larger of a and b, elementwise; ties share the gradient evenly.
 
     >>> maximum(Tensor([1.0, 5.0]), 3.0).numpy()
     array([3., 5.])
@@ -90,7 +90,7 @@ def maximum(a: Operand, b: Operand, /) -> Array:
     ("g where b < a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) < raw(a), raw(a) == raw(b))),
     kind="selects", numpy=np.minimum)
 def minimum(a: Operand, b: Operand, /) -> Array:
-    """The smaller of a and b, elementwise; equal ones share the gradient.
+    """The smaller of a and b, elementwise; ties share the gradient evenly.
 
     >>> minimum(Tensor([1.0, 5.0]), 3.0).numpy()
     array([1., 3.])
@@ -102,7 +102,7 @@ def minimum(a: Operand, b: Operand, /) -> Array:
     ("g where min ≤ x ≤ max", lambda g, x, min, max: masked(g, _within(x, min, max))),
     kind="selects", numpy=np.clip, method=True)
 def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
-    """x limited to [min, max]; None is no limit. The gradient is 0 outside, 1 on the limits.
+    """x limited to [min, max]; None means no limit. The slope is 0 outside, 1 at the limits.
 
     A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
 
