@@ -80,5 +80,5 @@ def test_custom_vjp_without_a_derivative_or_declared_wrongly():
     with pytest.raises(TypeError, match="before a `/`"):
         custom_vjp(lambda: 1, lambda g: g)
     for forward in (lambda x, n=2: x, lambda *xs: xs, lambda x, *, n: x, np.round):
-        with pytest.raises(TypeError, match="each parameter is an input"):
+        with pytest.raises(TypeError, match="every parameter is an input"):
             custom_vjp(forward, lambda g: g)

@@ -232,7 +232,7 @@ def test_a_second_row_of_a_name_is_refused_unless_meant(operations):
         return deg2rad
 
     replace = False
-    with pytest.raises(ValueError, match=r"(?s)there is a row 'deg2rad' already.*replace=True"):
+    with pytest.raises(ValueError, match=r"(?s)there is already a row 'deg2rad'.*replace=True"):
         other()
     assert leaf([180.0]).deg2rad().item() == pytest.approx(np.pi)  # the first is as it was
     replace = True

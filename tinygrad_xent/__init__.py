@@ -8,8 +8,8 @@
 array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 
-The operations are exported from the table; type checkers and editors read `__init__.pyi`, which
-`python -m tinygrad_xent.stubs` writes.
+The operations are exported from the table; for type checkers and editors,
+`python -m tinygrad_xent.stubs` writes `__init__.pyi`.
 """
 
 from . import data, nn, optim
@@ -34,7 +34,7 @@ from .watching import watch_backward
 
 __version__ = "0.1.0"
 
-# Imported at their first use, so that a program does not wait for what it never asks for; only
+# Imported at first use, so that a program does not wait for what it never uses; only
 # `tx.SoftmaxClassifier` needs scikit-learn.
 _LATER_MODULES = ("check", "textbook", "tracing")
 _LATER = {

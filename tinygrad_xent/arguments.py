@@ -1,4 +1,4 @@
-"""Checks of arguments that layers, optimisers and data share."""
+"""Checks of arguments, shared by layers, optimisers and data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def generator(who: str, rng: Any) -> np.random.Generator:
 def check_number(
     who: str, name: str, value: Any, low: float, high: float = math.inf, open: bool = False
 ) -> None:
-    """Raise unless `low <= value <= high`, with `open` unless `low <= value < high`."""
+    """Raise unless `low <= value <= high`; with `open`, unless `low <= value < high`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise errors.DtypeError(f"{who}: {name} must be a number", [value])
     if not low <= value <= high or not math.isfinite(value) or (open and value == high):

@@ -1,4 +1,4 @@
-"""Batches of rows. For a split into training and test rows use scikit-learn's `train_test_split`."""
+"""Batches of rows. To split rows into training and test sets use scikit-learn's `train_test_split`."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def batches(
     shuffle: bool = True,
     rng: Seed = None,
 ) -> Batches:
-    """Pairs of up to `batch_size` rows of X and of y; the last pair has what is left.
+    """Pairs of up to `batch_size` rows of X and of y; the last pair has the rest.
 
     Each iteration is one epoch. With `shuffle` it draws its whole order from `rng` at its start;
-    without, the batches are views of X and y. To go on in the middle of an epoch, save
-    `rng.bit_generator.state` from before the epoch and the number n of batches done; set that state
-    and skip them: `itertools.islice(batches(...), n, None)`.
+    without, the batches are views of X and y. To resume in the middle of an epoch, save
+    `rng.bit_generator.state` from before the epoch and the number n of batches done; then set that
+    state and skip n batches: `itertools.islice(batches(...), n, None)`.
 
     Args:
         X: `(N, ...)`. y: `(N, ...)`.
@@ -56,8 +56,8 @@ def batches(
 
     Raises:
         ShapeError: X and y differ in length, or have no rows.
-        ValueError: a `batch_size` below 1.
-        DtypeError: a `batch_size` that is no integer, or an `rng` that is none.
+        ValueError: `batch_size` is below 1.
+        DtypeError: `batch_size` is not an integer, or `rng` neither a generator nor a seed.
 
     >>> epoch = batches([[1.0], [2.0], [3.0]], [0, 1, 0], batch_size=2, shuffle=False)
     >>> len(epoch), [y.tolist() for _, y in epoch]
@@ -70,5 +70,5 @@ def batches(
         raise errors.ShapeError(f"batches: {error}", fix="pad the rows") from None
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
         what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equally many rows"
-        raise errors.ShapeError(what, fix="one row of X and of y a sample, at least one")
+        raise errors.ShapeError(what, fix="pass one row of X and of y per sample, at least one")
     return Batches(X, y, int(batch_size), shuffle, generator("batches", rng))

@@ -1,7 +1,7 @@
-"""Modules by the names that they had before: what was pickled or imported by those still loads.
+"""Modules under their former names: old pickles and imports that use these names still load.
 
-A pickle holds the module of each class and function in it. `keep_old_names` enters a stand-in for every
-former module; it looks up what it is asked for where that stands now, and imports nothing before.
+A pickle names the module of each class and function in it. `keep_old_names` registers a stand-in for
+every former module; it looks names up in the module's successors, and imports these only when asked.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ NOW = {
     "check.tape_check": ["check.gradients.tape_check"],
     "check.why": ["check.graph.contributions"],
 }
-"""The former name of each module, and where what stood in it stands now."""
+"""The former name of each module, and the modules that have its contents now."""
 
 
 class Renamed(ModuleType):
-    """A module by a former name."""
+    """A module under a former name."""
 
     def __getattr__(self, name: str) -> Any:
         package, _, former = self.__name__.partition(".")
-        if not name.startswith("__"):  # Python's own questions are of the stand-in
+        if not name.startswith("__"):  # Python's own look-ups are meant for the stand-in
             for place in NOW[former]:
                 module = import_module(f"{package}.{place}")
                 if hasattr(module, name):
@@ -69,7 +69,7 @@ class Renamed(ModuleType):
 
 
 def keep_old_names() -> None:
-    """Make every former name importable. The packages keep their attributes: `tx.tensor` is none."""
+    """Make every former name importable. No attributes are added: there is still no `tx.tensor`."""
     for former in NOW:
         name = f"{__package__}.{former}"
         sys.modules.setdefault(name, Renamed(name))

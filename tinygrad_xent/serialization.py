@@ -1,4 +1,4 @@
-"""Save and load state: weights, optimisers, schedules, generators, and what else a run must remember.
+"""Save and load state: weights, optimisers, schedules, generators, and whatever else a run needs.
 
     tx.save("run.safetensors", {
         "model": model.state_dict(),
@@ -10,9 +10,9 @@
     model.load_state_dict(state["model"])
     rng.bit_generator.state = state["rng"]
 
-The file is a safetensors file, so others read its arrays too; the nesting around the arrays stands as
-JSON in its metadata. Nothing is ever unpickled: loading runs no code of the file. A SHA-256 over
-arrays and JSON tells damage and careless edits; being no signature, it does not stop a forger.
+The file is a safetensors file, so other programs can read its arrays; the nesting around the arrays is
+JSON in its metadata. Nothing is ever unpickled: loading runs no code from the file. A SHA-256 of arrays
+and JSON detects damage and careless edits; it is not a signature, so it does not stop a forger.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ VERSION = "1"
 def save(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
     """Write a state to a file, whole or not at all.
 
-    The bytes go to a temporary file in the same directory, are forced to the disk, and take the name
-    in one move: a crash at any moment leaves the old file or the new one. (A killed process may leave
-    its temporary file, `.NAME.*.tmp`.)
+    The bytes go to a temporary file in the same directory, are flushed to disk, and replace the file in
+    one move: a crash at any moment leaves the old file or the new one. (A killed process may leave its
+    temporary file, `.NAME.*.tmp`.)
 
     Args:
         path: the file; an existing one is replaced.
@@ -50,7 +50,7 @@ def save(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
             mappings, lists and tuples of them.
 
     Raises:
-        DtypeError: something else in `state`; the message says where. Nothing is written.
+        DtypeError: there is something else in `state`; the message says where. Nothing is written.
         ImportError: the extra `io` is not installed.
     """
     safetensors = _safetensors()
@@ -64,11 +64,11 @@ def save(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a state that `save` wrote: the same nesting, tensors as arrays.
+    """Read a state that `save` wrote: the same nesting, with arrays in place of tensors.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is truncated, damaged, or not one of `save`'s.
+        ValueError: the file is truncated, damaged, or not written by `save`.
         ImportError: the extra `io` is not installed.
 
     >>> from tempfile import TemporaryDirectory
@@ -83,8 +83,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-    except Exception as error:  # whatever a damaged header makes of the reader
-        what = f"load: {path} is damaged or no safetensors file ({error})"
+    except Exception as error:  # a damaged header can raise anything
+        what = f"load: {path} is damaged or not a safetensors file ({error})"
         raise errors.BadValueError(what, fix="load another copy") from None
     if metadata.get(FORMAT) != VERSION or not {"state", "sha256"} <= metadata.keys():
         what = f"load: {path} was not written by tinygrad_xent.save (version {VERSION})"
@@ -108,7 +108,7 @@ def _safetensors() -> Any:
 
 
 def _encode(value: Any, path: str, arrays: Arrays) -> Any:
-    """The value as JSON in which each container says what it is; arrays go to `arrays` by name."""
+    """The value as JSON in which each container names its type; arrays go to `arrays` by name."""
     if isinstance(value, (np.ndarray, Tensor)):
         name = path or "array"
         while name in arrays or name == "__metadata__":  # {"a.b": x, "a": {"b": y}}
@@ -160,7 +160,7 @@ def _checksum(text: str, arrays: Arrays) -> str:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put the content in the file's place in one move."""
+    """Replace the file by this content in one move."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -170,7 +170,7 @@ def _replace(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    if os.name == "posix":  # the move itself is on the disk once the directory is
+    if os.name == "posix":  # the move itself is on disk once the directory is
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

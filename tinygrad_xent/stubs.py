@@ -1,9 +1,9 @@
-"""Writes what type checkers and editors read of the table: `engine/methods.pyi` and `__init__.pyi`.
+"""Writes stubs for type checkers and editors: `engine/methods.pyi` and `__init__.pyi`.
 
     python -m tinygrad_xent.stubs
 
-The methods of Tensor and the package's names are made when the package is imported, from the rows;
-no type checker runs that. A test holds the written files against the table.
+The methods of Tensor and the package's names are made from the rows when the package is imported,
+which no type checker does. A test compares the written files with the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IGNORED = {"__eq__": "override", "__ne__": "override"}  # elementwise, as in Num
 
 
 def methods_stub() -> str:
-    """The stub of `engine/methods.py`: its source, and the methods that were attached."""
+    """The stub of `engine/methods.py`: its source, and the attached methods."""
     source = Path(methods.__file__).read_text(encoding="utf-8")
     types = "from typing import Any, Self\n\nfrom .arrays import Axis"
     attached = (_written(name, value) for name, value in sorted(vars(Methods).items()))
@@ -44,7 +44,7 @@ def _written(name: str, value: Any) -> Iterator[str]:
 
 
 def _signature(function: Any) -> str:
-    """Its parameters by place or name, the first called `self`; a tensor that it gives is `Self`."""
+    """The signature, with parameters by position or name, the first called `self`; `Self` for Tensor."""
     signature = inspect.signature(function)
     first, *rest = signature.parameters.values()
     binary = all(

@@ -1,9 +1,9 @@
-"""Operations of one's own: `tx.op` adds a row to the table, `tx.custom_vjp` makes a single function with
-rules of its own, `tx.remove_op` takes a row out again.
+"""Your own operations: `tx.op` adds a row to the table, `tx.custom_vjp` makes a single function with its
+own rules, `tx.remove_op` takes a row out again.
 
-A row from outside is like one of the engine's: method, NumPy dispatch, derivatives of every order, checks,
-traces and pictures are there at once. What differs stands here: its declaration is checked in words,
-and its functions may use the package's own on raw arrays.
+A row from outside works like the engine's rows: it has a method, NumPy dispatch, derivatives of every
+order, checks, traces and pictures at once. This file adds two things: its declaration is checked, with
+clear errors, and its functions may call the package's functions on raw arrays.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .declarations import (
 Forward = TypeVar("Forward", bound=Callable[..., Any])
 
 _replaced: dict[str, list[tuple[Public, Op | None] | None]] = {}
-"""For each name that was added, newest last, what had it before: None if nothing."""
+"""For each added name, newest last, what had the name before: None if nothing did."""
 
 
 def op(
@@ -50,37 +50,37 @@ def op(
 ) -> Callable[[Forward], Callable[..., Tensor]]:
     """Make a function on raw arrays an operation: a row of the table.
 
-    Inputs, which may need gradients, stand before the `/` (or are `*arrays`), settings after it: those
-    are plain values, numbers, strings, tuples, arrays. The forward reads raw arrays and gives a new one;
-    while it runs, and while a rule runs in `backward()`, this package's functions take and give raw
-    arrays too.
+    Inputs, which may need gradients, come before the `/` (or are `*arrays`). Settings come after it and
+    are plain values: numbers, strings, tuples, arrays. The forward reads raw arrays and returns a new
+    one; while it runs, and while a rule runs in `backward()`, this package's functions take and return
+    raw arrays too.
 
     Args:
         formula: what it computes, in the notation of `tinygrad_xent.formulas`.
-        rules: for each input the derivative's formula and its rule, or None where there is none. A
+        rules: for each input the derivative's formula and its rule, or None if it has none. A
             rule's first argument is `g`, the gradient of the output; the names of the others say
-            what it needs: an input, `y` (the output), a setting, `<input>_shape`. Of `*arrays` one
+            what it needs: an input, `y` (the output), a setting, `<input>_shape`. For `*arrays` one
             rule serves all: it may ask for `y`, settings, the `shapes` of all inputs and, last, `i`,
-            the place of the input in question. A rule gives an array of the output's shape or of
-            the input's: the walk undoes broadcasting. Written with operators and this package's
-            functions it serves every order: in `backward()` raw arrays go in and come out, with
-            `create_graph` tensors. NumPy's functions that no row answers for serve the first order.
-        kind: one or several words of `tinygrad_xent.engine.table.KINDS`: what the checks know of it.
-        numpy: the NumPy function, or a tuple of them, that it answers for on tensors.
+            the position of the current input. A rule gives an array in the shape of the output or
+            of the input: the walk undoes broadcasting. A rule written with operators and this
+            package's functions serves every order: `backward()` runs it on raw arrays, and with
+            `create_graph` on tensors. NumPy functions that no row replaces serve the first order only.
+        kind: one or more words of `tinygrad_xent.engine.table.KINDS`, which the checks use.
+        numpy: the NumPy function, or a tuple of them, that it replaces for tensors.
         method: whether `Tensor` has it as a method.
-        operator: Python's name of an operator, "floordiv" say: works from both sides.
-        aliases: further names of the method.
-        parts: for a fused operation, the same from other operations: what traces and pictures show,
-            as one box if they stand in a `tx.scope`.
-        replace: take the place of a row of that name, whole: its method, operator and NumPy
-            functions are named again. Without it only the same function, defined again (the cell
-            of a notebook that runs twice), may.
-        facts: further keys of a row, see `tinygrad_xent.engine.table.Op`.
+        operator: Python's name of an operator, as in "floordiv": works from both sides.
+        aliases: other names of the method.
+        parts: for a fused operation, a function that computes the same from other operations. Traces
+            and pictures show these, as one box if they are in a `tx.scope`.
+        replace: replace an existing row of that name completely, so give its method, operator and
+            NumPy functions again. Without it, only the same function may be defined again (by a
+            notebook cell that runs twice).
+        facts: other keys of a row, see `tinygrad_xent.engine.table.Op`.
 
     Raises:
-        TypeError: a declaration that can't be right; the message shows one that is.
-        FormulaError: a formula that can't be read.
-        ValueError: there is such a row; Tensor has that attribute; NumPy's function is taken.
+        TypeError: the declaration is wrong; the message shows a right one.
+        FormulaError: a formula can't be read.
+        ValueError: the row exists; Tensor has that attribute; the NumPy function is taken.
 
     >>> @tx.op("2ˣ", ("g · y · log 2", lambda g, y: g * y * np.log(2)), numpy=np.exp2, method=True)
     ... def exp2(x, /):
@@ -109,8 +109,8 @@ def op(
 
 
 def remove_op(name: str) -> None:
-    """Take a row out of the table, with its method and its NumPy dispatch; a row that it replaced is
-    there again.
+    """Remove a row from the table, with its method and its NumPy dispatch; a row that it replaced is
+    restored.
 
     Raises:
         ValueError: no such row was added.
@@ -135,18 +135,18 @@ def remove_op(name: str) -> None:
 def custom_vjp(
     forward: Callable[..., Any], *rules: Callable[..., Any] | None, name: str | None = None
 ) -> Callable[..., Tensor]:
-    """A function of arrays with derivative rules of its own, without a row in the table.
+    """A function of tensors with its own derivative rules, without a row in the table.
 
     Args:
-        forward: takes raw arrays, each parameter an input, and gives one.
-        rules: one for each input, or None where there is no derivative: of `g`, the gradient of the
-            output, and by name what it needs, as in `op`.
-        name: what traces and pictures call it; the function's own name if None.
+        forward: takes raw arrays, where each parameter is an input, and returns one.
+        rules: one for each input, or None if it has no derivative. A rule takes `g`, the gradient of
+            the output, and by name what it needs, as in `op`.
+        name: its name in traces and pictures; the function's own if None.
 
-    `gradcheck` and `check_tape` say where the rules are not the derivative, even if that is meant.
+    `gradcheck` and `check_tape` report rules that are not the derivative, even if that is intended.
 
     Raises:
-        TypeError: another number of rules, or a rule that asks for what there is not.
+        TypeError: the wrong number of rules, or a rule that asks for an unknown name.
 
     >>> through = tx.custom_vjp(lambda x: np.round(x), lambda g: g, name="round straight through")
     >>> x = Tensor([0.2, 0.7], requires_grad=True)
@@ -176,13 +176,13 @@ def custom_vjp(
 def _row(
     forward: Any, formula: Any, rules: Sequence[Any], **facts: Any
 ) -> tuple[Op, Callable[..., Any]]:
-    """The row of these functions at work, checked, and its forward."""
+    """The checked row of these functions, made ready to run, and its forward."""
     check_arguments(forward, formula, rules)
     run = _on_arrays(forward)
     checked = [rule and (rule[0], _checked_rule(forward, *rule)) for rule in rules]
     try:
         row = Op(run, formula, checked, **facts)
-    except (TypeError, AttributeError) as error:  # a key that no row has, a kind that is no text
+    except (TypeError, AttributeError) as error:  # an unknown key, or a kind that is not text
         raise wrong(forward, str(error)) from None
     check_row(forward, row)
     return row, run
@@ -192,15 +192,15 @@ def _row(
 
 
 def _make_room(known: Public, forward: Callable[..., Any], replace: bool) -> Any:
-    """Take away the row that this one replaces, and give its function; raise if it may not be
-    replaced, or if a name is taken.
+    """Remove the row that this one replaces, and return its function; raise if it may not be replaced,
+    or if a name is taken.
     """
     name = known.function.__name__
     old = PUBLIC.get(name)
     again = old is not None and _definition(old.function) == _definition(forward)
     if old is not None and not (replace or again):
-        what = f"op: there is a row {name!r} already"
-        fix = f"another name, replace=True if it shall take its place, or tx.remove_op({name!r})"
+        what = f"op: there is already a row {name!r}"
+        fix = f"use another name, pass replace=True to replace it, or call tx.remove_op({name!r})"
         raise errors.BadValueError(what, fix=fix)
     before = _remove(name) if old is not None else None
     try:
@@ -215,7 +215,7 @@ def _make_room(known: Public, forward: Callable[..., Any], replace: bool) -> Any
 
 
 def _remove(name: str) -> tuple[Public, Op | None]:
-    """Take a public function, and its row if it has one, away; what others answer for stays."""
+    """Remove a public function, and its row if it has one; names that now belong to others stay."""
     known, row = PUBLIC.pop(name), TABLE.pop(name, None)
     for function in known.numpy:
         if NUMPY.get(function) is known.function:
@@ -239,11 +239,12 @@ def _check_free(known: Public) -> None:
     names += (f"__{known.operator}__",) if known.operator else ()
     for name in names:
         if any(name in vars(cls) for cls in Tensor.__mro__[:-1]):  # object has comparisons too
-            what = f"op: Tensor has an attribute {name!r} already"
-            raise errors.BadValueError(what, fix="another name or operator, or method=False")
+            what = f"op: Tensor already has an attribute {name!r}"
+            fix = "use another name or operator, or method=False"
+            raise errors.BadValueError(what, fix=fix)
     for function in known.numpy:
         if function in NUMPY:
-            what = f"op: {function.__name__} of NumPy is answered by {NUMPY[function].__name__}"
+            what = f"op: np.{function.__name__} is already replaced by {NUMPY[function].__name__}"
             raise errors.BadValueError(
                 what, fix="leave numpy= out; a row of that name can be replaced (replace=True)"
             )
@@ -253,8 +254,8 @@ def _check_free(known: Public) -> None:
 
 
 def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The forward function, with this package's functions on raw arrays giving raw arrays. It reads
-    its arrays only: they are the user's.
+    """The forward function, run so that this package's functions map raw arrays to raw arrays. Its
+    inputs are read-only: they are the user's.
     """
 
     @wraps(forward)
@@ -265,7 +266,7 @@ def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             MODE.reset(token)
         if y is None or isinstance(y, (tuple, list)):
-            what = f"{forward.__name__}: gave {type(y).__name__}, it must give one array"
+            what = f"{forward.__name__}: returned {type(y).__name__}, it must return one array"
             raise errors.DtypeError(what, args, "is there a `return`?")
         return y if hasattr(y, "dtype") else np.asarray(y)
 
@@ -275,7 +276,7 @@ def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
 def _checked_rule(
     forward: Callable[..., Any], formula: str, rule: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """The rule; a number becomes an array, beside tensors a tensor. What is no number is refused."""
+    """The rule; a number it returns becomes an array, or a tensor if g is one; all else is refused."""
 
     @wraps(rule)
     def run(g: Any, *args: Any, **kwargs: Any) -> Any:
@@ -289,9 +290,7 @@ def _checked_rule(
             return c if recorded else raw(c)
         array = c if hasattr(c, "dtype") else np.asarray(c)
         if array.dtype.kind not in "fiub" or isinstance(c, (tuple, list)):
-            what = (
-                f"{forward.__name__}: the rule for {formula!r} gave no array of numbers but {c!r}"
-            )
+            what = f"{forward.__name__}: the rule for {formula!r} must give an array of numbers, got {c!r}"
             raise errors.DtypeError(what, fix="return the gradient of the input")
         return wrap(array, None) if recorded else array
 
@@ -299,7 +298,7 @@ def _checked_rule(
 
 
 def _read_only(x: Any) -> Any:
-    """A view that can't be written to, of an array; anything else as it is."""
+    """A read-only view of an array; anything else as it is."""
     if type(x) is not np.ndarray:
         return x
     view = x.view()
@@ -311,7 +310,7 @@ PLAIN = (int, float, str, bytes, np.generic, np.dtype, type, slice, range, type(
 
 
 def _plain_settings(row: Op, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The public function, which refuses settings that no trace could hold."""
+    """The public function, made to refuse settings that no trace could hold."""
     if not row.settings:
         return function
 
@@ -320,10 +319,8 @@ def _plain_settings(row: Op, function: Callable[..., Any]) -> Callable[..., Any]
         for name, value in zip(row.settings, bind(row, args, kwargs)[1], strict=True):
             if not _is_plain(value):
                 what = f"{row.name}: the setting {name} must be a plain value"
-                fix = (
-                    "what may need a gradient stands before the `/`; an object can be closed over "
-                )
-                raise errors.DtypeError(what, [value], fix + "by the function of a tx.custom_vjp")
+                fix = "put what may need a gradient before the `/`; close over an object in the "
+                raise errors.DtypeError(what, [value], fix + "function of a tx.custom_vjp")
         return function(*args, **kwargs)
 
     return call

@@ -1,5 +1,4 @@
-"""The notation in which rows state their formulas: `grammar.py` reads and writes it, `meaning.py`
-evaluates it.
+"""The notation of the rows' formulas: `grammar.py` reads and writes it, `meaning.py` evaluates it.
 
 >>> from tinygrad_xent.formulas import parse
 >>> print(parse("g · y · (1 - y)"))

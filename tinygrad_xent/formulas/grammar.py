@@ -1,13 +1,13 @@
-"""The notation of the formulas: one grammar and one parser, which gives a tree.
+"""The notation of the formulas: the grammar, a parser that gives a tree, and a writer for trees.
 
     + - · / @   xⁿ⁻¹ eˣ aᵀ   |x| √x Σ x   log x  softmax(x)  max(a, b)   x[index]
-    g where a > b, g / 2 where a = b          0 elsewhere;  `b else` as the last case says otherwise
+    g where a > b, g / 2 where a = b          0 elsewhere, unless the last case is `b else`
 
-`Σ`, `√` and a function's name, of two letters or more, take the one value that follows, powers and
-indices included: `Σ (x - m)²` sums squares. A name with its bracket, `softmax(x)[labels]`, is a call.
-`where` selects. What a formula means in NumPy stands in `meaning.py`.
+`Σ`, `√` and a function's name of two letters or more apply to the one value that follows, with its
+powers and indices: `Σ (x - m)²` sums squares. A name followed directly by a bracket is a call:
+`softmax(x)[labels]`. `where` selects. `meaning.py` defines what a formula means in NumPy.
 
-The engine does not need this module; what reads a formula's tree does.
+The engine does not need this module; only code that reads a formula's tree does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 
 class FormulaError(ValueError):
-    """A text that is no formula, or a formula that can't be evaluated."""
+    """A text that is not a formula, or a formula that can't be evaluated."""
 
 
 def _error(text: str, place: int, what: str, right: str = "y · (g - Σ (g · y))") -> FormulaError:
@@ -31,7 +31,7 @@ def _error(text: str, place: int, what: str, right: str = "y · (g - Σ (g · y)
 
 
 class Expression:
-    """A formula or a part of one; `str` writes it so that it reads back as the same tree.
+    """A formula or a part of one; `str` gives a text that parses back to the same tree.
 
     >>> str(parse("(g·b) + ( x+1 )²"))
     'g · b + (x + 1)²'
@@ -70,7 +70,7 @@ class Binary(Expression):
 
 @dataclass(frozen=True)
 class Power(Expression):
-    """A superscript: names, numbers, plus and minus. The base `e` is Euler's number."""
+    """A power; its superscript has names, numbers, plus, minus. The base `e` is Euler's number."""
 
     base: Expression
     exponent: Expression
@@ -84,7 +84,7 @@ class Index(Expression):
 
 @dataclass(frozen=True)
 class Compare(Expression):
-    """`a < b ≤ c`: one operator fewer than operands."""
+    """A chain such as `a < b ≤ c`, with one operator fewer than operands."""
 
     operators: tuple[str, ...]
     operands: tuple[Expression, ...]
@@ -100,14 +100,14 @@ class Call(Expression):
 
 @dataclass(frozen=True)
 class Piecewise(Expression):
-    """The value of the first case (value, condition) that holds, or else `otherwise`."""
+    """The value of the first case (value, condition) whose condition holds, else `otherwise`."""
 
     cases: tuple[tuple[Expression, Expression], ...]
     otherwise: Expression = Number(0)
 
 
 def children(tree: Expression) -> Iterator[Expression]:
-    """The parts right below, in the order of writing."""
+    """The direct parts of a tree, in the order in which they are written."""
     waiting: list[Any] = [getattr(tree, f.name) for f in reversed(fields(tree))]  # type: ignore[arg-type]
     while waiting:
         found = waiting.pop()
@@ -118,7 +118,7 @@ def children(tree: Expression) -> Iterator[Expression]:
 
 
 def names(tree: Expression) -> set[str]:
-    """The names that need a value; not those of functions, nor the e of eˣ.
+    """The names in a formula that need a value: not those of functions, nor the e of eˣ.
 
     >>> sorted(names(parse("g · eˣ⁻ʸ / Σ w")))
     ['g', 'w', 'x', 'y']
@@ -153,7 +153,7 @@ _MEANT = {
     "!=": "g where x ≠ 1",
     "∑": "Σ x (the letter sigma)",
     "×": "g · y",
-    "−": "a - b",  # the mathematical minus, as other texts have it
+    "−": "a - b",  # the mathematical minus that other texts use
 }
 
 
@@ -165,7 +165,7 @@ class _Token:
 
 
 def _tokens(text: str, source: str, start: int = 0) -> Iterator[_Token]:
-    """The words and signs of a text that stands in the source at `start`."""
+    """The words and signs of a text that begins at `start` in the source."""
     place = 0
     while place < len(text):
         if text[place].isspace():
@@ -177,7 +177,7 @@ def _tokens(text: str, source: str, start: int = 0) -> Iterator[_Token]:
             what = f"{text[place]!r} is not part of the notation"
             raise _error(source, start + place, what, *([meant] if meant else []))
         kind, word = str(found.lastgroup), found.group()
-        if word.rstrip("(") in _WORDS:  # `not(a = b)` is no call
+        if word.rstrip("(") in _WORDS:  # `not(a = b)` is not a call
             kind, word = "symbol", word.rstrip("(")
         yield _Token(kind, word, start + place)
         place += len(word)
@@ -188,7 +188,7 @@ def parse(text: str) -> Expression:
     """The tree of a formula.
 
     Raises:
-        FormulaError: the text is none; the message points at the place.
+        FormulaError: the text is not a formula; the message points at the place.
 
     >>> parse("g / 2y")
     Traceback (most recent call last):
@@ -201,19 +201,19 @@ def parse(text: str) -> Expression:
 
 
 class _Parser:
-    """Recursive descent: one method a level, the loosest first."""
+    """A recursive descent parser: one method per level, the most loosely binding first."""
 
     def __init__(self, text: str, source: str, start: int = 0) -> None:
         self.source, self.tokens = source, list(_tokens(text, source, start))
         self.at = 0
-        self.in_bars = False  # between | and |: there `log |` can't be the log of |...|
+        self.in_bars = False  # between | and |, where `log |` can't be the log of |...|
 
     @property
     def token(self) -> _Token:
         return self.tokens[self.at]
 
     def accept(self, *texts: str) -> str:
-        """The sign that comes next, if it is one of these, and step over it."""
+        """Step over the next sign if it is one of these, and return it; else return ""."""
         token = self.token
         if token.kind == "symbol" and token.text in texts:
             self.at += 1
@@ -239,7 +239,7 @@ class _Parser:
     # levels
 
     def formula(self) -> Expression:
-        """value where condition, value where condition, value else."""
+        """`value where condition, value where condition, value else`."""
         value = self.either()
         if not self.accept("where"):
             return value
@@ -284,11 +284,11 @@ class _Parser:
         return Unary("-", self.signed()) if self.accept("-") else self.prefixed()
 
     def prefixed(self) -> Expression:
-        """A function and the one value that follows it, or a value."""
+        """A function and the one value it applies to, or just a value."""
         if sign := self.accept("Σ", "√"):
             return Call(sign, (self.prefixed(),))
         token = self.token
-        if token.kind == "name" and len(token.text) > 1:  # of one letter only a variable's
+        if token.kind == "name" and len(token.text) > 1:  # one letter is always a variable
             self.at += 1
             if self.token.text == "(":
                 right = f"{token.text}(x), without a space"
@@ -346,7 +346,7 @@ class _Parser:
         return tuple(found)
 
     def inside(self, level: Callable[[], Any], bars: bool = False) -> Any:
-        """What this level reads within a pair of brackets, or of bars."""
+        """What this level reads within a pair of brackets or bars."""
         before, self.in_bars = self.in_bars, bars
         found = level()
         self.in_bars = before
@@ -357,18 +357,18 @@ class _Parser:
 
 _LEVEL = {"or": 1, "and": 2, "not": 3, "+": 5, "-": 5, "·": 6, "/": 6, "@": 6}
 _CASES, _COMPARISON, _SIGNED, _PREFIXED, _POSTFIXED = 0, 4, 7, 8, 9
-# Functions that are written without brackets where that can be read.
+# Functions that are written without brackets where the result can still be read.
 _SPACED = ("log", "sin", "cos", "tan", "tanh", "max", "min", "argmax", "any", "all")
 
 
 def _text(tree: Expression, least: int = _CASES) -> str:
-    """The text, in brackets if the tree binds less tightly than `least`."""
+    """The text of a tree, in brackets if the tree binds less tightly than `least`."""
     level, text = _written(tree)
     return text if level >= least else f"({text})"
 
 
 def _written(tree: Expression) -> tuple[int, str]:
-    """How tightly the tree's text binds, and the text."""
+    """How tightly the text of a tree binds, and the text."""
     match tree:
         case Number(value):
             return _POSTFIXED, str(value)
@@ -398,7 +398,7 @@ def _written(tree: Expression) -> tuple[int, str]:
             parts = [f"{_text(v, 1)} where {_text(c, 1)}" for v, c in cases]
             last = [] if otherwise == Number(0) else [f"{_text(otherwise, 1)} else"]
             return _CASES, ", ".join(parts + last)
-    raise TypeError(f"{tree!r} is no formula")
+    raise TypeError(f"{tree!r} is not a formula")
 
 
 def _call(function: str, arguments: tuple[Expression, ...]) -> tuple[int, str]:
@@ -419,5 +419,5 @@ def _call(function: str, arguments: tuple[Expression, ...]) -> tuple[int, str]:
 def _raised(exponent: Expression) -> str:
     text = str(exponent).replace(" + ", "+").replace(" - ", "-")
     if not set(text) <= set(_PLAIN):
-        raise FormulaError(f"no superscript can write {exponent}: use exp(x) or pow(x, n)")
+        raise FormulaError(f"{exponent} can't be a superscript: use exp(x) or pow(x, n)")
     return text.translate(_RAISE)

@@ -1,11 +1,11 @@
-"""What a formula means: the value of its tree in NumPy, and of a row's formulas at some inputs.
+"""What a formula means: the value of its tree in NumPy, and of a row's formulas for given inputs.
 
 `Σ x`, `max x`, `min x` and softmax go along the row's `axis` and keep it with length 1; in a loss Σ
-goes over everything. `x[i]` and `scatter` go along the axis too, if the row has one. `N` counts the
-labels, `Y` is one-hot for them. Shapes are not written: see `context` and `derivative_of`.
+goes over everything. `x[i]` and `scatter` go along the axis too, if the row has one. `N` is the number
+of labels, `Y` their one-hot array. Shapes are not written: see `context` and `derivative_of`.
 
-Functions are NumPy's ufuncs, the rows of the table, and a few more. Nothing here asks a row's rules:
-tests hold the two against each other.
+Functions are NumPy's ufuncs, the rows of the table, and a few more. Nothing here uses a row's rules:
+so tests can compare the rules with the formulas.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ Values = Mapping[str, Any]
 
 
 def evaluate(tree: Expression, values: Values) -> Array:
-    """The formula's value where its names have these.
+    """The formula's value, given the values of its names.
 
     Raises:
-        FormulaError: a name has no value, or there is no such function.
+        FormulaError: a name has no value, or a function does not exist.
 
     >>> evaluate(parse("x where x > 0, -1 else"), {"x": np.array([-3.0, 2.0])})
     array([-1.,  2.])
@@ -92,21 +92,21 @@ def _value(tree: Expression, values: Values) -> Any:
             for chosen, condition in reversed(cases):
                 result = np.where(_value(condition, values), _value(chosen, values), result)
             return result
-    raise TypeError(f"{tree!r} is no formula")
+    raise TypeError(f"{tree!r} is not a formula")
 
 
 def _number(tree: Expression, values: Values) -> Any:
-    """A value to calculate with: of a comparison 0 or 1."""
+    """A value to calculate with: 0 or 1 for a comparison."""
     value = _value(tree, values)
     return value + 0 if getattr(value, "dtype", None) == np.bool_ else value
 
 
 def _power(x: Any, n: Any) -> Any:
-    return np.power(np.multiply(x, 1.0), n)  # whole numbers have no negative powers in NumPy
+    return np.power(np.multiply(x, 1.0), n)  # NumPy has no negative powers of integers
 
 
 def _called(function: str, arguments: list[Any], values: Values) -> Any:
-    """A function of the notation, a reduction along the row's axis, NumPy's, or a row's."""
+    """The value of a function: a reduction along the row's axis, the notation's, NumPy's or a row's."""
     row = TABLE.get("sum" if function == "Σ" else function)
     if row is not None and "reduction" in row.kinds and len(arguments) == 1:
         return row.forward(arguments[0], _axes(values), True)
@@ -117,14 +117,14 @@ def _called(function: str, arguments: list[Any], values: Values) -> Any:
     if isinstance(ufunc := getattr(np, function, None), np.ufunc):
         return ufunc(*arguments)
     if row is None:
-        raise FormulaError(f"there is no function {function}, in NumPy or in the table")
+        raise FormulaError(f"there is no function {function} in NumPy or in the table")
     return row.forward(
         *map(np.asarray, arguments[: len(row.inputs)]), *arguments[len(row.inputs) :]
     )
 
 
 def _axes(values: Values) -> Any:
-    """What Σ, max and min go over."""
+    """The axes that Σ, max and min go over."""
     return values.get("Σ", values.get("axis"))
 
 
@@ -134,7 +134,7 @@ def _softmax(values: Values, x: Array) -> Array:
 
 
 def _place(index: Any, shape: tuple[int, ...], values: Values) -> Any:
-    """An index; along the row's axis, if it has one, as `numpy.take_along_axis` has it."""
+    """An index; along the row's axis, if it has one, as in `numpy.take_along_axis`."""
     if "axis" not in values:
         return index
     grid = list(np.ogrid[tuple(slice(n) for n in shape)])
@@ -143,7 +143,7 @@ def _place(index: Any, shape: tuple[int, ...], values: Values) -> Any:
 
 
 def _scatter(values: Values, g: Array, *where: Any) -> Array:
-    """Zeros with g added at an index: the adjoint of `x[index]`, of its shape unless one is given."""
+    """Zeros with g added at an index: the adjoint of `x[index]`. In the shape of x if none is given."""
     *given, index = where
     (shape,) = given or (values["x_shape"],)
     x = np.zeros(shape, np.asarray(g).dtype)
@@ -151,7 +151,7 @@ def _scatter(values: Values, g: Array, *where: Any) -> Array:
     return x
 
 
-# What has no name of its own in NumPy or in the table; then what needs to know the row's axis.
+# What has another name in NumPy and the table, or none; then what needs the row's axis.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "√": np.sqrt,
     "pow": _power,
@@ -175,10 +175,10 @@ _IN_CONTEXT: dict[str, Callable[..., Any]] = {
 def context(
     row: Op, inputs: Sequence[Any], settings: Sequence[Any], y: Any = None, g: Any = None
 ) -> dict[str, Any]:
-    """What the names in a row's formulas stand for: `g` and `y` only where they are passed.
+    """The values of the names in a row's formulas; `g` and `y` only if they are passed.
 
-    A reduction's g and y get their dropped axes back; of a product's operands a vector is a row or,
-    on the right, a column. A limit (`min`, `max`) that is None is infinite.
+    A reduction's g and y get their dropped axes back. A vector in a product becomes a row or, on the
+    right, a column. A limit (`min`, `max`) that is None becomes infinite.
     """
     arrays = [np.asarray(x) for x in inputs]
     values: dict[str, Any] = dict(zip(row.inputs, arrays, strict=False))
@@ -200,9 +200,9 @@ def context(
 
 
 def _labels(values: dict[str, Any]) -> dict[str, Any]:
-    """N, Y and the labels with the axis of the classes."""
+    """N, Y, the class axis, and the labels with that axis."""
     axis = values.get("axis", -1)
-    scores = values.get("weight", values["x"])  # its axis of classes is that of the logits
+    scores = values.get("weight", values["x"])  # its class axis is that of the logits
     labels = values["labels"]
     if labels.ndim < values["x"].ndim:
         labels = np.expand_dims(labels, axis)
@@ -235,7 +235,7 @@ def _kept(row: Op, values: dict[str, Any], x: Array) -> Array:
 
 
 def value_of(row: Op, inputs: Sequence[Any], settings: Sequence[Any], shape: Any) -> Array:
-    """y by the row's formula; `shape` is that of y, for those kinds of row that drop axes."""
+    """y, computed by the row's formula; `shape` is y's, for the kinds of row that drop axes."""
     y = np.asarray(evaluate(parse(row.formula), context(row, inputs, settings)))
     dropping = "product" in row.kinds or "reduction" in row.kinds
     return y.reshape(shape) if dropping else y
@@ -244,8 +244,8 @@ def value_of(row: Op, inputs: Sequence[Any], settings: Sequence[Any], shape: Any
 def derivative_of(
     row: Op, i: int, inputs: Sequence[Any], settings: Sequence[Any], y: Any, g: Any
 ) -> Array:
-    """The gradient of input i by its formula, fitted to the input's shape as the walk does it: summed
-    where broadcasting stretched the input, stretched where a sum shrank it.
+    """The gradient of input i, computed by its formula and fitted to the input's shape as the walk does:
+    summed where broadcasting stretched the input, stretched where a sum shrank it.
 
     >>> from tinygrad_xent.engine.table import TABLE
     >>> derivative_of(TABLE["mul"], 0, [np.array([1.0, 2.0]), 5.0], (), [5.0, 10.0], [1.0, 1.0])
@@ -253,7 +253,7 @@ def derivative_of(
     """
     rule = row.rule_for(i)
     if rule is None:
-        raise FormulaError(f"{row.name} has no derivative in {row.inputs[i]}")
+        raise FormulaError(f"{row.name} has no derivative with respect to {row.inputs[i]}")
     values = context(row, inputs, settings, y, g)
     shape = np.shape(values[row.inputs[i]] if "product" in row.kinds else inputs[i])
     slope = np.asarray(evaluate(parse(rule.formula), values | {"i": i}))
