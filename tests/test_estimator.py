@@ -312,16 +312,18 @@ def test_partial_fit_wants_the_classes_first_and_only_those():
         quick().partial_fit(X[:3], ["b", "c", "a"], classes=["a", "d"])
     with pytest.raises(ValueError, match="differ from the first call's"):
         model.partial_fit(X, Y, classes=[0, 1, 2, 3])
-    with pytest.raises(ValueError, match="y is an indicator matrix, in the first call it was lab"):
+    with pytest.raises(
+        ValueError, match="y is an indicator matrix, but in the first call it was lab"
+    ):
         model.partial_fit(X, np.eye(3, dtype=int)[Y])
 
 
 def test_partial_fit_of_an_indicator_matrix_keeps_its_columns():
     model = quick().partial_fit(X, np.eye(3, dtype=int)[Y])
     assert model.classes_.tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match="y has 2 columns, the model 3 classes"):
+    with pytest.raises(ValueError, match="y has 2 columns, but the model has 3 classes"):
         model.partial_fit(X, np.eye(3, dtype=int)[Y][:, :2])
-    with pytest.raises(ValueError, match="y is labels, in the first call it was an indicator"):
+    with pytest.raises(ValueError, match="y is labels, but in the first call it was an indicator"):
         model.partial_fit(X, Y)
 
 

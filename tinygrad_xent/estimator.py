@@ -1,7 +1,7 @@
 """SoftmaxClassifier: the engine behind scikit-learn's interface (extra `sklearn`).
 
 Everything a network needs comes from this package; scikit-learn checks the arguments and defines the
-manners: `fit`, `predict`, labels of any type, clones, pipelines and searches.
+interface: `fit`, `predict`, labels of any type, clones, pipelines and searches.
 """
 
 from __future__ import annotations
@@ -51,42 +51,42 @@ PATIENCE = 10  # epochs without improvement before training stops
 
 
 class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
-    """A linear classifier or a multilayer perceptron, trained by cross-entropy in small batches.
+    """A linear classifier or multilayer perceptron, trained with cross-entropy in small batches.
 
-    With one class per sample it ends in a softmax. With an indicator matrix for `y`, any number of
-    classes per sample, it ends in a sigmoid for each class, and a class is present above 0.5.
+    With one class per sample it ends in a softmax. With an indicator matrix as `y` (any number of
+    classes per sample) it ends in one sigmoid per class, and a class is present above 0.5.
 
     Args:
-        hidden_layer_sizes: the widths of the hidden layers; none make a linear classifier.
+        hidden_layer_sizes: the widths of the hidden layers; none for a linear classifier.
         activation: "relu", "tanh" or "sigmoid", between layers.
         optimizer: "adam", "adamw" or "sgd" (momentum 0.9).
         learning_rate: of the optimiser, the same in every epoch.
         batch_size: samples per step.
-        max_epochs: passes over the data, at most.
+        max_epochs: the maximal number of passes over the data.
         alpha: the weight decay of the optimiser, for the weights but not the biases; with adam and
             sgd it adds alpha/2 · Σ W² to the loss.
-        early_stopping: hold out a part of the data, stop by its accuracy rather than by the training
-            loss, and keep the weights that were best on it.
-        validation_fraction: that part.
-        tol: training stops after ten epochs in which nothing got better by more than this. None: never.
-        label_smoothing: the part of each target, in [0, 1], spread evenly over the classes (in
+        early_stopping: hold out part of the data, decide by the accuracy on it rather than by the
+            training loss when to stop, and keep the weights that were best on it.
+        validation_fraction: the fraction to hold out.
+        tol: training stops after ten epochs without an improvement of more than this. None: never.
+        label_smoothing: the fraction of each target, in [0, 1], spread evenly over the classes (in
             multi-label problems: over present and absent).
-        class_weight: None, "balanced", or a dictionary of a factor for each class. The loss is
+        class_weight: None, "balanced", or a dictionary with one factor per class. The loss is
             Σ wᵢ · lossᵢ / N, so a class of weight 2 counts as if each of its samples came twice.
         random_state: a seed for the initial weights, the order of the batches and the held-out part.
         verbose: show a progress bar with loss and accuracy.
 
     Attributes:
-        classes_: the labels in order; for a multi-label problem the numbers of the columns.
+        classes_: the labels in order; for a multi-label problem the column numbers.
         n_features_in_: the number of features; feature_names_in_: their names, if X has any.
         model_: the trained `tx.nn.MLP`, from features to logits.
-        loss_curve_: the mean loss of each epoch's batches, without the weight decay's part.
+        loss_curve_: the mean loss of each epoch's batches, without the weight decay term.
         accuracy_curve_: the accuracy on the same batches, before each step.
         validation_scores_: the accuracy on the held-out part after each epoch, or None.
         n_iter_: the number of epochs.
 
-    Scale the features first: a pipeline with a `StandardScaler` does it. For float32 features it
-    computes in float32, else in float64.
+    Scale the features first, for example by a pipeline with a `StandardScaler`. Float32 features are
+    computed in float32, all others in float64.
 
     >>> X = [[0.0, 0.1], [0.1, 0.0], [1.0, 0.9], [0.9, 1.0]]
     >>> model = SoftmaxClassifier(learning_rate=0.1, max_epochs=50, tol=None, random_state=0)
@@ -145,12 +145,12 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             y: (N,) labels of any one type, or (N, K) with 0 and 1 for K classes.
 
         Raises:
-            ValueError: a parameter out of range; X or y that scikit-learn's checks refuse; a loss
-                that is no longer finite.
-            TypeError: a parameter of the wrong type.
+            ValueError: a parameter is out of range; scikit-learn's checks refuse X or y; the loss is
+                no longer finite.
+            TypeError: a parameter has the wrong type.
 
         Warns:
-            ConvergenceWarning: `max_epochs` were over and things still got better.
+            ConvergenceWarning: after `max_epochs` the model was still improving, or it diverged.
         """
         self._check_settings()
         X, y = self._validated(X, y, reset=True)
@@ -171,16 +171,16 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """One pass over these samples, going on from where the last `fit` or `partial_fit` ended.
+        """Train for one pass over these samples, from where the last `fit` or `partial_fit` ended.
 
         Args:
             X, y: as for `fit`.
-            classes: all labels that will ever come; needed in the first call, unless y is an
+            classes: all labels that will ever occur; needed in the first call, unless y is an
                 indicator matrix.
 
         Raises:
-            ValueError: as `fit`; no classes in the first call, or others later; a label that is not
-                among them; class_weight="balanced", which needs all the data at once.
+            ValueError: as `fit`; no classes in the first call, or different ones later; a label that
+                is not among them; class_weight="balanced", which needs all the data at once.
         """
         self._check_settings()
         if self.class_weight == "balanced":
@@ -191,7 +191,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         X, y = self._validated(X, y, reset=first)
         if first:
             if classes is None and not self._multilabel:
-                what = "partial_fit: the first call needs all labels that will ever come"
+                what = "partial_fit: the first call needs all labels that will ever occur"
                 raise errors.BadValueError(what, fix="pass classes=np.unique(y)")
             self._start(X, y if self._multilabel else np.unique(classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
@@ -201,7 +201,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         return self
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
-        """X as floats, y as labels or as a full indicator matrix; says which in `_multilabel`."""
+        """X as floats, y as labels or as a dense indicator matrix; sets `_multilabel` accordingly."""
         X, y = validate_data(
             self, X, y, reset=reset, dtype=[np.float64, np.float32], multi_output=True
         )
@@ -213,22 +213,22 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             self._multilabel = multilabel
         elif multilabel != self._multilabel:
             one, other = ("labels", "an indicator matrix")[:: 1 if multilabel else -1]
-            what = f"partial_fit: y is {other}, in the first call it was {one}"
+            what = f"partial_fit: y is {other}, but in the first call it was {one}"
             raise errors.BadValueError(what)
         return X, y.toarray() if hasattr(y, "toarray") else y
 
     def _start(self, X: Array, known: Array) -> None:
-        """A new model for these features and labels (or columns of an indicator matrix)."""
+        """Make a new model for these features and labels (or columns of an indicator matrix)."""
         self.classes_ = np.arange(known.shape[1]) if self._multilabel else known
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._rng = np.random.default_rng(seed)
         sizes = [X.shape[1], *self._hidden(), len(self.classes_)]
         self.model_ = MLP(sizes, self.activation, rng=self._rng, dtype=X.dtype)
-        if len(sizes) == 2:  # without hidden layers there is one minimum and no symmetry to break
+        if len(sizes) == 2:  # no hidden layers: a single minimum, and no symmetry to break
             self.model_[0].weight.data = np.zeros(sizes)
         make = partial(OPTIMIZERS[self.optimizer], lr=self.learning_rate)
         parameters = self.model_.parameters()
-        self._optimizers = [  # a decayed bias would pull the base rates of the classes together
+        self._optimizers = [  # decaying the biases would pull the classes' base rates together
             make([p for p in parameters if p.ndim == 2], weight_decay=self.alpha),
             make([p for p in parameters if p.ndim == 1], weight_decay=0.0),
         ]
@@ -240,7 +240,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     def _train(
         self, X: Array, y: Array, weight: Array | None, held_out: tuple[Array, Array] | None
     ) -> None:
-        """Epochs until nothing gets better or `max_epochs` are over."""
+        """Run epochs until nothing improves, or for `max_epochs`."""
         best, waited, best_state = -math.inf, 0, {}
         with tqdm(range(self.max_epochs), disable=not self.verbose, unit=" epochs") as epochs:
             for _ in epochs:
@@ -264,17 +264,17 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             self.model_.load_state_dict(best_state)
 
     def _not_converged(self) -> str:
-        """What to say when `max_epochs` are over: getting better still, or worse."""
+        """The warning after `max_epochs`: the model diverged, or was still improving."""
         first, last = self.loss_curve_[0], self.loss_curve_[-1]
         if not last <= first:  # nan is worse too
             what = f"SoftmaxClassifier.fit: diverged, the loss went from {first:.4g} to {last:.4g}"
             return errors.message(what, fix="lower learning_rate, or scale the inputs")
         what = f"SoftmaxClassifier.fit: still improving after {self.max_epochs} epochs"
-        fix = "raise max_epochs or learning_rate; tol=None runs just max_epochs"
+        fix = "raise max_epochs or learning_rate; tol=None runs all max_epochs without this warning"
         return errors.message(what, fix=fix)
 
     def _epoch(self, X: Array, y: Array, weight: Array | None) -> tuple[float, float]:
-        """One pass over the samples in random order: its mean loss and accuracy."""
+        """Train for one pass over the samples in random order; its mean loss and accuracy."""
         losses, right = 0.0, 0.0
         X = X.astype(self._dtype, copy=False)
         for rows, targets in batches(X, y, min(self.batch_size, len(X)), rng=self._rng):
@@ -289,7 +289,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         loss_mean, accuracy = losses / len(X), right / len(X)
         if not math.isfinite(loss_mean):
             what = f"SoftmaxClassifier: the loss is {loss_mean} in epoch {self.n_iter_ + 1}"
-            fix = "lower learning_rate; scale the features, say with a StandardScaler"
+            fix = "lower learning_rate; scale the features, for example with a StandardScaler"
             raise errors.BadValueError(what, fix=fix)
         self.loss_curve_.append(loss_mean)
         self.accuracy_curve_.append(accuracy)
@@ -297,7 +297,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         return loss_mean, accuracy
 
     def _loss(self, logits: Tensor, y: Array, weight: Array | None) -> Tensor:
-        """The sum over a sample's classes, the mean over the samples: Σ -log P(target) / N."""
+        """The loss summed over the classes and averaged over the samples: Σ -log P(target) / N."""
         smoothing = self.label_smoothing
         if self._multilabel:
             if smoothing:
@@ -311,7 +311,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             return total / len(y)
 
     def _accuracy(self, logits: Array, y: Array) -> float:
-        """The part of the samples with the right class, or with every class right."""
+        """The fraction of samples with the right class, or (multi-label) with every class right."""
         if self._multilabel:
             return float(((logits > 0) == (y > 0.5)).all(axis=1).mean())
         return float((logits.argmax(axis=1) == y).mean())
@@ -320,7 +320,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         """Labels as positions in `classes_`; an indicator matrix as floats."""
         if self._multilabel:
             if y.shape[1] != len(self.classes_):
-                what = f"y has {y.shape[1]} columns, the model {len(self.classes_)} classes"
+                what = f"y has {y.shape[1]} columns, but the model has {len(self.classes_)} classes"
                 raise errors.BadValueError(f"SoftmaxClassifier: {what}")
             return y.astype(self._dtype)
         places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
@@ -335,7 +335,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             return None
         if self._multilabel:
             what = "SoftmaxClassifier: class_weight is for one class per sample, y is multi-label"
-            raise errors.BadValueError(what, fix="class_weight=None")
+            raise errors.BadValueError(what, fix="use class_weight=None")
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return weights.astype(self._dtype)  # type: ignore[no-any-return]
 
@@ -348,7 +348,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         for name, table in (("activation", MLP.ACTIVATIONS), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in table:
                 what = f"{who}: unknown {name} {getattr(self, name)!r}"
-                raise errors.BadValueError(what, fix=f"one of {', '.join(table)}")
+                raise errors.BadValueError(what, fix=f"use one of {', '.join(table)}")
         check_number(who, "learning_rate", self.learning_rate, 0)
         check_number(who, "alpha", self.alpha, 0)
         check_number(who, "label_smoothing", self.label_smoothing, 0, 1)
@@ -357,7 +357,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             check_number(who, "tol", self.tol, 0)
 
     def _hidden(self) -> Any:
-        """The hidden widths: scikit-learn's perceptron takes a single one without brackets too."""
+        """The hidden widths; like scikit-learn's perceptron, also from a single number."""
         sizes = self.hidden_layer_sizes
         return (sizes,) if isinstance(sizes, (int, np.integer)) else sizes
 
@@ -372,16 +372,16 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             return self.model_(X.astype(self._dtype, copy=False)).numpy()  # type: ignore[no-any-return]
 
     def _outputs(self, X: Any) -> Array:
-        """The logits of samples that a user passes."""
+        """The logits of samples passed by the user, checked first."""
         check_is_fitted(self)
         return self._logits(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
 
     def predict(self, X: Any) -> Array:
-        """The most probable label of each sample, (N,); or (N, K), 1 where a class is present.
+        """The most probable label of each sample, (N,). Multi-label: (N, K), 1 for each class present.
 
         Raises:
             NotFittedError: `fit` has not run.
-            ValueError: X that scikit-learn's checks refuse: another number of features, say.
+            ValueError: scikit-learn's checks refuse X, for example for its number of features.
         """
         logits = self._outputs(X)
         if self._multilabel:
@@ -389,15 +389,15 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         return self.classes_[logits.argmax(axis=1)]  # type: ignore[no-any-return]
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, (N, C), in the order of `classes_`. Multi-label: (N, K), a
-        row need not sum to 1. Raises as `predict`.
+        """The probability of each class, (N, C), in the order of `classes_`. Multi-label: (N, K), and
+        a row need not sum to 1. Raises like `predict`.
         """
         logits = self._outputs(X)
         p: Array = xp.sigmoid(logits) if self._multilabel else xp.softmax(logits)
         return p
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithm of `predict_proba`, finite where that is rounded to 0. Raises as `predict`."""
+        """The log of `predict_proba`, finite even where that is rounded to 0. Raises like `predict`."""
         logits = self._outputs(X)
         log_p: Array = -xp.softplus(-logits) if self._multilabel else xp.log_softmax(logits)
         return log_p

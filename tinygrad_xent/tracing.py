@@ -1,8 +1,8 @@
 """trace(): the recorded computation as plain data, with every value and every gradient.
 
 The tape keeps only what the derivative rules need. A trace replays the recorded operations from the
-leaves, then walks back noting each contribution before it is added. Pictures, the debugger and the
-checks read traces; ordinary training never pays for them. Nothing of the tape is changed.
+leaves, then walks back and notes each contribution before it is added. Pictures, the debugger and the
+checks read traces; ordinary training never pays for them. The tape itself is not changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .engine.walk import collect, seed_gradient, sweep_arrays
 
 
 class _Plain:
-    """Plain data that holds arrays: equal if all that is compared is, nan to nan."""
+    """Plain data that holds arrays: equal if all compared fields are, where nan equals nan."""
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -50,7 +50,7 @@ def _same(a: Any, b: Any) -> bool:
 
 @dataclass(frozen=True)
 class Scope:
-    """One entering of a scope: `id` tells two calls of the same name apart within the trace."""
+    """One entry into a scope: within the trace, `id` distinguishes two with the same name."""
 
     id: int
     name: str
@@ -63,8 +63,8 @@ class Contribution(_Plain):
 
     Attributes:
         entry: id of the operation that used the value.
-        argument: which of its inputs, from 0.
-        value: the contribution, of the shape of the value; None where no gradient reached the use.
+        argument: the position among its inputs, from 0.
+        value: the contribution, in the shape of the value; None if no gradient reached the use.
     """
 
     entry: int
@@ -76,28 +76,28 @@ class Contribution(_Plain):
 class Entry(_Plain):
     """One operation, leaf or constant of a trace.
 
-    Two are equal if they say the same but for `line` and `accumulated`, which are no part of what was
+    Two are equal if all attributes are, except `line` and `accumulated`, which are not part of what was
     computed.
 
     Attributes:
-        id: place in the trace, from 0, in creation order.
+        id: position in the trace, from 0, in creation order.
         op: name of the operation; "leaf" or "constant" for what no operation made.
-        kind: "operation", "parameter" (a leaf that requires grad), "input" (a named or shaped tensor
-            that does not) or "constant" (a raw array or number).
+        kind: "operation", "parameter" (a leaf that requires grad), "input" (a tensor that does not)
+            or "constant" (a raw array or number).
         formula: what the operation computes, "" for leaves.
-        derivatives: for each input the derivative's formula, None where it has none.
+        derivatives: for each input the derivative's formula, None if it has none.
         inputs: ids of the inputs in argument order; `a + a` has the same id twice.
         settings: axis, shape, index and the like, by name.
-        value: the output. shape, dtype: its own.
+        value: the output. shape, dtype: those of the output.
         name: the user's name, or None.
         scopes: the scopes around it, outermost first; `scope` gives their names.
         line: the user's line, None for leaves and constants.
         requires_grad: whether gradients reach it.
-        gradient: of the output with respect to this value, None where none reaches.
-        contributions: its parts, one per use, in the order in which the walk added them.
-        arguments: for each input the operation's name for it, as its formula writes it.
-        accumulated: what a leaf's `.grad` held when the trace was made: None before `backward()`.
-        kinds: what the operation does with the numbers, words of `table.KINDS`.
+        gradient: of the trace's output with respect to this value, None if no gradient reaches it.
+        contributions: the parts of the gradient, one per use, in the order in which the walk added them.
+        arguments: for each input its name in the operation's formula.
+        accumulated: a leaf's `.grad` when the trace was made: None before `backward()`.
+        kinds: what the operation does with the numbers, in words of `table.KINDS`.
     """
 
     id: int
@@ -133,7 +133,7 @@ class Entry(_Plain):
 
     @property
     def grad(self) -> Array | None:
-        """`gradient` under the tensors' name for it."""
+        """The same as `gradient`, under the name that tensors use."""
         return self.gradient
 
 
@@ -141,8 +141,8 @@ class Entry(_Plain):
 class Trace(_Plain):
     """A computation as plain data: its entries in creation order.
 
-    Iterate over it, index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be
-    pickled (what comes back knows no tensors), and is equal to that of an equal computation.
+    Iterate over it; index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be
+    pickled (a loaded one can't be indexed by tensors). The traces of equal computations are equal.
 
     Attributes:
         entries: every leaf, constant and operation that the output depends on.
@@ -166,7 +166,8 @@ class Trace(_Plain):
         if is_tensor(key):
             node = key._node
             if node is None or node.id not in self._ids:
-                raise KeyError(errors.message("trace: this tensor took no part", [key]))
+                what = "trace: this tensor is not part of the computation"
+                raise KeyError(errors.message(what, [key]))
             return self.entries[self._ids[node.id]]
         return self.entries[key]
 
@@ -176,7 +177,7 @@ class Trace(_Plain):
         return any(entry is key for entry in self.entries)
 
     def users(self, entry: Entry) -> tuple[tuple[Entry, int], ...]:
-        """Each use of an entry's value: the operation and the argument's place."""
+        """Each use of an entry's value: the operation, and the position among its inputs."""
         return tuple(
             (other, i)
             for other in self.entries
@@ -186,17 +187,17 @@ class Trace(_Plain):
 
 
 def trace(output: Tensor, gradient: Any = None) -> Trace:
-    """The computation of `output`, with every value, gradient and contribution.
+    """The computation of `output` as plain data, with every value, gradient and contribution.
 
     Args:
-        output: any tensor; one that requires no grad gives a trace of values without gradients.
-        gradient: the gradient to start from, of the output's shape; ones if None. So for a scalar
+        output: any tensor; if it does not require grad, the trace has values but no gradients.
+        gradient: the gradient to start from, in the output's shape; ones if None. So for a scalar
             the gradients are those of `backward()`.
 
-    Works before and after `backward()` and leaves every `.grad` alone.
+    Works before and after `backward()` and leaves every `.grad` unchanged.
 
     Raises:
-        GraphError: a leaf was changed since it was used: the values would not be those recorded.
+        GraphError: a leaf was changed after it was used, so the recorded values are lost.
 
     >>> import tinygrad_xent as tx
     >>> x = tx.Tensor(3.0, requires_grad=True, name="x")
@@ -226,7 +227,7 @@ def check_unchanged(nodes: list[Node]) -> None:
                 name = leaf.name or f"input {i} of {node.op.name}"
                 what = (
                     f"trace: {name} was read by {node.op.name} at {node.line} and "
-                    f"changed at {leaf.changed_at}: its values then are gone"
+                    f"changed at {leaf.changed_at}: the values that it read are lost"
                 )
                 fix = "draw or trace before optimizer.step(), or run the forward pass again"
                 raise errors.GraphError(what, fix=fix)
@@ -236,14 +237,14 @@ Age = tuple[float, ...]
 
 
 class _Replay:
-    """A recorded computation run again as copies of its nodes, which the walk then goes back over.
+    """A recorded computation, run again as copies of its nodes, over which the walk then goes back.
 
-    A fused operation is opened: its parts are run in its place, and its copy is that of the last.
-    Copies, leaves and raw constants are known by a key; `ages` gives the order of the entries.
+    A fused operation is opened: its parts run in its place, and its copy is the copy of the last part.
+    Copies, leaves and raw constants each have a key; `ages` gives the order of the entries.
     """
 
     def __init__(self, root: Node | Leaf) -> None:
-        self.copies: dict[Any, Node] = {}  # by recorded node
+        self.copies: dict[Any, Node] = {}  # for each recorded node
         self.values: dict[Any, Array] = {}
         self.ages: dict[Any, Age] = {}
         self.gradients: dict[Any, Array] = {}
@@ -252,13 +253,13 @@ class _Replay:
             self.add_end(root, root.data, (root.id, 0))
 
     def add_end(self, key: Any, value: Any, age: Age) -> None:
-        """Note a leaf or a raw constant, with a copy of its values: they may change later."""
+        """Add a leaf or a raw constant, with a copy of its values, since they may change later."""
         if key not in self.values:
             self.values[key], self.ages[key] = np.array(value), age
 
     def run(self, node: Node, age: Age) -> None:
-        """Compute a node again; its inputs are leaves or were run before. Parts of a fused operation
-        have its age: they were made only now.
+        """Compute a node again; its inputs are leaves or were run before. The parts of a fused operation
+        are new nodes, so they get its age.
         """
         if node.op.parts is not None:
             self.open(node, node.op.parts)
@@ -268,13 +269,13 @@ class _Replay:
         for i, source in enumerate(inputs):
             if isinstance(source, Leaf):
                 self.add_end(source, source.data, (source.id, 0))
-            elif not isinstance(source, Node):  # a raw constant stands before its first use
+            elif not isinstance(source, Node):  # a raw constant comes before its first use
                 self.add_end(_key(copy, i), source, (age[0], age[1] - 0.5, i))
         self.values[copy], copy.kept = copy.run(self.inputs_of(copy))
         self.copies[node], self.ages[copy] = copy, age
 
     def open(self, fused: Node, parts: Callable[..., Tensor]) -> None:
-        """Run a fused operation as the operations it stands for."""
+        """Run a fused operation as its parts."""
         inputs = [
             wrap(s.data if isinstance(s, Leaf) else self.values[self.copies[s]], s)
             if isinstance(s, (Node, Leaf))
@@ -282,21 +283,21 @@ class _Replay:
             for s in fused.inputs
         ]
         start, token = next_id(), MODE.set(Mode(True, fused.scope, fused.position))
-        try:  # as at the time and place of the fused operation
+        try:  # in the scope and at the line of the fused operation
             y = parts(*inputs, **dict(zip(fused.op.settings, fused.settings, strict=True)))
         finally:
             MODE.reset(token)
         last = y._source() if is_tensor(y) and y.shape == fused.shape else None
         if not isinstance(last, Node) or last.id < start:
             what = f"trace: the parts of {fused.op.name} gave {getattr(y, 'shape', y)}, the operation {fused.shape}"
-            raise errors.GraphError(what, fix="parts=: the same from other operations")
+            raise errors.GraphError(what, fix="parts= must compute the same from other operations")
         last.name = fused.name
         for part, node in enumerate(reversed(collect(last, since=start))):
             self.run(node, (fused.id, part))
         self.copies[fused] = self.copies[last]
 
     def inputs_of(self, copy: Node) -> list[Array]:
-        """The values of a node's inputs; a Python number stays one, it has no dtype of its own."""
+        """The values of a node's inputs; a Python number stays one, since it has no dtype."""
         return [
             self.values[_key(copy, i)] if hasattr(s, "shape") else s
             for i, s in enumerate(copy.inputs)
@@ -313,7 +314,7 @@ class _Replay:
         self.gradients = sweep_arrays(nodes, start, note=note)
 
     def trace(self, root: Node | Leaf) -> Trace:
-        """All that was collected as entries, numbered by age."""
+        """The trace of all that was collected, with entries numbered by age."""
         order = sorted(self.values, key=self.ages.__getitem__)
         ids = {key: i for i, key in enumerate(order)}
         scopes: dict[int, Scope] = {}
@@ -370,12 +371,12 @@ class _Replay:
         )
 
     def contributed(self, key: Any, ids: dict[Any, int]) -> tuple[Contribution, ...]:
-        """What was added up to a gradient."""
+        """The contributions to a gradient, in order."""
         return tuple(Contribution(ids[n], i, c) for n, i, c in self.contributions.get(key, ()))
 
 
 def _key(node: Node, i: int) -> Any:
-    """What identifies an input: a node or leaf itself, a raw array by identity, a number by place."""
+    """The key of an input: the node or leaf itself, a raw array's identity, or a number's position."""
     source = node.inputs[i]
     if isinstance(source, (Node, Leaf)):
         return source

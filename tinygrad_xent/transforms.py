@@ -1,8 +1,7 @@
-"""Functions of functions: derivatives without `.grad`, in JAX's terms.
+"""Function transforms in the style of JAX: derivatives without `.grad`.
 
-Each runs `f` on fresh places of the tape and asks the walk for the gradients there; no leaf's `.grad`
-is touched. They nest: the result can be differentiated again wherever something it depends on still
-requires grad.
+Each runs `f` on fresh variables and asks the walk for their gradients; no leaf's `.grad` is touched.
+They nest: the result can be differentiated again as long as something it depends on requires grad.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """The gradient of a scalar function, as a function of the same arguments.
 
     Args:
-        f: takes tensors, gives a tensor of one element.
-        argnums: which positional argument to differentiate; with a sequence the result is a tuple.
+        f: takes tensors, returns a tensor of one element.
+        argnums: the positional argument to differentiate by; with a sequence the result is a tuple.
 
     Raises:
         ShapeError: `f` gave more than one element.
@@ -49,7 +48,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """Like `grad`, giving `(f(x), gradient)`.
+    """The value and the gradient of a scalar function: like `grad`, but returns `(f(x), gradient)`.
 
     >>> import tinygrad_xent as tx
     >>> value, slope = tx.value_and_grad(lambda x: (x * x).sum())([1.0, 2.0])
@@ -61,7 +60,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
         variables, y = _call(f, args, kwargs, argnums)
         if y.size != 1:
-            what = f"grad: the function's result has shape {y.shape}, it must have one element"
+            what = f"grad: the function's result has shape {y.shape}, but must have one element"
             raise errors.ShapeError(what, [y], "use jacobian or vjp")
         found = _pull_back(y, variables, None)
         return _result(y, variables), found[0] if isinstance(argnums, int) else found
@@ -70,9 +69,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Tensor, Callable[[Any], Any]]:
-    """`f(*primals)` and a function that takes a gradient of it back to the primals.
+    """`f(*primals)`, and its vector-Jacobian product as a function of the output's gradient.
 
-    The second takes an array of the output's shape and gives a tensor for one primal, a tuple for
+    That function takes an array of the output's shape; it returns a tensor for one primal, a tuple for
     several. It may be called any number of times.
 
     >>> import tinygrad_xent as tx
@@ -90,7 +89,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Tensor, Callable[[Any], Any]]:
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """All derivatives of `f`'s elements: shape `f(x).shape + x.shape`. One walk per output element.
+    """The Jacobian of `f`, of shape `f(x).shape + x.shape`; costs one walk per output element.
 
     >>> import tinygrad_xent as tx
     >>> tx.jacobian(tx.softmax)([2.0, 1.0, -1.0]).numpy().round(3)
@@ -117,7 +116,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
 
 
 def hessian(f: Function, argnums: int = 0) -> Callable[..., Any]:
-    """All second derivatives of a scalar function: shape `x.shape + x.shape`.
+    """The Hessian of a scalar function: all second derivatives, of shape `x.shape + x.shape`.
 
     >>> import tinygrad_xent as tx
     >>> tx.hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0]).numpy()
@@ -128,12 +127,12 @@ def hessian(f: Function, argnums: int = 0) -> Callable[..., Any]:
 
 
 def hvp(f: Function, primals: Any, vectors: Any) -> Any:
-    """The product of the Hessian of a scalar function with a vector, without the Hessian.
+    """The Hessian-vector product of a scalar function, without computing the Hessian.
 
     Args:
-        f: takes tensors, gives a tensor of one element.
-        primals: where; a tuple of them if `f` takes several arguments.
-        vectors: the vector, of the primal's shape; a tuple of as many if there are several.
+        f: takes tensors, returns a tensor of one element.
+        primals: the point; a tuple of arrays if `f` takes several arguments.
+        vectors: the vector, in the primal's shape; a tuple of as many if there are several.
 
     >>> import tinygrad_xent as tx
     >>> tx.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], [1.0, 0.0]).numpy()
@@ -149,7 +148,7 @@ def hvp(f: Function, primals: Any, vectors: Any) -> Any:
         total: Any = 0.0
         for slope, v in zip(slopes, along, strict=True):
             if slope.shape != v.shape:
-                what = f"hvp: a vector of shape {v.shape} for an input of shape {slope.shape}"
+                what = f"hvp: the vector has shape {v.shape}, but its input {slope.shape}"
                 raise errors.ShapeError(what, [v])
             total = total + reductions.sum(arithmetic.mul(slope, v))
         return as_variable(total)
@@ -159,10 +158,10 @@ def hvp(f: Function, primals: Any, vectors: Any) -> Any:
 
 
 def checkpoint(f: Function) -> Function:
-    """`f`, computed again in backward instead of keeping what its operations need.
+    """`f`, but computed again in backward instead of keeping what its operations need.
 
-    Saves memory for one more forward pass. Everything `f` reads gets its gradient, tensors from
-    outside it included. `f` must give the same result each time; that is checked.
+    Saves memory at the cost of another forward pass. Everything `f` reads gets its gradient, including
+    tensors from outside `f`. It must give the same result each time, which is checked.
 
     >>> import tinygrad_xent as tx
     >>> w = tx.Tensor([1.0, 2.0], requires_grad=True)
@@ -192,17 +191,17 @@ def checkpoint(f: Function) -> Function:
 
 
 class _Segment:
-    """What a checkpoint keeps: the function and its arguments, and the last recomputed gradients."""
+    """What a checkpoint keeps: the function, its arguments, and the last recomputed gradients."""
 
     def __init__(self, f: Function, inputs: tuple[Any, ...], start: int, y: Any) -> None:
         self.f, self.inputs, self.start = f, inputs, start
         self.first: Any = None  # the result of the first run, only until it is recorded
         self.fingerprint = _fingerprint(y)
-        self.sources: list[Source] = []  # what it read from outside: the operation's inputs
+        self.sources: list[Source] = []  # what f read from outside: the operation's inputs
         self.found: tuple[Any, dict[Source, Any]] = (None, {})
 
     def read_from_outside(self, root: Node) -> list[Source]:
-        """The leaves, and the nodes older than this run, that the result was computed from."""
+        """The leaves, and the nodes older than this run, from which the result was computed."""
         seen: dict[Source, None] = {}
         for node in collect(root, self.start):
             for source in node.inputs:
@@ -218,16 +217,16 @@ class _Segment:
             return self.f(*self.inputs)._data
 
     def gradient(self, g: Any, i: int) -> Any:
-        """The gradient for source `i`; one recomputation serves all sources of one walk."""
+        """The gradient of source `i`; one recomputation serves all sources of a walk."""
         if self.found[0] is not g:
             self.found = (g, self.recompute(g))
         found = self.found[1].get(self.sources[i])
         if i == len(self.sources) - 1:
-            self.found = (None, {})  # the last one asks: what served the others may go
+            self.found = (None, {})  # this is the last source: release the gradients
         return np.zeros(self.sources[i].shape) if found is None else found
 
     def recompute(self, g: Any) -> dict[Source, Any]:
-        """Run `f` again and walk back through this run alone: what is older is the caller's."""
+        """Run `f` again and walk back through this run only: older nodes are the caller's."""
         for source in self.sources:
             if type(source) is Leaf and source.changed > self.start:
                 name = source.name or f"a leaf of shape {source.shape}"
@@ -239,18 +238,18 @@ class _Segment:
             y = self.f(*self.inputs)
         again = _fingerprint(y._data)
         if not np.allclose(again, self.fingerprint, rtol=1e-6, atol=0, equal_nan=True):
-            what = "checkpoint: the function gave another result when computed again"
-            fix = "make it depend on its inputs alone: draw random numbers outside it"
+            what = "checkpoint: the function gave a different result when computed again"
+            fix = "make it depend only on its inputs: draw random numbers outside it"
             raise errors.GraphError(what, [y], fix)
         recorded = is_tensor(g)
         return gradients(y._source(), g, self.sources, since=start, create_graph=recorded)
 
 
 def _fingerprint(y: Any) -> Any:
-    """Three sums that tell results apart, even such as differ in their order only."""
+    """Three sums that distinguish results, even if only their order differs."""
     y = np.asarray(y, np.float64).reshape(-1)
     with np.errstate(invalid="ignore"):  # inf - inf
-        size = np.abs(y).sum()  # added to the others, so that 1e-6 of them is 1e-6 of it
+        size = np.abs(y).sum()  # added to the other sums, so that a relative 1e-6 is relative to it
         return np.array(
             [size, 2 * size + y.sum(), 2 * size + (y * np.cos(np.arange(y.size))).sum()]
         )
@@ -271,14 +270,14 @@ _CHECKPOINT = Op(
 
 
 def as_variable(x: Any) -> Tensor:
-    """A tensor of what the user passed; a tensor stays itself."""
+    """What the user passed, as a tensor; a tensor is returned as it is."""
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def _call(
     f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | Sequence[int]
 ) -> tuple[list[Tensor], Tensor]:
-    """Run `f` with a fresh variable in each place of `argnums`."""
+    """Run `f` with a fresh variable for each argument in `argnums`."""
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     replaced = list(args)
     variables = []
@@ -286,29 +285,29 @@ def _call(
         raise TypeError(f"argnums: {places} names an argument twice")
     for place in places:
         if not -len(args) <= place < len(args):
-            raise TypeError(f"argnums: there is no argument {place}, {len(args)} were passed")
+            raise TypeError(f"argnums: there is no argument {place}, only {len(args)} were passed")
         variable = _fresh(args[place])
         replaced[place] = variable
         variables.append(variable)
     with recording():
         y = f(*replaced, **kwargs)
     if not isinstance(y, Tensor):
-        what = f"the function must return a Tensor, it returned {type(y).__name__}"
-        raise errors.DtypeError(what, fix="compute it from its arguments")
+        what = f"the function must return a Tensor, but returned {type(y).__name__}"
+        raise errors.DtypeError(what, fix="compute the result from the function's arguments")
     if y.dtype.kind != "f":
-        what = f"the function's result is {y.dtype}, which has no derivative"
+        what = f"the function's result has dtype {y.dtype}, which has no derivative"
         raise errors.DtypeError(what, [y], "return floats")
     return variables, y
 
 
 def _fresh(x: Any) -> Tensor:
-    """A place of its own on the tape: a new leaf, or, inside another transform, a link to x."""
+    """A fresh variable on the tape: a new leaf or, inside another transform, a link to x."""
     if isinstance(x, Tensor) and x.requires_grad:
         with recording():
             return moves.identity(x)
     data = x.numpy() if isinstance(x, Tensor) else x
     variable = Tensor(data)
-    if variable.dtype.kind != "f":  # grad(f)(3): a whole number is meant as a point, not as a dtype
+    if variable.dtype.kind != "f":  # in grad(f)(3) the integer is meant as a point, not a dtype
         variable = variable.astype(np.float64)
     return Tensor(variable, requires_grad=True, name=getattr(x, "name", None))
 
@@ -322,7 +321,7 @@ def _outside(y: Tensor, variables: list[Tensor]) -> bool:
 
 
 def _pull_back(y: Tensor, variables: list[Tensor], seed: Any) -> tuple[Tensor, ...]:
-    """The gradient of y at each variable; zeros where y does not depend on it."""
+    """The gradient of y with respect to each variable; zeros if y does not depend on it."""
     sources = [v._source() for v in variables]
     again = _outside(y, variables) or (isinstance(seed, Tensor) and seed.requires_grad)
     found: dict[Source, Any] = {}
@@ -339,7 +338,7 @@ def _as_result(g: Any, variable: Tensor) -> Tensor:
 
 
 def _result(y: Tensor, variables: list[Tensor]) -> Tensor:
-    """y for the caller: cut from the fresh variables where nothing else can need its gradient."""
+    """y for the caller: cut off from the fresh variables if nothing else can need its gradient."""
     return y if _outside(y, variables) else y.detach()
 
 

@@ -100,7 +100,7 @@ def test_names_replace_a_tensors_own():
     dot = viz.draw(y, names={"weight": x}).dot
     assert "weight: parameter" in dot
     assert "x: parameter" not in dot
-    with pytest.raises(KeyError, match="took no part"):
+    with pytest.raises(KeyError, match="not part of the computation"):
         viz.draw(y, names={"other": tx.Tensor(1.0)})
 
 
