@@ -89,7 +89,7 @@ def message(what: str, operands: Sequence[Any] = (), fix: str = "") -> str:
 
 
 def wrong_rule(node: Any, i: int, c: Any) -> ShapeError:
-    """A rule gave something that can't be its input's gradient: a wrong shape, or not an array."""
+    """A rule gave something that can't be its input's gradient: an impossible shape, or no array."""
     argument, given = node.plan.input_names[i], getattr(c, "shape", type(c).__name__)
     what = (
         f"{node.op.name}: its rule for {argument} ({node.op.rule_for(i).formula}) gave {given}, and "
@@ -141,7 +141,7 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
         return DtypeError(f"{op}: {error}", operands)
     if type(error) is ValueError:
         return _explain_value_error(op, operands, settings, error)
-    error.add_note(message(f"in {op}", operands))  # an error of some other kind: kept, with a note
+    error.add_note(message(f"in {op}", operands))  # any other class of error is kept
     return error
 
 

@@ -72,7 +72,7 @@ class Node:
         plan: the row of the table and its plan for these inputs.
         inputs: for each a node, a leaf, or a raw array or number that needs no gradient.
         settings: axis, shape and the like, in the row's order: plain values.
-        state: what a closed operation needs beside the settings; empty for all others.
+        state: objects that the operation needs besides the settings; nearly always empty.
         kept: what the rules need, in the order of `plan.names`; None once backward has freed it.
         id: the creation number.
     """

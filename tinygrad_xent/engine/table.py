@@ -107,8 +107,8 @@ class Op:
         saves: values that the forward returns after y, so that rules may ask for them, and for each
             the row that would compute it from the first input and the settings of the same names.
             That row's rule must need only the row's result.
-        state: names of what a closed operation needs beside settings (objects, not numbers); the
-            forward takes it last, rules may ask for it, no trace shows it.
+        state: names of objects that it needs besides the settings, as `checkpoint` does; the forward
+            takes them last, rules may ask for them, no trace shows them.
         spoken: its name in errors, if users know it by another name.
     """
 

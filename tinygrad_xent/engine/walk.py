@@ -214,7 +214,7 @@ def kept_tensors(node: Node) -> tuple[Any, ...]:
 
 
 def _saved(fused: Node, row: Any, y: Any) -> Node:
-    """A node of its own for what a fused operation saved: the result `y` of `row`, computed from the
+    """A separate node for what a fused operation saved: the result `y` of `row`, computed from the
     first input, so that the walk can apply `row`'s rule (for a second derivative, say).
     """
     plan = row.plans.get(1) or row.plan(1, 1)
