@@ -166,8 +166,9 @@ class Trace(_Plain):
         if is_tensor(key):
             node = key._node
             if node is None or node.id not in self._ids:
-                what = "trace: this tensor is not part of the computation"
-                raise KeyError(errors.message(what, [key]))
+                raise KeyError(
+                    errors.message("trace: this tensor is not part of the computation", [key])
+                )
             return self.entries[self._ids[node.id]]
         return self.entries[key]
 

@@ -108,8 +108,10 @@ def check_formulas(forward: Callable[..., Any], row: Op) -> None:
             raise FormulaError(errors.message(f"op: {row.name}: {error}")) from None
         if unknown:
             given = ", ".join(sorted(allowed))
-            listed = ", ".join(sorted(unknown))
-            raise wrong(forward, f"{text!r} has the unknown name {listed}; known are {given}")
+            raise wrong(
+                forward,
+                f"{text!r} has the unknown name {', '.join(sorted(unknown))}; known are {given}",
+            )
 
 
 def check_places(forward: Any, row: Op, numpy: Sequence[Any], operator: str, aliases: Any) -> None:

@@ -240,8 +240,7 @@ def _check_free(known: Public) -> None:
     for name in names:
         if any(name in vars(cls) for cls in Tensor.__mro__[:-1]):  # object has comparisons too
             what = f"op: Tensor already has an attribute {name!r}"
-            fix = "use another name or operator, or method=False"
-            raise errors.BadValueError(what, fix=fix)
+            raise errors.BadValueError(what, fix="use another name or operator, or method=False")
     for function in known.numpy:
         if function in NUMPY:
             what = f"op: np.{function.__name__} is already replaced by {NUMPY[function].__name__}"
