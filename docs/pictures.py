@@ -1,4 +1,4 @@
-"""Makes the screenshots of docs/pictures.md: runs each of its code blocks and photographs `picture`.
+"""Makes the screenshots of docs/pictures.md: runs its code blocks and photographs each `picture`.
 
 `python docs/pictures.py` needs the extra `browser` and a `chromium` program on the PATH.
 """

@@ -37,7 +37,7 @@ def table(
 
 
 def column(values: Sequence[Any], digits: int) -> list[str]:
-    """The texts of one column; the numbers of arrays stand below each other."""
+    """The texts of one column, with the numbers of its arrays aligned."""
     parts = [[v] if isinstance(v, str) else numbers(v, digits) for v in values]
     if all(len(texts) == 1 for texts in parts):
         return [text for (text,) in parts]

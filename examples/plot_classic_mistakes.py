@@ -3,15 +3,15 @@ Classic mistakes
 ================
 
 Softmax and cross-entropy, written by hand, go wrong in a dozen well-known ways. Some give ``nan``,
-some train, only worse, and most give no error at all. One cell a mistake: the broken version, the tool
-that catches it and what it says, and the fix. The tools are in ``tx.check``; they read the recorded
-computation, so a healthy run does not pay for them.
+some train, only worse, and most give no error at all. There is one cell per mistake: the broken
+version, the tool that catches it and what it says, and the fix. The tools are in ``tx.check``; they
+read the recorded computation, so a healthy run does not pay for them.
 """
 
 # %%
-# The problem that all cells share: five samples, three classes, a linear layer; beside it the right loss
-# and the right gradient. ``quiet`` keeps NumPy's own warnings out of the way: they name no operation of
-# ours.
+# The problem that all cells share: five samples, three classes, a linear layer; then the right loss
+# and the right gradient. ``quiet`` keeps NumPy's own warnings out of the way: they do not name our
+# operations.
 
 import itertools
 import textwrap
@@ -34,7 +34,7 @@ N = len(X)
 
 
 def say(report):
-    """Print what a tool says, its long lines broken."""
+    """Print what a tool says, with long lines wrapped."""
     print()
     for line in str(report).splitlines():
         print(textwrap.fill(line, 98, initial_indent="  ", subsequent_indent="      "))
@@ -48,7 +48,7 @@ def layer():
 
 
 def far_logits():
-    """Logits as they are after long training: two samples, sure of their classes by 900."""
+    """Logits as after long training: two samples, each with its class ahead by 900."""
     return tx.Tensor([[900.0, 0.0, 0.0], [0.0, 900.0, 0.0]], requires_grad=True, name="Z")
 
 
@@ -110,7 +110,7 @@ print(f"\n  fixed: {tx.softmax(two_rows).numpy().round(4).tolist()}")
 # -----------------------------
 # The formula on paper is ``-Σ Y log p``. On a machine a probability underflows to 0, its logarithm is
 # ``-inf``, and where the label is 0 the product ``0 · -inf`` is ``nan``: a sample that is classified
-# rightly makes the loss ``nan``.
+# correctly makes the loss ``nan``.
 
 heading("3 · log of softmax, and 0 · log 0")
 
@@ -126,7 +126,7 @@ underflow = check.explain_nonfinite(on_paper)
 say(underflow)
 
 # %%
-# It need not have happened yet: lint sees it in the graph of a loss that is still finite.
+# It need not have happened yet: lint sees the danger in the graph of a loss that is still finite.
 
 paper_lint = check.lint(loss_as_on_paper(X @ W + b, Y))
 say(paper_lint)
@@ -135,9 +135,9 @@ print(f"\n  fixed: {number(tx.cross_entropy(far_logits(), labels[:2]).item())}")
 # %%
 # Clipping as a fix
 # -----------------
-# ``log(clip(p, 1e-12, 1))`` is never infinite, so it looks like a cure. But where the clip holds, its
-# gradient is 0: a sample that is wrong by 900 learns nothing, where the truth is ±1. The second sample
-# below is such a one.
+# ``log(clip(p, 1e-12, 1))`` is never infinite, so it looks like a cure. But where the clip acts,
+# its gradient is 0: a sample that is wrong by 900, such as the one below, learns nothing, although
+# its true gradient is ±1.
 
 heading("4 · Clipping as a fix")
 
@@ -147,7 +147,7 @@ def clipped_loss(z, y):
     return -(y * tx.log(p)).sum()
 
 
-wrong_by_far = Y[:1]  # class 0, where the second row says class 1
+wrong_by_far = Y[:1]  # class 0, where the logits say class 1
 
 
 def slope(f):
@@ -166,8 +166,8 @@ table(
 )
 
 # %%
-# Two tools see it: ``why`` asks what the probability of the true class gets, and finds that the clip,
-# its only use, passes nothing on; lint names the clip.
+# Two tools see it: ``why`` asks what gradient the probability of the true class gets, and finds
+# that the clip, its only use, passes nothing on; lint names the clip.
 
 z = tx.Tensor([[0.0, 900.0, 0.0]], requires_grad=True, name="Z")
 clipped = clipped_loss(z, wrong_by_far)
@@ -181,9 +181,10 @@ say(clip_lint)
 # %%
 # Softmax twice
 # -------------
-# ``cross_entropy`` takes logits. Given probabilities it takes their softmax, and since probabilities
-# differ by 1 at most, the result is nearly uniform: the loss can't fall below 0.55 for three classes,
-# however sure the model is. It trains, slowly, and nothing complains. In a picture the finding is a badge.
+# ``cross_entropy`` takes logits. Given probabilities it takes their softmax, and since
+# probabilities differ by 1 at most, the result is nearly uniform: the loss can't fall below 0.55
+# for three classes, however sure the model is. It trains, slowly, and nothing complains. A picture
+# shows lint's finding as a badge.
 
 heading("5 · Softmax twice")
 W, b = layer()
@@ -212,8 +213,8 @@ print(f"\n  fixed: {check.lint((tx.softplus(z) - t * z).mean())}")
 # %%
 # A column against a row
 # ----------------------
-# ``X @ w`` with a ``w`` of shape (4, 1) is a column. Against labels of shape (5,) it broadcasts to a table
-# of all 25 pairs: the mean is taken, the loss is a number, and it trains on nonsense.
+# ``X @ w`` with a ``w`` of shape (4, 1) is a column. Minus labels of shape (5,) it broadcasts to a
+# table of all 25 pairs: the mean is taken, the loss is a number, and it trains on nonsense.
 
 heading("7 · A column against a row")
 column = tx.Tensor([[0.5], [-0.3], [0.2], [0.1]], requires_grad=True, name="w")
@@ -247,8 +248,8 @@ table(
 )
 
 # %%
-# The bias is added to every row, so its gradient is the sum over the batch. Left out, or taken over
-# the classes, it has another shape or other figures.
+# The bias is added to every row, so its gradient is the sum over the batch. If that sum is left
+# out, or taken over the classes, the shape or the figures are wrong.
 
 bias_by_hand = {
     "(P - Y) / N, row by row": (P - Y) / N,
@@ -268,8 +269,8 @@ table(
 # %%
 # The diagonal of the Jacobian only
 # ---------------------------------
-# Softmax is no elementwise function: every probability depends on every logit. Backwards through it by
-# ``g * p * (1 - p)``, as for a sigmoid, forgets all that lies off the diagonal.
+# Softmax is not an elementwise function: every probability depends on every logit. Going back
+# through it by ``g * p * (1 - p)``, as for a sigmoid, forgets everything off the diagonal.
 
 heading("9 · The diagonal of the Jacobian only")
 g = -Y / P / N  # the gradient of the probabilities
@@ -292,9 +293,9 @@ print("\n  fixed: W.zero_grad() before each backward()")
 # %%
 # The method overwritten by its result
 # ------------------------------------
-# A published class assigns ``self.softmax = self.softmax(z)``. The first call works; then the name means
-# an array, and the method is gone. A check that calls a function once misses it, ``gradcheck`` calls it
-# many times.
+# A published class assigns ``self.softmax = self.softmax(z)``. The first call works; then the name
+# means an array, and the method is gone. A check that calls a function once misses that;
+# ``gradcheck`` calls it many times.
 
 heading("11 · The method overwritten by its result")
 
@@ -343,8 +344,8 @@ print(f"\n  fixed: {check.lint(whole, [W, b])}")
 # %%
 # Overwritten before backward
 # ---------------------------
-# ``backward()`` needs the values of the forward pass. A parameter that was updated in between is noticed,
-# with both lines.
+# ``backward()`` needs the values of the forward pass. If a parameter was updated in between, it
+# raises an error that names both lines.
 
 heading("13 · Overwritten before backward")
 V = tx.Tensor([[0.5], [0.25], [0.1]], requires_grad=True, name="V")
@@ -359,8 +360,9 @@ except tx.GraphError as error:
 say(early)
 
 # %%
-# A raw NumPy array is not watched: changed in place after it was used, it makes ``backward()`` wrong in
-# silence. The same goes for ``V.data[0] = 1``. ``check_unchanged`` computes the loss again and compares.
+# A raw NumPy array is not watched: changed in place after it was used, it makes ``backward()``
+# silently wrong. The same goes for ``V.data[0] = 1``. ``check_unchanged`` computes the loss again
+# and compares.
 
 inputs = X.copy()
 W, b = layer()
@@ -376,8 +378,9 @@ say(behind)
 # %%
 # The branch that is not taken
 # ----------------------------
-# ``where(p > 0, p log p, 0)`` is right in forward. Backward computes both branches: the gradient of the one
-# not taken is 0, the slope of ``log`` at 0 is infinite, and ``0 · inf`` is ``nan``.
+# ``where(p > 0, p log p, 0)`` has the right value. The backward pass computes both branches: the
+# gradient of the one not taken is 0, the slope of ``log`` at 0 is infinite, and ``0 · inf`` is
+# ``nan``.
 
 heading("14 · The branch that is not taken")
 
@@ -398,9 +401,9 @@ print(f"\n  fixed: {p.grad.numpy().round(4).tolist()}")
 # %%
 # A learning rate too large
 # -------------------------
-# The parameters themselves explode. Here nobody asks: ``backward()`` looks at the loss, and warns in the
-# very step with the text of the autopsy. A warning, not an error: the gradients are delivered, and a long
-# run goes on.
+# The parameters themselves explode. Here nobody has to ask: ``backward()`` looks at the loss and
+# warns in that very step, with the text of the autopsy. It is a warning, not an error: the
+# gradients are delivered, and a long run goes on.
 
 heading("15 · A learning rate too large")
 W, b = layer()
@@ -420,19 +423,19 @@ say(caught[0].message)
 # %%
 # Recursion without creation order
 # --------------------------------
-# ``backward()`` walks the operations from the newest to the oldest. Why not simply recurse from the loss
-# into the inputs? Two ways suggest themselves: pass on what a value has gathered each time something
-# arrives, or visit each value once. Both are wrong as soon as a value is used twice and was itself
-# computed. To find the smallest graphs that show it, here are all graphs of up to three additions of
-# multiples, ``s·u + t·v``, in order of size; a graph is a list of the pairs that its operations read,
-# and 0 is the leaf.
+# ``backward()`` walks the operations from the newest to the oldest. Why not simply recurse from the
+# loss into the inputs? Two ways suggest themselves: pass on what a value has gathered each time
+# something arrives, or visit each value once. Both are wrong as soon as a value is used twice and
+# was itself computed. To find the smallest graphs that show it, here are all graphs of up to three
+# additions of multiples, ``s·u + t·v``, in order of size. A graph is a list of pairs: the two
+# values that each operation reads, by number; 0 is the leaf.
 
 heading("16 · Recursion without creation order")
 SLOPES = ((2.0, 3.0), (5.0, 7.0), (11.0, 13.0))
 
 
 def creation_order(graph):
-    """Newest first: when a value's turn comes, all that used it has been."""
+    """Newest first: when a value's turn comes, everything that used it has had its turn."""
     grads = [0.0] * len(graph) + [1.0]
     for op in range(len(graph), 0, -1):
         for source, s in zip(graph[op - 1], SLOPES[op - 1], strict=True):
@@ -441,7 +444,7 @@ def creation_order(graph):
 
 
 def pass_on_what_was_gathered(graph):
-    """Recursion: at each arrival hand down all that has been gathered so far."""
+    """Recursion: at each arrival pass on all that has been gathered so far."""
     grads = [0.0] * (len(graph) + 1)
 
     def arrive(value, g):
@@ -455,7 +458,7 @@ def pass_on_what_was_gathered(graph):
 
 
 def visit_once(graph):
-    """Recursion: gather always, hand down at the first visit only."""
+    """Recursion: gather at each arrival, pass on at the first visit only."""
     grads, visited = [0.0] * len(graph) + [1.0], set()
 
     def visit(value):
@@ -484,7 +487,7 @@ def every_path(graph):
 
 
 def on_the_tape(graph):
-    """The same with tensors."""
+    """The graph computed with tensors, and the gradient that `backward()` finds."""
     values = [tx.Tensor(1.0, requires_grad=True, name="x")]
     for (u, v), (s, t) in zip(graph, SLOPES, strict=False):
         values.append(s * values[u] + t * values[v])
@@ -520,9 +523,10 @@ table(
 )
 
 # %%
-# Two operations are enough: ``a = 2x + 3x``, then ``y = 5a + 7a``. The first arrival at ``a`` hands down 5, the
-# second hands down 12, where 7 was meant. Visiting once needs a third: the loss reads ``a`` and something
-# made of ``a``; ``a`` is left before that something has been.
+# Two operations are enough: ``a = 2x + 3x``, then ``y = 5a + 7a``. The first arrival at ``a``
+# passes on 5, the second 12, where 7 was meant. Visiting once fails only with a third operation:
+# the loss reads ``a`` and something made from ``a``, and ``a`` passes its gradient on before that
+# something has been visited.
 
 x = tx.Tensor(1.0, requires_grad=True, name="x")
 a = 2 * x + 3 * x
@@ -534,8 +538,9 @@ say(smallest)
 save(viz.draw(y), "classic_mistakes.svg")
 
 # %%
-# In one picture: what clipping costs. The loss of a sample against how far its logit lies behind, and
-# its slope: clipped, it is flat just where there is most to learn.
+# In one picture: what clipping costs. The loss of a sample, plotted against how far its true
+# class's logit lies behind, and its slope: clipped, the loss is flat just where there is most to
+# learn.
 
 behind_by = np.linspace(0, 60, 241)
 curves = {}

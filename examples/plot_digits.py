@@ -9,7 +9,7 @@ probabilities mean what they say, beside scikit-learn's own network on the same 
 # %%
 # The data
 # --------
-# 1797 images of 8 × 8 pixels. A fifth is held out, with every digit's share kept.
+# 1797 images of 8 × 8 pixels. A fifth of each digit's images is held out.
 
 import time
 
@@ -39,8 +39,9 @@ print(f"\n{len(train)} images to train with, {len(held_out)} held out.")
 # %%
 # Training
 # --------
-# ``verbose=1`` shows a progress bar with each epoch's loss and accuracy. There are two models: a plain
-# one, and one with label smoothing, whose target is 0.91 for the right digit and 0.01 for each other.
+# ``verbose=1`` shows a progress bar with each epoch's loss and accuracy. There are two models: a
+# plain one, and one with label smoothing, whose target is 0.91 for the right digit and 0.01 for the
+# others.
 
 EPOCHS = 40
 
@@ -59,8 +60,8 @@ model = make("smoothed", seed=0).set_params(verbose=1)
 model.fit(images[train], digit[train])
 
 # %%
-# ``partial_fit`` is one epoch of ``fit``. So the same run again, with a look at the held-out images
-# after each epoch.
+# ``partial_fit`` is one epoch of ``fit``. So here is the same run again, with a look at the
+# held-out images after each epoch.
 
 
 def log_loss(p, truth):
@@ -81,7 +82,7 @@ def curves(name):
 followed = {name: curves(name) for name in ("plain", "smoothed")}
 assert followed["smoothed"][0].loss_curve_ == model.loss_curve_  # the same run, to the last bit
 table(
-    "Accuracy in training, on the held-out images, and -log p on these",
+    "Accuracy in training and on the held-out images, and -log p on the latter",
     ["epoch", *(x for name in followed for x in (f"{name}: train", "held out", "-log p"))],
     [
         (k, *(x for m, h in followed.values() for x in (m.accuracy_curve_[k - 1], *h[k - 1, ::-1])))
@@ -100,7 +101,7 @@ table(
 def trained(name, seed, rows):
     if name != "MLPClassifier":
         return make(name, seed).fit(images[rows], digit[rows])
-    order = np.random.RandomState(seed)  # an int would shuffle every epoch alike
+    order = np.random.RandomState(seed)  # an int would shuffle every epoch the same way
     model = MLPClassifier((128, 64), batch_size=32, random_state=order)
     for _ in range(EPOCHS):
         model.partial_fit(images[rows], digit[rows], classes=np.arange(10))
@@ -127,8 +128,8 @@ table(
 )
 
 # %%
-# Which digits it takes for which
-# -------------------------------
+# Which digits it mistakes for which
+# ----------------------------------
 # All five held-out fifths together; an image may be in more than one.
 
 rows = np.concatenate([rows for rows, _ in answers["smoothed"]])
@@ -148,9 +149,9 @@ table(
 # %%
 # Do the probabilities mean what they say?
 # ----------------------------------------
-# Of all answers given with 90%, nine in ten should be right. Sort the answers by confidence into ten
-# equal groups and compare each group's mean confidence with its accuracy; the mean distance is the
-# expected calibration error.
+# Of all answers given with 90% confidence, nine in ten should be right. Sort the answers by
+# confidence into ten equal groups and compare each group's mean confidence with its accuracy; the
+# mean difference is the expected calibration error.
 
 
 def calibration(p, truth, groups=10):
@@ -163,9 +164,9 @@ def calibration(p, truth, groups=10):
 
 
 # %%
-# Smoothing taught the network to say 0.91 where it is right nearly always: it is too modest. One number
-# cures that: multiply the logits by β, found on half of the images by gradient descent on their -log p.
-# (log p is as good as the logits, softmax takes no notice of a shift.) The other half judges.
+# Smoothing taught the network to say 0.91 where it is nearly always right: it is too modest. One
+# number cures that: multiply the logits by β, found on half of the images by gradient descent on
+# their -log p. (log p is as good as the logits: softmax ignores a shift.) The other half judges.
 
 log_p = np.log(pooled["smoothed"].astype(float))
 fit_on, judge = rows % 2 == 0, rows % 2 == 1  # by image: none is in both halves
@@ -198,8 +199,8 @@ table(
 # %%
 # The pictures
 # ------------
-# The curves: thin in training, thick on the held-out images. The loss is -log p of the right digit, but
-# in training the smoothed model's counts the smoothed target, and can't fall below 0.50.
+# The curves: thin in training, thick on the held-out images. The loss is -log p of the right digit,
+# except that the smoothed model's training loss uses the smoothed target and can't fall below 0.50.
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 COLOURS = {"plain": ORANGE, "smoothed": BLUE}
@@ -229,7 +230,7 @@ for axes in (losses, accuracies):
 save(figure, "digits_training.png")
 
 # %%
-# What it takes for what, and how sure each model is beside how often it is right.
+# What it mistakes for what, and how sure each model is compared with how often it is right.
 
 figure, (matrix, plane) = plt.subplots(1, 2, figsize=(12, 5.4), layout="constrained")
 share = confused / confused.sum(axis=1, keepdims=True)
@@ -238,14 +239,14 @@ for (i, j), n in np.ndenumerate(confused):
     if n:
         style = {"color": "white"} if i == j else {"color": ORANGE, "fontweight": "bold"}
         matrix.text(j, i, n, ha="center", va="center", **style)
-matrix.set(xticks=range(10), yticks=range(10), xlabel="said", ylabel="digit")
+matrix.set(xticks=range(10), yticks=range(10), xlabel="answer", ylabel="digit")
 matrix.tick_params(length=0)
 matrix.spines[:].set_visible(False)
 matrix.set_title("The smoothed model's answers", loc="left", fontweight="bold")
 
 plane.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1)
 plane.text(
-    0.63, 0.62, "as sure as right", color=GREY, rotation=45, rotation_mode="anchor", va="top"
+    0.63, 0.62, "confidence = accuracy", color=GREY, rotation=45, rotation_mode="anchor", va="top"
 )
 styles = (
     (ORANGE, "o-", (-8, 12), "right"),
@@ -269,7 +270,7 @@ plane.set_title("Confidence and accuracy", loc="left", fontweight="bold")
 save(figure, "digits_answers.png")
 
 # %%
-# And images that the smoothed model gets wrong, the surest first: what it says, and what it is.
+# And images that the smoothed model gets wrong, the surest first: its answer, and the right one.
 
 wrong = np.flatnonzero(said != truth)
 wrong = wrong[np.argsort(-pooled["smoothed"][wrong].max(axis=1))]

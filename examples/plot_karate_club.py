@@ -13,8 +13,8 @@ comes with networkx.
 # %%
 # The graph
 # ---------
-# 34 members, a tie between two who met outside the club. The instructor is member 0, the officer
-# member 33. Which side a member took afterwards is what we want to find.
+# 34 members, with a tie between any two who met outside the club. The instructor is member 0, the
+# officer member 33. Which side a member took afterwards is what we want to find.
 
 import matplotlib.pyplot as plt
 import networkx as nx
@@ -39,10 +39,10 @@ print(f"instructor, {(side == 1).sum()} with the officer.")
 # %%
 # Embeddings from the Laplacian
 # -----------------------------
-# Give every member a number. How much do the numbers differ along the ties? With ``d`` the number of
-# ties a member has, ``L = I - ties / sqrt(d dᵀ)`` answers with ``xᵀ L x``. Divided by ``xᵀ x`` that is
-# smallest at the eigenvectors with the smallest eigenvalues. The first tells nothing, it follows from
-# ``d`` alone. The next two are the embedding: tied members get like numbers.
+# Give every member a number. How much do the numbers differ along the ties? With ``d`` the number
+# of ties a member has, ``L = I - ties / sqrt(d dᵀ)`` answers with ``xᵀ L x``. Divided by ``xᵀ x``
+# that is smallest at the eigenvectors with the smallest eigenvalues. The first tells us nothing: it
+# follows from ``d`` alone. The next two are the embedding: tied members get similar numbers.
 
 degree = ties.sum(axis=1)
 L = np.eye(members) - ties / np.sqrt(np.outer(degree, degree))
@@ -51,12 +51,12 @@ embedding = eigenvectors[:, 1:3]
 
 
 def roughness(x):
-    """The Rayleigh quotient: how much x differs along the ties, for its size."""
+    """The Rayleigh quotient: how much x differs along the ties, relative to its size."""
     return (x * (L @ x)).sum() / (x * x).sum()
 
 
 # %%
-# That they are extremes the tape can confirm: there the gradient of the quotient is 0.
+# The tape can confirm that they are extremes: the gradient of the quotient is 0 there.
 
 rows = []
 random = np.random.default_rng(0).normal(size=members)
@@ -67,7 +67,7 @@ for name, x in (*((f"eigenvector {k}", eigenvectors[:, k]) for k in range(3)), (
 table("Roughness and its gradient", ["numbers", "xᵀLx / xᵀx", "largest slope"], rows)
 
 # %%
-# An eigenvector's sign means nothing; let the instructor stand on the left and below.
+# An eigenvector's sign means nothing; choose the signs that put the instructor at the lower left.
 
 Z = embedding / embedding.std(axis=0)
 Z = -Z * np.sign(Z[0])
@@ -75,8 +75,9 @@ Z = -Z * np.sign(Z[0])
 # %%
 # The classifier
 # --------------
-# One linear layer and cross-entropy, as in the first lesson, but the loss sees the two leaders alone.
-# Weight decay keeps it from certainty: two points can be told apart as sharply as one likes.
+# One linear layer and cross-entropy, as in the first lesson, but the loss sees only the two
+# leaders. Weight decay keeps the layer from certainty: two points can be told apart as sharply as
+# you like.
 
 layer = tx.nn.Linear(2, 2, rng=0)
 optimizer = tx.optim.SGD(layer.parameters(), lr=0.5, weight_decay=0.02)
@@ -116,7 +117,7 @@ print(f"\n  {right(p)} of {members} right, from {len(leaders)} labels.")
 doubtful = np.argsort(confidence)[:6]
 table(
     "The members it is least sure of",
-    ["member", "ties", "says", "with", "took the side of", "right"],
+    ["member", "ties", "predicted", "probability", "took the side of", "right"],
     [
         (int(m), int(degree[m]), names[predicted[m]], confidence[m], names[side[m]], m not in wrong)
         for m in doubtful
@@ -129,13 +130,13 @@ table(
 # officer, he stayed with the instructor because his test for the black belt was three weeks away. That
 # is not in the ties.
 #
-# Is this more than counting steps? A member may simply follow the leader he has fewer steps to.
+# Is this more than counting steps? A member may simply follow the leader who is fewer steps away.
 
 steps_to = [nx.single_source_shortest_path_length(club, leader) for leader in leaders]
 nearer = np.array([np.sign(steps_to[0][m] - steps_to[1][m]) for m in club])  # -1, 0, 1
 by_steps = int(((nearer == 1) == (side == 1))[nearer != 0].sum())
 table(
-    "Against counting steps to the leaders",
+    "Compared with counting steps to the leaders",
     ["method", "right", "wrong", "undecided"],
     [
         ("classifier on the embedding", right(p), members - right(p), 0),
@@ -151,9 +152,9 @@ table(
 # %%
 # The pictures
 # ------------
-# Left, the club: colour is the side that the classifier says, the stronger the surer; squares went with
-# the officer, circles with the instructor; a leader's border is thick. Right, the embedding, with the
-# probability of the officer's side all over the plane.
+# Left, the club: the colour is the predicted side, stronger where the classifier is surer; squares
+# went with the officer, circles with the instructor; a leader's border is thick. Right, the
+# embedding, with the probability of the officer's side across the plane.
 
 places = nx.spring_layout(club, seed=3)
 figure, (left, plane) = plt.subplots(1, 2, figsize=(13, 5.6), layout="constrained")

@@ -2,8 +2,8 @@
 Backpropagation through two hidden layers
 =========================================
 
-The equations of a small network, written out by hand and held against ``backward()``: those of the
-output layer, which the source publishes, those of the hidden layers, which it leaves to the reader,
+The equations of a small network, written out by hand and compared with ``backward()``: those of the
+output layer, which the source publishes; those of the hidden layers, which it leaves to the reader;
 and the condition under which the published ones hold.
 """
 
@@ -72,16 +72,16 @@ print(f"\n  E = -Σ t log a3 = {spelled_out.item():.6f} = -Σ t (z3 - log Σ exp
 # %%
 # The output layer, as published
 # ------------------------------
-# ``dE/dz3 = a3 - t``, ``dE/dW3 = a2ᵀ (a3 - t)``, ``dE/db3 = a3 - t``. On the other side stands what the
-# tape finds; ``trace`` gives the gradient of every value on the way, ``z3`` among them, where
-# ``backward()`` keeps the parameters' only.
+# ``dE/dz3 = a3 - t``, ``dE/dW3 = a2ᵀ (a3 - t)``, ``dE/db3 = a3 - t``. The table compares them with
+# what the tape finds. ``backward()`` keeps only the parameters' gradients; ``trace`` gives that of
+# every value on the way, ``z3`` among them.
 
 E.backward(retain_graph=True)
 steps = tx.trace(E)
 
 
 def compare(name, by_hand, tape):
-    """One row: a hand-derived gradient, the tape's, and how far they lie apart."""
+    """One row: a hand-derived gradient, the tape's, and how far apart they are."""
     tape = np.asarray(tape).reshape(np.shape(by_hand))
     apart = np.abs(by_hand - tape).max()
     size = f"{np.shape(by_hand)[0]} × {np.shape(by_hand)[1]}"
@@ -89,7 +89,7 @@ def compare(name, by_hand, tape):
 
 
 def values(*tensors):
-    """The plain arrays: the equations by hand are to use none of the engine."""
+    """The plain arrays: the equations by hand must use nothing of the engine."""
     return [tensor.numpy() for tensor in tensors]
 
 
@@ -110,12 +110,12 @@ table(
 # %%
 # The hidden layers, left to the reader
 # -------------------------------------
-# A layer hands its error back through the weights it came by, and only where its unit was on:
+# A layer's error goes back through that layer's weights, and only to units that were on:
 #
 # - ``delta2 = (delta3 W3ᵀ) * (z2 > 0)``, then ``dE/dW2 = a1ᵀ delta2`` and ``dE/db2 = delta2``;
 # - ``delta1 = (delta2 W2ᵀ) * (z1 > 0)``, then ``dE/dW1 = xᵀ delta1`` and ``dE/db1 = delta1``.
 #
-# It is one equation, twice: the reader's half of the work is to see that it repeats.
+# It is one equation, twice: the reader's share of the work is to see that it repeats.
 
 delta2 = (delta3 @ W[2].numpy().T) * (Z2 > 0)
 delta1 = (delta2 @ W[1].numpy().T) * (Z1 > 0)
@@ -134,8 +134,7 @@ table(
 )
 
 # %%
-# A comparison that can't fail shows nothing, so here are three slips that it must catch, each a usual
-# one.
+# A comparison that can't fail shows nothing, so here are three common slips that it must catch.
 
 everywhere = (delta3 @ W[2].numpy().T) @ W[1].numpy().T
 wrong_mask = (delta2 @ W[1].numpy().T) * (Z1 < 0)
@@ -144,14 +143,14 @@ table(
     header,
     [
         compare("relu's mask forgotten", X.T @ everywhere, W[0].grad.numpy()),
-        compare("relu's mask turned round", X.T @ wrong_mask, W[0].grad.numpy()),
+        compare("relu's mask inverted", X.T @ wrong_mask, W[0].grad.numpy()),
         compare("a2 for a1 in dE/dW2", A2.T @ delta2, W[1].grad.numpy()),
     ],
 )
 
 # %%
-# Hand and tape could still share a mistake. The difference quotient knows neither: move one weight a
-# little both ways and see what the loss does.
+# Hand and tape could still share a mistake. A difference quotient depends on neither: move one
+# weight a little both ways and see what the loss does.
 
 H = 1e-6
 
@@ -182,8 +181,9 @@ table(
 # %%
 # The condition that the source does not state
 # --------------------------------------------
-# On the way to ``a3 - t`` the derivation meets ``a3 · Σ t - t`` and puts 1 for the sum. That holds for
-# a one-hot target and for any probabilities. For a sample that has two classes at once it does not.
+# On the way to ``a3 - t`` the derivation arrives at ``a3 · Σ t - t`` and puts 1 for the sum. That
+# is right for a one-hot target and for any probabilities, but not for a sample that has two classes
+# at once.
 
 rows = []
 for target in ([0, 1, 0], [0.2, 0.3, 0.5], [1, 0, 1], [0, 0, 0]):
@@ -197,12 +197,12 @@ table("dE/dz3", ["t", "Σ t", "backward() = a3 Σ t - t", "a3 - t", "a3 - t is"]
 
 # %%
 # Softmax shares out one unit of probability, and two classes can't both have it: with ``t = [1, 0, 1]``
-# the best it can do is a half each. A sample of several classes wants a sigmoid for each of them.
+# the best it can do is a half each. A sample with several classes needs one sigmoid per class.
 
 # %%
 # The pictures
 # ------------
-# First the recorded computation, each layer a box.
+# First the recorded computation, each layer as one box.
 
 save(viz.draw(E, fold=0), "mlp_backprop.svg")
 

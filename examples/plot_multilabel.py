@@ -2,16 +2,17 @@
 Several classes at once
 =======================
 
-An image can be even, prime and have a loop all at once. Why its classes want a sigmoid each and not a
-softmax, why the loss is cross-entropy and not the squared error, and by what a batch's loss is divided.
+An image of a digit can be even, be prime and have a loop, all at once. Why its classes need one
+sigmoid each and not a softmax, why the loss is cross-entropy and not the squared error, and what a
+batch's loss is divided by.
 """
 
 # %%
 # The squared error and a saturated unit
 # --------------------------------------
 # One output unit: ``a = σ(z)``, the target ``y`` is 0 or 1. Backpropagation starts from ``delta``, the
-# slope of the loss in ``z``. The squared error hands it the slope of the activation as a factor, and
-# cross-entropy cancels that:
+# slope of the loss in ``z``. With the squared error it has the slope of the activation as a factor;
+# cross-entropy cancels that factor:
 #
 # - ``(a - y)² / 2`` has ``delta = (a - y) · a (1 - a)``;
 # - ``-y log a - (1 - y) log(1 - a)`` has ``delta = a - y``.
@@ -56,8 +57,9 @@ table(
 )
 
 # %%
-# At ``z = -10`` the unit is as wrong as can be, and the squared error hardly tells it so: ``a (1 - a)``
-# is the slope of a flat curve. Let gradient descent put a wrong unit right, with steps of length 1.
+# At ``z = -10`` the unit is as wrong as can be, and the squared error hardly says so: ``a (1 - a)``
+# is the slope of a flat curve. Now let gradient descent put a wrong unit right, with a learning
+# rate of 1.
 
 
 def steps_until_right(loss, z):
@@ -79,7 +81,7 @@ table("Steps until a > 0.5", ["from z", *LOSSES], patience, digits=0)
 # Softmax or a sigmoid for each class
 # -----------------------------------
 # The source's sample has two of five classes: ``y = [0 1 0 0 1]``. Learn the five logits of this one
-# sample by each of the two losses.
+# sample with each of two losses.
 
 y = np.array([0.0, 1.0, 0.0, 0.0, 1.0])
 
@@ -116,8 +118,8 @@ print(f"  the sigmoids' is {ends[1]:.4f} and can fall to 0.")
 # no fixed threshold, and "none" can't be said at all. Sigmoids decide class by class; their threshold is
 # 0.5, ``z > 0``.
 #
-# By what a batch is divided
-# --------------------------
+# What a batch's loss is divided by
+# ---------------------------------
 # With N samples of K classes there are N · K losses. Is their mean taken over N or over N · K? Both are
 # in use, so a page that says "the mean" must say which: the gradients differ by the factor K, and so do
 # the learning rates that go with them.
@@ -148,8 +150,9 @@ table(
 #
 # Four attributes of a digit
 # --------------------------
-# Real images now: 1797 scanned digits of 8 × 8 pixels that come with scikit-learn. A digit is even, at
-# least 5, prime, and its figure has a closed loop, or not; a 1 is none of these. (A 4 counts as open.)
+# Real images now: 1797 scanned digits of 8 × 8 pixels that come with scikit-learn. A digit may be
+# even, at least 5 or prime, and its figure may have a closed loop; a 1 has none of these. (A 4
+# counts as open.)
 
 images, digit = load_digits(return_X_y=True)
 images = images / 16
@@ -168,16 +171,16 @@ X_train, X_test, Y_train, Y_test, digit_train, digit_test = train_test_split(
 )
 
 # %%
-# One small network, three losses. Each starts from the same weights and sees the same batches, and plain
-# gradient descent makes the steps; Adam divides by the size of the gradient and would hide some of the
-# difference. A second time each network starts badly: the biases of its output are -8, every unit is
-# off, and sure of it.
+# One small network, three losses. Each starts from the same weights and sees the same batches. The
+# steps are SGD's, with momentum: Adam divides by the size of the gradient and would hide some of
+# the difference. The first two are also trained from a bad start: with output biases of -8 every
+# unit is off, and sure of it.
 
 EPOCHS = 60
 
 
 def train(loss, bias=0.0):
-    """A trained network, and after each epoch how many training images have all attributes right."""
+    """A trained network, and its exact match on the training images after each epoch."""
     model = tx.nn.MLP([64, 32, 4], rng=0)
     model[2].bias.data -= bias
     optimizer = tx.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -193,7 +196,7 @@ def train(loss, bias=0.0):
 
 
 def exact_match(predicted, truth):
-    """The part of the rows in which every attribute is right."""
+    """The share of the rows in which every attribute is right."""
     return float((predicted == (truth > 0.5)).all(axis=1).mean())
 
 
@@ -204,14 +207,14 @@ trained = {
 }
 shown = (1, 2, 5, 10, 20, EPOCHS)
 table(
-    "All four attributes right, of the training images",
+    "Training images with all four attributes right",
     ["loss", "start", *(f"epoch {k}" for k in shown)],
     [(*key, *(f"{curve[k]:.1%}" for k in shown)) for key, (_, curve) in trained.items()],
 )
 
 # %%
-# Of the saturated start, only cross-entropy notices nothing. (10.2% of the images are 1s: whoever says
-# "none of them" always is right so often.)
+# Cross-entropy alone hardly notices the saturated start. (10.2% of the images are 1s, so always
+# answering "none of them" is right that often.)
 #
 # Now the softmax, with the attributes of each digit sharing the probability evenly. Its threshold is
 # the one that does best on the training images, the most that can be done for it. A 1 has no attribute
@@ -233,9 +236,9 @@ best = thresholds[np.argmax(on_training)]
 share = softmax_of(one_softmax, X_test)
 
 # %%
-# And the estimator, which sees an indicator matrix and puts a sigmoid on each column. Beside it, the
-# same estimator for what a softmax is made for: the ten digits, of which an image is exactly one; the
-# attributes are then looked up.
+# And the estimator, which sees an indicator matrix and puts a sigmoid on each column. Beside it,
+# the same estimator with the task that a softmax is made for: an image shows exactly one of ten
+# digits, and the attributes are then looked up.
 
 estimator = tx.SoftmaxClassifier((32,), max_epochs=EPOCHS, tol=None, random_state=0)
 by_digit = estimator.fit(X_train, digit_train).predict(X_test)
@@ -324,8 +327,8 @@ for axes in (left, right):
 save(figure, "multilabel_saturation.png")
 
 # %%
-# What the estimator says of one held-out image of each digit, and of the four it is most wrong about. A
-# bar is a probability, its colour the truth; the line is the threshold.
+# What the estimator says about one held-out image of each digit, and about the four that it gets
+# most wrong. A bar is a probability, its colour the truth; the line is the threshold.
 
 wrongness = np.abs(p_test - Y_test).max(axis=1)
 chosen = [int(np.flatnonzero(digit_test == d)[0]) for d in range(10)]
@@ -348,5 +351,5 @@ for place, k in enumerate(chosen):
     bars.set_yticklabels(ATTRIBUTES if column == 0 else [""] * 4)
     bars.tick_params(length=0)
     bars.spines[["top", "right", "bottom"]].set_visible(False)
-figure.suptitle("Blue: the image has the attribute. Grey: it has not. ×: the estimator is wrong.")
+figure.suptitle("Blue: the image has the attribute. Grey: it does not. ×: the estimator is wrong.")
 save(figure, "multilabel_digits.png")

@@ -3,9 +3,10 @@ A published example, audited
 ============================
 
 Five nodes of a graph, each with an embedding of four numbers, are to be put into three classes: one
-linear layer, softmax, cross-entropy, one step of gradient descent. A textbook page works it through by
-hand to two digits. Here the same data goes through the tape, every figure of the page is held against
-the true one, each that is wrong is traced to its cause, and then the classifier is trained.
+linear layer, softmax, cross-entropy, one step of gradient descent. A textbook page works it through
+by hand to two digits. Here the same data goes through the tape, every figure on the page is
+compared with the true one, each wrong one is traced to its cause, and then the classifier is
+trained.
 """
 
 # %%
@@ -86,10 +87,10 @@ def printed(*quantities):
 # %%
 # How the audit judges
 # --------------------
-# A printed figure may be the true one rounded. It may follow from a figure that was printed before it,
-# right or wrong. Or it is an error. ``audit`` tells from the numbers alone. Where it finds an error we
-# look for the cause: a guess at what the author did explains the error only if it gives every printed
-# figure to its last digit.
+# A printed figure may be the true one rounded. It may follow from a figure that was printed before
+# it, right or wrong. Or it is an error. ``audit`` decides from the numbers alone. Where it finds an
+# error we look for the cause: a guess at what the author did explains the error only if it gives
+# every printed figure to its last digit.
 
 report = []  # all findings, for the list at the end
 
@@ -104,7 +105,7 @@ def step(title, true, alternatives=None):
 
 
 def short(finding):
-    """The verdict in one phrase: of several wrong figures only how many."""
+    """The verdict in one phrase; for several wrong figures, only how many they are."""
     wrong = [v for v in finding.verdicts if v.startswith("error")]
     return finding.verdict if len(wrong) < 2 else f"error in {len(wrong)} of {len(finding.true)}"
 
@@ -150,8 +151,8 @@ table("Where does the published h5 come from?", ["guess", "h5 would be", "verdic
 print(f"\n  {len(misread)} of the 24 orders gives the page's figures.")
 
 # %%
-# One order, and no other: the last two components of node 5 changed places. The same slip will turn up
-# again below.
+# One order and no other: the last two components of node 5 changed places. The same slip will turn
+# up again below.
 
 Z_misread = Z.numpy().copy()
 for x5 in misread:
@@ -183,9 +184,9 @@ step(
 )
 
 # %%
-# The sign was lost. The size follows from the probabilities as printed, the wrong ``p5`` among them:
-# they give 1.135761. In practice the loss is one call, which goes straight from the logits and so
-# never meets the logarithm of a probability that became 0:
+# The sign was lost. The size follows from the probabilities as printed, the wrong ``p5`` among
+# them: they give 1.135761. In practice the loss is one call, which works directly on the logits and
+# so never takes the logarithm of a probability that underflowed to 0:
 
 by_library = tx.cross_entropy(h, classes)
 print(f"\n  tx.cross_entropy(h, classes) = {by_library.item():.6f}")
@@ -193,7 +194,7 @@ print(f"\n  tx.cross_entropy(h, classes) = {by_library.item():.6f}")
 # %%
 # Step 4: gradients
 # -----------------
-# One call walks the tape back and leaves on every parameter how the loss changes with it.
+# One call walks back along the tape and stores in every parameter how the loss changes with it.
 
 loss.backward()
 dw, db = W.grad.numpy(), b.grad.numpy()
@@ -202,8 +203,8 @@ step("Step 4 · gradients", {f"dL/dw{i}": dw[:, i] for i in range(K)} | {"dL/db"
 
 # %%
 # All four published figures are far off. The page's rule is ``Σ (p - 1) x`` over the nodes. Three
-# questions, asked of it one by one: does it give the page's own figures? What is it short of? And what
-# is the gradient really?
+# questions about it, one by one: does it give the page's own figures? What does it lack? And what
+# is the true gradient?
 
 X, P, Y = Z.numpy(), p.numpy(), np.eye(K)[classes]
 candidates = {
@@ -216,7 +217,7 @@ candidates = {
 
 
 def judge(gradient):
-    """How many components the page prints, and whether the tape finds this gradient."""
+    """How many components are as the page prints them, and whether the tape finds this gradient."""
     found = tx.check.audit({"dL/dw0": published["dL/dw0"]}, {"dL/dw0": gradient})["dL/dw0"]
     same = sum(not v.startswith("error") for v in found.verdicts)
     return f"{same} of 4", np.allclose(gradient, dw[:, 0], rtol=1e-12)
@@ -234,8 +235,8 @@ table(
 # into both. The ``1`` must be ``y``, 1 for the node's own class and 0 for the others; the page's rule
 # does not contain the classes at all, so it can't learn them. And the mean's ``1/N`` is missing.
 #
-# ``diagnose`` comes to the same without being told where to look; given the misread node 5, it finds
-# every component accounted for.
+# ``diagnose`` comes to the same conclusions without being told where to look; given the misread
+# node 5, it finds every component accounted for.
 
 for nodes, inputs in (("node 5 as given", X), ("node 5 misread", Z_misread)):
     diagnosis = tx.check.diagnose(
@@ -245,7 +246,7 @@ for nodes, inputs in (("node 5 as given", X), ("node 5 misread", Z_misread)):
     print(indent(str(diagnosis), "  "))
 
 # %%
-# The same holds for the bias, where the page gives the rule ``Σ (p - 1)`` and no figures:
+# The same holds for the bias, where the page gives the rule ``Σ (p - 1)`` but no figures:
 
 table(
     "dL/db",
@@ -261,13 +262,14 @@ table(
 # ------------------------------
 # The page multiplies ``dL/dh · dh/dp · dp/dw``. But ``w`` makes ``h``, ``h`` makes ``p`` and ``p``
 # makes the loss, so the links are ``dL/dp · dp/dh · dh/dw``. That is more than a slip of the pen:
-# ``dh/dp`` does not exist. Softmax forgets a number added to all logits, its Jacobian has no inverse.
+# ``dh/dp`` does not exist. Softmax ignores a number added to all logits, so its Jacobian has no
+# inverse.
 
 by_p = tx.trace(loss)[p].gradient  # a trace has the gradient of every value on the way
 chain, ranks = np.zeros((K, 4)), set()
 for n in range(N):
     dp_dh = tx.jacobian(tx.softmax)(h[n].detach()).numpy()
-    dh_dw = np.eye(K)[:, :, None] * X[n]  # logit i depends on w_i alone, by x_n
+    dh_dw = np.eye(K)[:, :, None] * X[n]  # logit i depends on w_i alone, with slope x_n
     chain += np.tensordot(by_p[n] @ dp_dh, dh_dw, axes=1)
     ranks.add(int(np.linalg.matrix_rank(dp_dh)))
 invertible = ranks == {K}
@@ -329,14 +331,14 @@ table(
 )
 
 # %%
-# On ``w0`` alone, the only weights whose update the page prints, the loss would fall by luck: the rule
-# raises the first class for every node, and two of the five are of it.
+# With ``w0`` alone, the only weights whose update the page prints, the loss would fall by luck: the
+# rule raises the first class for every node, and two of the five belong to it.
 
 # %%
 # Training
 # --------
-# The same step over and over, until every node gets its own class. Beside it the published rule runs
-# as many steps from the same start.
+# The same step over and over, until every node gets its own class. Beside it the published rule
+# makes as many steps from the same start.
 
 
 def true_rule(h, p, loss, parameters):
@@ -353,7 +355,7 @@ def published_rule(h, p, loss, parameters):
 
 
 def train(rule, most=1000):
-    """Descend until all nodes are right or `most` steps are made: loss and nodes right by step."""
+    """Descend until all nodes are right, or for `most` steps: the loss and nodes right at each."""
     parameters = [tx.Tensor(start, requires_grad=True) for start in (W.numpy(), b.numpy())]
     history = []
     while True:
@@ -407,7 +409,7 @@ save(figure, "node_classification_training.png")
 # %%
 # The errata
 # ----------
-# Everything on the page that is not the truth rounded, in its order; then what its formulas say.
+# Every figure on the page that is not the true one rounded, and every wrong formula, in order.
 
 moved = [f"x{j}" for j in np.flatnonzero(Z_misread[4] != X[4])]
 by_own_rule = candidates["Σ (p - 1) x  published p"][0]
@@ -435,7 +437,7 @@ errata = [
     ),
     (
         "dL/dw",
-        "1 for every class, not the node's own",
+        "1 for every class, not only the node's",
         "Σ (p - y) x / N equals backward()",
         np.allclose((P - Y).T @ X / N, dw.T) and not np.allclose((P - 1).T @ X / N, dw.T),
     ),

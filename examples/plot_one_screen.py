@@ -12,7 +12,7 @@ the three, in some forty lines of NumPy, and a classifier trained with them. The
 # %%
 # The table
 # ---------
-# A row per operation: how its output ``y`` is computed, then one rule per input. A rule is given
+# One row per operation: how its output ``y`` is computed, then one rule per input. A rule is given
 # ``g``, the gradient of the loss with respect to ``y``, and turns it into the gradient with respect
 # to its input. Its other arguments say what it needs for that: inputs, or ``y``. All the calculus
 # is here.
@@ -53,7 +53,7 @@ numbers = count()
 
 
 class Node:
-    """A value, the ways back to its inputs, and its number. Data is a node without a way back."""
+    """A value, the ways back to its inputs, and its number. Data is a node with no way back."""
 
     def __init__(self, value, ways=()):
         self.value, self.ways, self.number = value, ways, next(numbers)
@@ -63,7 +63,7 @@ class Node:
 
 
 def apply(name, *inputs):
-    """Run a row of the table on nodes and note it as a new node."""
+    """Run a row of the table on nodes and record it as a new node."""
     forward, *rules = TABLE[name]
     known = dict(zip(signature(forward).parameters, [x.value for x in inputs], strict=True))
     known["y"] = forward(**known)
@@ -74,9 +74,9 @@ def apply(name, *inputs):
 # %%
 # The sweep
 # ---------
-# Newest first. Whatever used a value is younger than the value, so when its turn comes its gradient
-# is complete. Each rule contributes to the gradient of one input. The contributions of several uses
-# of a value are added up.
+# Newest first. Whatever used a value is younger than it, so when the value's turn comes, its
+# gradient is complete. Each rule contributes to the gradient of one input. If a value is used
+# several times, the contributions are added up.
 #
 # The rules leave shapes to the sweep. ``Z @ W + b`` repeats ``b`` for every row, so the gradient of
 # ``b`` is a sum over the rows. A sum is the reverse: its gradient is repeated. ``fit`` does both.
@@ -117,7 +117,7 @@ Y = Node(np.eye(3)[[0, 1, 0, 1, 2]])
 
 def cross_entropy(h, Y):
     """-Σ (Y · log softmax(h)) / N."""
-    h = h - Node(h.value.max(axis=1, keepdims=True))  # softmax is the same; eʰ can't overflow
+    h = h - Node(h.value.max(axis=1, keepdims=True))  # same softmax; eʰ can't overflow
     return (h.exp().sum().log() - (h * Y).sum()).mean()
 
 
@@ -161,7 +161,7 @@ save(viz.draw(tx.trace(tx.cross_entropy(Z.value @ W + b.value, Y.value))), "one_
 #
 # This page leaves out what an engine for daily use needs:
 #
-# - Here a node holds its value; there only what rules ask for is kept, and the sweep lets go of it.
+# - Here a node holds its value; there it keeps only what rules need, until the sweep has used it.
 # - Here gradients are arrays; there the same rules also run on tensors, so that a gradient can be
 #   differentiated again.
 # - Here NumPy chooses dtypes; there a gradient has the dtype of its input.

@@ -2,9 +2,9 @@
 Softmax and cross-entropy
 =========================
 
-The commonest loss in classification, taken apart: a batch by hand, the Jacobian that hides behind
+The most common loss in classification, taken apart: a batch by hand, the Jacobian that hides behind
 ``softmax - Y``, the condition under which that formula holds, and two ways of writing the loss that
-fail. Every published figure stands beside the one computed here; every gradient comes from
+fail. Every published figure is shown beside the one computed here; every gradient comes from
 ``backward()``.
 """
 
@@ -13,7 +13,7 @@ fail. Every published figure stands beside the one computed here; every gradient
 # --------------
 # Two samples, three classes. A row of ``A`` holds one sample's scores, the logits; a row of ``Y`` is 1
 # at the true class. Softmax turns each row into probabilities; the loss of a sample is minus the
-# logarithm of what its true class got; the loss of the batch is the mean.
+# logarithm of its true class's probability; the loss of the batch is the mean.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,8 +63,8 @@ table(
 )
 
 # %%
-# The gradient has a short form: ``(softmax(A) - Y) / N``. It is 0 where the prediction is right, and
-# each row of it sums to 0: what one class gains, the others lose.
+# The gradient has a short form: ``(softmax(A) - Y) / N``. It is 0 where the prediction equals the
+# target, and each of its rows sums to 0: what one class gains, the others lose.
 
 short_form = (p.numpy() - Y.numpy()) / len(Y)
 table(
@@ -88,7 +88,7 @@ save(viz.draw(loss), "softmax_cross_entropy.svg")
 # Where the short form comes from: the Jacobian
 # ---------------------------------------------
 # Softmax takes a vector to a vector, so its derivative is a matrix: how each probability moves with
-# each logit. On the diagonal stands ``a (1 - a)``, elsewhere minus the product of the two
+# each logit. The diagonal holds ``a (1 - a)``, every other place minus the product of the two
 # probabilities: together ``diag(a) - a aᵀ``.
 
 z = [2.0, 1.0, -1.0]
@@ -104,8 +104,9 @@ print(f"\n  symmetric: {np.allclose(J, J.T)}; each row sums to 0: {np.allclose(J
 print(f"  rank {np.linalg.matrix_rank(J)} of 3: adding one number to all logits changes nothing.")
 
 # %%
-# Cross-entropy is ``-Σ y log a``. Its derivative by the probabilities is ``-y / a``, huge where a true
-# class has a small probability. Times the Jacobian it is the tame ``a - y``: the division cancels.
+# Cross-entropy is ``-Σ y log a``. Its derivative with respect to the probabilities is ``-y / a``,
+# huge where a true class has a small probability. Times the Jacobian, that becomes the tame
+# ``a - y``: the division cancels.
 
 
 def entropy_of(y):
@@ -121,16 +122,16 @@ for y in ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.2, 0.3, 0.5], [1.0, 0.0, 1.0]):
 table("dL/da · da/dz", ["y", "dL/da = -y/a", "dL/da · J", "a - y", "equal"], rows, digits=3)
 
 # %%
-# The last row breaks it: there ``y`` sums to 2. The product is ``a · sum(y) - y``, and only
+# The last row is the exception: there ``y`` sums to 2. The product is ``a · sum(y) - y``, and only
 # ``sum(y) = 1`` makes that ``a - y``. Probabilities over classes, one-hot or soft, are safe. Several
-# classes at once are not: they want a sigmoid for each class.
+# classes at once are not: they need one sigmoid per class.
 
 # %%
 # The two cases, and their labels
 # -------------------------------
 # One component of the gradient depends on whether its class is the true one. The source derives both
-# cases rightly and works an example of each, then swaps the labels where it merges them: it puts
-# ``softmax - 1`` under ``Y = 0``. Its own examples tell which way round is right.
+# cases correctly and works an example of each, then swaps the labels where it merges them: it puts
+# ``softmax - 1`` under ``Y = 0``. Its own examples show which way round is right.
 
 
 def entropy_at(z, y):
@@ -153,8 +154,8 @@ table(
 )
 
 # %%
-# A method that its own result overwrites
-# ---------------------------------------
+# A method overwritten by its own result
+# --------------------------------------
 # The published class keeps the probabilities for the backward pass under the name of the method that
 # makes them. An attribute of the object hides the method of the class, so the first call works and
 # the second one calls an array.
@@ -181,17 +182,18 @@ except TypeError as error:
 print(f"  second call: {second}")
 
 # %%
-# Another name for the result cures it. A tape cures it more deeply: what backward needs is kept beside
-# the operation that made it, so there is no attribute to name, and each call has its own.
+# Another name for the result cures it. A tape cures it more deeply: what the backward pass needs is
+# kept with the operation that made it, so there is no attribute to name, and nothing is shared
+# between calls.
 
 # %%
 # 0 · log 0
 # ---------
-# The same class takes ``-Y * log(softmax)``. Far from the maximum a probability underflows to 0; its
-# logarithm is ``-inf``; times the 0 of ``Y`` that is NaN, in a sample that is classified perfectly.
-# A usual cure is to clip the probability. That makes the loss finite and the gradient 0, exactly
-# where the network is most wrong. ``log_softmax`` never forms the probability: loss and gradient are
-# right at any distance.
+# The same class computes ``-Y * log(softmax)``. Far from the maximum a probability underflows to 0;
+# its logarithm is ``-inf``; multiplied by the 0 of ``Y``, that is NaN, in a sample that is
+# classified perfectly. A common cure is to clip the probability. That makes the loss finite and the
+# gradient 0, exactly where the network is most wrong. ``log_softmax`` never forms the probability:
+# loss and gradient are right at any distance.
 
 
 def multiplied(z, y):
@@ -221,9 +223,10 @@ table("Logits (800, 0)", ["sample", "written as", "loss", "gradient"], far)
 # %%
 # The picture
 # -----------
-# Left, the Jacobian. Middle and right, loss and gradient of one sample in float32, against the distance
-# by which the true class's logit lies below the other. Clipped, the gradient vanishes beyond 27.6, just
-# where the sample is most wrong. Multiplied out, the gradient ends at 88 and the loss at 103.
+# Left, the Jacobian. Middle and right, the loss and gradient of one sample in float32, plotted
+# against how far the true class's logit lies below the other. Clipped, the gradient vanishes beyond
+# 27.6, just where the sample is most wrong. Multiplied out, the gradient ends at 88 and the loss at
+# 103.
 
 distance = np.linspace(-130, 130, 1041, dtype=np.float32)
 logits = np.stack([np.zeros_like(distance), -distance], axis=1)
