@@ -245,7 +245,7 @@ def _place(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ..
     """The full index of the elements that `indices` names along an axis: around `indices` one range
     per other axis, shaped to broadcast against each other.
     """
-    # Small ranges are cached; a cache of large ones, for ever new batch shapes, would fill the memory.
+    # Only small ranges are cached: large ones would fill the memory as batch shapes keep changing.
     mesh = _small_mesh if math.prod(shape) <= 1 << 13 else _new_mesh
     before, after = mesh(shape, axis)
     return (*before, indices, *after)
@@ -330,8 +330,8 @@ def as_indices(indices: Array) -> Array:
 
 
 class Shapes(tuple[tuple[int, ...], ...]):
-    """The shapes of arrays that are joined along one axis. Where each begins is computed once for all:
-    computed for each array separately, the time would grow with the square of their number.
+    """The shapes of arrays that are joined along one axis. Where each one starts is computed
+    for all at once: array by array, the time would grow with the square of their number.
     """
 
     def starts(self, axis: int) -> list[int]:

@@ -44,8 +44,8 @@ NOT_USERS: dict[str, bool] = _NotUsers()
 
 
 def _library_folders() -> list[str]:
-    """The folders of those `LIBRARIES` that are imported: a library with a frame must be. A folder that
-    merely has the name of a library does not count.
+    """The folders of those `LIBRARIES` that are imported, since only these can have a frame. A
+    folder that merely has the name of a library does not count.
     """
     modules = [m for m in map(sys.modules.get, LIBRARIES) if isinstance(m, ModuleType)]
     # A module's dict is read directly, so that a lazy module stays unloaded.
@@ -63,7 +63,7 @@ own(os.path.dirname(os.path.dirname(__file__)))
 
 
 def user_frame(depth: int = 1) -> FrameType:
-    """The user's innermost frame, searched from `depth` calls up; the outermost frame if none is."""
+    """The user's innermost frame, searched from `depth` calls up; the outermost if none is."""
     try:
         frame = _getframe(depth)
     except ValueError:  # C code called us, in a separate thread

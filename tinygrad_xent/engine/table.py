@@ -3,8 +3,8 @@ the operation: its formulas, its kind, its parts.
 
 The files of `ops` and `breadth` fill the table with the decorator `op` of `public.py`; users add their
 own rows with `tx.op`. A `Plan` holds which arrays the rules' argument names ask for, and is made once
-per choice of inputs that need a gradient. All else that checks, traces, pictures and tests know about
-an operation they read from its row.
+per choice of inputs that need a gradient. Checks, traces, pictures and tests read all that they
+know about an operation from its row.
 """
 
 from __future__ import annotations

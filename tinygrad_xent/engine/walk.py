@@ -94,8 +94,8 @@ def _sweep_fast(
     retain_graph: bool,
 ) -> dict[Source, Any]:
     """`sweep_arrays`, but what was used is released: memory falls as the walk goes on. The first
-    contribution is borrowed; once their sum is a new array, later ones are added to it in place. A
-    test checks that both functions give the same.
+    contribution is borrowed; the sum of the first two is a new array, to which later ones are added
+    in place. A test checks that both functions give the same gradients.
     """
     owned: set[Source] = set()  # whose gradients may be added to
     token = MODE.set(ON_ARRAYS)
@@ -228,8 +228,8 @@ def _saved(fused: Node, row: Any, y: Any) -> Node:
 
 
 def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
-    """The gradients, with those copied that share memory with the seed, with another gradient, or as
-    a view. A tensor's copy is recorded, so that it can be differentiated.
+    """The gradients; those that are views, or share memory with the seed or another gradient, are
+    copied. A tensor's copy is recorded, so that it can be differentiated.
     """
     given = {id(raw(seed))}
     for source, g in grads.items():

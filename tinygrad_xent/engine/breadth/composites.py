@@ -100,7 +100,9 @@ def positive(x: Operand, /) -> Tensor:
 
 @public(numpy=np.dot, export=False)
 def dot(a: Operand, b: Operand, /) -> Any:
-    """np.dot multiplies by scalars, and differs from matmul for two stacks of matrices."""
+    """What `np.dot` gives: the product with a scalar, else `matmul`. It declines stacks of matrices
+    where `np.dot` and `matmul` differ.
+    """
     if 0 in (np.ndim(raw(a)), np.ndim(raw(b))):
         return arithmetic.mul(a, b)
     if np.ndim(raw(a)) > 1 and np.ndim(raw(b)) > 2:
