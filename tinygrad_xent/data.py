@@ -69,6 +69,6 @@ def batches(
     except ValueError as error:
         raise errors.ShapeError(f"batches: {error}", fix="pad the rows") from None
     if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
-        what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equally many rows"
+        what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equal row counts"
         raise errors.ShapeError(what, fix="pass one row of X and of y per sample, at least one")
     return Batches(X, y, int(batch_size), shuffle, generator("batches", rng))

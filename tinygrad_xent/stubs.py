@@ -3,7 +3,7 @@
     python -m tinygrad_xent.stubs
 
 The methods of Tensor and the package's names are made from the rows when the package is imported,
-which no type checker does. A test compares the written files with the table.
+and type checkers do not import it. A test compares the written files with the table.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def hvp(f: Function, primals: Any, vectors: Any) -> Any:
     Args:
         f: takes tensors, returns a tensor of one element.
         primals: the point; a tuple of arrays if `f` takes several arguments.
-        vectors: the vector, in the primal's shape; a tuple of as many if there are several.
+        vectors: the vector, in the primal's shape; with several primals, a tuple of vectors.
 
     >>> import tinygrad_xent as tx
     >>> tx.hvp(lambda x: x[0] ** 2 * x[1], [3.0, 5.0], [1.0, 0.0]).numpy()

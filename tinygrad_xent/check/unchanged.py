@@ -89,7 +89,7 @@ def _message(
     suspects = ", ".join(_suspects(node, recorded))
     what = (
         f"{where}{node.op.name} at {node.line} gives {np.asarray(now)[place]} now, but gave "
-        f"{then[place]} when it was recorded: changed since then is one of {suspects}"
+        f"{then[place]} when it was recorded; since then one of these has changed: {suspects}"
     )
     fix = "change it after backward(), or a copy: array.copy()"
     return errors.message(what, fix=fix)

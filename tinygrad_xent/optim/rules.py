@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = npt.NDArray[Any]
 
-# `out` goes by position: as a keyword it would take a tenth of the call on small arrays.
+# `out` is passed by position: on small arrays a keyword takes a tenth of the call's time.
 _add: Any = np.add
 _subtract: Any = np.subtract
 _multiply: Any = np.multiply

@@ -25,7 +25,7 @@ class Slope:
 
     Attributes:
         value: the slopes, of the shape of the output.
-        error: how far off they may be; rounding: how much of that rounding may cause.
+        error: how far off they may be. rounding: the part of that error due to rounding.
         low, high: the smaller and the larger of the one-sided slopes.
         measured: where the value may be relied on.
     """
@@ -54,7 +54,7 @@ def slope(
     """The slope of f at x along a direction, from f at x, x ± step · along and x ± half of it.
 
     Args:
-        f: takes an array like x, gives an array, and for the same x always the same one.
+        f: takes an array like x and returns an array, always the same one for the same x.
         x: the point.
         along: the direction, of x's shape.
         step: how far to go along it.
@@ -74,8 +74,9 @@ def slope(
         size = np.maximum(np.abs(here), np.abs(ahead - behind))
         rounding = 8 * np.maximum(eps * size, noise) / step
         sides = (near - here) / half, (here - back) / half
-        # Halving the step halves the gap between the sides that curvature makes, but not one that
-        # a kink makes: what is left of the gap is a kink's, and the slope lies between the sides.
+        # Halving the step halves a gap that curvature makes between the sides, but not one that a
+        # kink makes: what is left of the gap comes from a kink, and the slope lies between the
+        # sides.
         gap, wide_gap = np.abs(sides[0] - sides[1]), np.abs(ahead - 2 * here + behind) / step
         kink = np.maximum(2 * gap - wide_gap, 0)
         error = np.abs(narrow - wide) + kink / 2 + rounding

@@ -92,7 +92,7 @@ def gradcheck(
     """Compare the gradient of `f` with central differences, at the given inputs.
 
     Args:
-        f: takes tensors, gives a tensor of any shape, and for the same inputs always the same one.
+        f: takes tensors and returns one of any shape, always the same one for the same inputs.
         inputs: tensors or arrays. Those of a floating dtype are differentiated; they are copied, so
             no `.grad` is touched. float32 and float16 are checked in float64, at their own values.
         order: 1 for the gradient, 2 for the second derivatives too.
@@ -109,7 +109,7 @@ def gradcheck(
         KinkWarning: at a kink (relu at 0, a tie in max), where one-sided slopes bound the gradient.
 
     Raises:
-        DtypeError: no input has a floating dtype, or `f` gives no tensor of one.
+        DtypeError: no input has a floating dtype, or `f` does not return a tensor that has one.
         ShapeError: the inputs have no element.
         GraphError: `f` gives a different result when called again.
 

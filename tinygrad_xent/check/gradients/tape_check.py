@@ -217,7 +217,8 @@ class _Probe:
 
     def back(self, v: Array) -> Array:
         """Jᵀv by the rule, as the walk would use it."""
-        with np.errstate(all="ignore"):  # run anew: an operation may pass its rule what it saw last
+        # The operation runs again first: its rule may depend on what its latest run saw.
+        with np.errstate(all="ignore"):
             node = alone(self.node.op, self.inputs, self.settings, {self.i}, self.node.state)
             return np.asarray(sweep_arrays([node], {node: v})[node.inputs[self.i]], np.float64)
 
