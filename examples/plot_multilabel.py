@@ -216,9 +216,9 @@ table(
 # Cross-entropy alone hardly notices the saturated start. (10.2% of the images are 1s, so always
 # answering "none of them" is right that often.)
 #
-# Now the softmax, with the attributes of each digit sharing the probability evenly. Its threshold is
-# the one that does best on the training images, the most that can be done for it. A 1 has no attribute
-# and so nothing to learn from: its row of targets is 0, and so is the loss.
+# Now the softmax, with the attributes of each digit sharing the probability evenly. It is given the
+# threshold that does best on the training images: the best case for it. A 1 has no attribute and so
+# nothing to learn from: its row of targets is 0, and so is the loss.
 
 
 def even_shares(z, y):
