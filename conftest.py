@@ -15,7 +15,7 @@ def doctest_names(doctest_namespace):
 
 @pytest.fixture(autouse=True)
 def own_operations():
-    """What a test adds to the table is taken out again."""
+    """Take out of the table whatever the test added."""
     before = set(PUBLIC)
     yield
     for name in set(PUBLIC) - before:

@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 @pytest.fixture(scope="session")
 def run_lesson(tmp_path_factory):
-    """Runs a lesson, each once: its names, its printed text, and `out`, the folder of its pictures.
+    """Runs a lesson, at most once: its names, its printed text, and `out`, its folder of pictures.
 
     It runs as a plain script with an empty PATH, so that no system Graphviz helps it.
     """
@@ -49,7 +49,7 @@ def run_lesson(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def rows_leave_with_their_test():
-    """What a test adds to the table or replaces there, no other test sees."""
+    """No other test sees what a test adds to the table or replaces there."""
     before = set(rows._replaced)
     yield
     for name in [name for name in reversed(rows._replaced) if name not in before]:

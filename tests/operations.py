@@ -1,7 +1,7 @@
 """Sample inputs for every row of the table: the one place where they are written.
 
-`CASES[name]` makes one `Call` of an operation with a `Maker`, and what the maker answers decides what
-the call is for:
+`CASES[name]` makes one `Call` of an operation from the shapes and values that a `Maker` gives. The
+maker decides what the call is for:
 
     Maker                       3 × 3, without ties, the same each time: the proof by mutations
     tests/strategies.py: Drawn  what Hypothesis chooses: the gradient, parity and other tests
@@ -34,7 +34,7 @@ Shape = tuple[int, ...]
 class Call:
     """A call of an operation at some inputs; itself a function of those that are differentiated.
 
-    `live` are the places of these: of every array of floats, unless the case or the row says that
+    `live` holds their places: those of every array of floats, unless the case or the row says that
     there is no derivative.
     """
 
@@ -44,7 +44,7 @@ class Call:
     name: str = ""
 
     def __call__(self, *points: Any, function: Callable[..., Any] | None = None) -> Any:
-        """The operation (or what shall equal it) with these arrays or tensors in the live places."""
+        """The operation (or another function) with these arrays or tensors in the live places."""
         inputs = list(self.inputs)
         for i, point in zip(self.live, points, strict=True):
             inputs[i] = point
@@ -75,7 +75,7 @@ def is_float(x: Any) -> bool:
 
 
 def function_of(name: str) -> Callable[..., Any]:
-    """The public function of a row or composite, with each array an argument of its own."""
+    """The public function of a row or composite, with one argument per array."""
     function = PUBLIC[name].function
     if name in ("concatenate", "stack"):
         return lambda *arrays, axis: function(arrays, axis)
@@ -91,10 +91,10 @@ def has_rule(name: str) -> bool:
 
 
 class Maker:
-    """What a case makes its inputs with: the fixed and small ones; others choose otherwise.
+    """What a case makes its inputs with: here small and fixed ones; a subclass may choose others.
 
-    With `kinks` values on ties and kinks are common; otherwise every point keeps a distance from them
-    that differences can't cross.
+    With `kinks`, values on ties and kinks are common; otherwise every point keeps so far away from
+    them that differences can't cross one.
     """
 
     kinks = False
@@ -121,7 +121,7 @@ class Maker:
         return (*self.whole[:1], 1, *self.whole[1:])
 
     def matmul_shapes(self, weight: bool = False) -> tuple[Shape, Shape]:
-        """Shapes whose product there is; of a stack of rows and a matrix if it is a `weight`."""
+        """Shapes that can be multiplied; with `weight`, a stack of rows and a matrix."""
         return self.whole, self.whole
 
     def lengths(self, n: int) -> Sequence[int]:
@@ -140,20 +140,20 @@ class Maker:
         return tuple(range(ndim))[::-1]
 
     def choice(self, options: Sequence[Any]) -> Any:
-        """One of them: the first, unless they vary."""
+        """One of the options: here the first."""
         return options[0]
 
     def bool(self) -> bool:
         return self.choice([False, True])
 
     def index(self, shape: Shape) -> Any:
-        """What may stand in x[...]; here rows, one of them twice."""
+        """What may be written in x[...]; here row numbers, one of them twice."""
         rows = self.rng.integers(0, shape[0], shape[0])
         rows[-1] = rows[0]
         return rows
 
     def indices(self, shape: Shape, axis: int, count: int = 2) -> Any:
-        """Places along an axis: so many in each row, of which some are met twice."""
+        """Places along an axis: `count` in each row, some of them twice."""
         return self.rng.integers(0, shape[axis], with_length(shape, axis, count))
 
     # values
@@ -165,14 +165,14 @@ class Maker:
         return self.rng.uniform(0.4, 2.5, shape)
 
     def nonzero(self, shape: Shape) -> Any:
-        """Of both signs, away from 0; with `kinks` 0 itself is common."""
+        """Values of both signs, away from 0; with `kinks`, 0 itself is common."""
         if self.kinks:
             return self.rng.integers(-1, 2, shape).astype(float)
         return self.rng.uniform(0.4, 2, shape) * self.rng.choice([-1.0, 1.0], shape)
 
     def distinct(self, shape: Shape, offset: float = 0.0) -> Any:
-        """No two within GAP of each other, nor of another array's with the offset GAP; with `kinks`
-        equal ones are common.
+        """Values with no two within GAP of each other, nor of those of another array with the
+        offset GAP; with `kinks`, equal ones are common.
         """
         if self.kinks:
             return self.rng.integers(-1, 2, shape) / 2
@@ -192,7 +192,7 @@ def with_length(shape: Shape, axis: int, n: int) -> Shape:
 
 
 def without_empty(shape: Shape, axis: Any) -> Shape:
-    """The shape with length 1 for 0 along the axis: a maximum over nothing does not exist."""
+    """The shape with 1 in place of 0 along the axis: a maximum over nothing does not exist."""
     places = range(len(shape)) if axis is None else np.atleast_1d(np.array(axis, int)) % len(shape)
     return tuple(1 if n == 0 and i in places else n for i, n in enumerate(shape))
 

@@ -1,8 +1,8 @@
-"""Checks of one row of the table, also of one that a test has just added.
+"""Checks of one row of the table, including one that a test has just added.
 
-`check_row(name)` holds its values and derivatives against differences, at inputs that Hypothesis
-chooses. It wants the row in `TABLE` and a line in `tests.operations.CASES`. The proof by mutations of
-the same row is `tests.check.mutation_proof.row_verdicts(name)`.
+`check_row(name)` compares its values and derivatives with differences, at inputs that Hypothesis
+chooses. It needs the row in `TABLE` and a line in `tests.operations.CASES`. The proof by mutations
+of the same row is `tests.check.mutation_proof.row_verdicts(name)`.
 
 The differences are five-point central ones: with steps of 1e-3 both their truncation and their
 rounding error stay near 1e-12, so a relative tolerance of 1e-6 has no slack for a wrong rule.
@@ -26,14 +26,14 @@ STEP = 1e-3
 
 
 def check_row(name: str, how: settings = CHOSEN) -> None:
-    """Values, first and second derivatives of one row or composite; a fused row is also its parts."""
+    """Check values and two orders of derivatives of a row or composite; a fused row's parts too."""
     each_call(name, check_call, how)
     if name in TABLE and TABLE[name].parts:
         each_call(name, check_parts, how)
 
 
 def check_call(call: Call) -> None:
-    """First order, and the derivatives of <gradient, u> in the inputs and in the seed."""
+    """First order, and the derivatives of <gradient, u> with respect to the inputs and the seed."""
     rng = np.random.default_rng(0)
     points, expected = call.points, np.asarray(call(*call.points))
     leaves = leaves_of(call)

@@ -15,7 +15,7 @@ from tests.operations import Call, Maker, Shape, make_call, with_length
 CHOSEN = settings(
     max_examples=40,
     deadline=None,
-    derandomize=True,  # the same inputs in every run: a red test is red for everyone
+    derandomize=True,  # the same inputs in every run: a test that fails, fails for everyone
     suppress_health_check=[HealthCheck.too_slow],
 )
 
@@ -46,7 +46,7 @@ class Drawn(Maker):
         )
 
     def shapes(self, count: int) -> tuple[Shape, ...]:
-        """With axes missing, of length 1 and of length 0."""
+        """Shapes that broadcast together, with axes missing, of length 1 and of length 0."""
         return self.broadcastable(num_shapes=count, max_dims=3)
 
     def broadcastable(self, **how: Any) -> tuple[Shape, ...]:
@@ -73,7 +73,7 @@ class Drawn(Maker):
         return self.draw(st.integers(-ndim, ndim - 1))
 
     def axes(self, ndim: int) -> int | Shape | None:
-        """None, one axis, or several in any order; negative ones too; an empty tuple too."""
+        """None, one axis, or several in any order, some negative; sometimes an empty tuple."""
         if ndim == 0:
             return self.choice([None, ()])
         several = st.lists(st.integers(0, ndim - 1), unique=True)
@@ -104,7 +104,7 @@ class Drawn(Maker):
         return self.draw(st.one_of(choices))
 
     def indices(self, shape: Shape, axis: int) -> Any:
-        """Negative ones too; the other axes as long as x's, or 1, or longer where x's are 1."""
+        """Places, some negative; the other axes as long as x's, or 1, or longer where x's are 1."""
         axis %= len(shape)
         count = self.draw(st.integers(0, 4)) if shape[axis] else 0
         narrow = tuple(1 if self.bool() else n for n in shape)

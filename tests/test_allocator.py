@@ -1,4 +1,4 @@
-"""The import has freed memory kept, unless the environment forbids it."""
+"""After the import, freed memory is kept, unless the environment forbids it."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ print(faults(), faults())
 
 
 def page_faults(**environment):
-    """Of a block of 16 MiB, and of another of that size when the first was freed."""
+    """The page faults of a block of 16 MiB, and of another one after the first was freed."""
     known = {
         k: v for k, v in os.environ.items() if not k.startswith(("MALLOC", "GLIBC", "TINYGRAD"))
     }
@@ -36,7 +36,7 @@ def page_faults(**environment):
     return [int(number) for number in run.stdout.split()]
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are not set")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is set")
 def test_a_freed_block_is_used_again():
     first, second = page_faults()
     assert second <= first / 4

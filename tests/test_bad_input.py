@@ -1,4 +1,4 @@
-"""Bad input gets an error that teaches: the operation, shapes or dtypes, names, the user's line, a fix."""
+"""Bad input gets an error that teaches: operation, shapes or dtypes, names, your line, a fix."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check(error: type[Exception], call: Any, *words: str) -> None:
         assert word in text, f"{word!r} is not in:\n{text}"
     line = next(part for part in text.splitlines() if part.strip().startswith("at "))
     assert HERE in line
-    assert "lambda" in line or "tensor" in line  # the source text of the user's line stands there
+    assert "lambda" in line or "tensor" in line  # the source text of the user's line is shown
 
 
 # name of the case -> (error, call, words of the message)
@@ -347,7 +347,7 @@ def test_second_backward_names_the_operation_its_line_and_retain_graph():
 
 
 def overwritten(change: Any, build: Any) -> None:
-    """Change the data between forward and backward: the walk must refuse and name both lines."""
+    """Change the data after the forward pass: `backward()` must refuse and name both lines."""
     w = leaf((2, 2), "W")
     loss = build(w).sum()
     change(w)

@@ -1,4 +1,4 @@
-"""linear_cross_entropy: the composed form's values and derivatives, in blocks."""
+"""linear_cross_entropy: in blocks, with the values and derivatives of the composed form."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def gradients_of(loss: Tensor, leaves: list[Tensor], seed: Any, **how: Any) -> l
 @pytest.mark.parametrize("chunk_rows", [1, 3, 7, 100, None])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_blocks_of_any_size(monkeypatch, chunk_rows, reduction):
-    """And of small parts: several rows at a time elementwise, several columns at a time added."""
+    """With a small cache too: elementwise by a few rows at a time, sums by a few columns."""
     monkeypatch.setattr(chunked, "CACHED", 8)
     leaves, y = linear_problem()
     seed = np.linspace(1, 2, 7) if reduction == "none" else 3.0
@@ -131,7 +131,7 @@ def test_with_few_classes_x_is_not_copied_whole(monkeypatch):
     tx.linear_cross_entropy(x, w, None, rng.integers(0, 3, 2048)).backward()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 1.5 * x.data.nbytes  # its gradient, and not its like again
+    assert peak < 1.5 * x.data.nbytes  # its gradient, and no second array of that size
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -1,7 +1,7 @@
 """Abstract or final: no class of the project overrides a concrete method of another one.
 
-What a class inherits it runs as it stands; what differs from class to class is abstract in their base.
-Constructors are no such methods: each class makes its own objects.
+A class runs what it inherits unchanged; what differs from class to class is abstract in their base.
+Constructors do not count: each class makes its own objects.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ def modules(package):
 
 
 def classes(package):
-    """Each class that a module of the package defines, those inside classes too."""
+    """Each class that a module of the package defines, including those inside classes."""
     waiting = [
         value
         for module in modules(package)
@@ -45,7 +45,7 @@ def classes(package):
 
 
 def is_written(method):
-    """Whether somebody wrote the method: not one that `dataclass` or `namedtuple` made."""
+    """Whether the method is written in the source, not made by `dataclass` or `namedtuple`."""
     function = getattr(method, "fget", None) or getattr(method, "func", None)
     function = function or getattr(method, "__func__", method)
     function = inspect.unwrap(function)
@@ -131,7 +131,7 @@ def test_an_override_of_each_sort_is_caught():
     own = [Base, Good, Wrong]
     assert overridden(Good, own) == set()
     assert overridden(Wrong, own) == {"Good.open", "Base.closed", "Base.fact", "Base.rule"}
-    assert overridden(Wrong, [Wrong]) == set()  # what others wrote may ask for it
+    assert overridden(Wrong, [Wrong]) == set()  # bases of others do not count
 
 
 def test_what_dataclass_writes_is_not_an_override():

@@ -1,5 +1,5 @@
-"""Any two test files go together: one run of pytest collects them all, the hidden folders' too, and
-the examples in docstrings.
+"""No two test files are in each other's way: one run of pytest collects them all, with those of the
+hidden folders and the examples in docstrings.
 """
 
 import os
@@ -29,7 +29,7 @@ sys.exit(pytest.main([*options, *{paths}]))
 
 
 def collect(*paths, missing=()):
-    """What pytest says of these paths, or of all that it is told to look at."""
+    """What pytest reports when it collects these paths, by default all that are configured."""
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     program = PROGRAM.format(missing=list(missing), paths=list(paths))
     done = subprocess.run(
@@ -54,4 +54,4 @@ def test_what_needs_a_tool_that_is_not_there_is_skipped_with_the_reason():
     text = collect(*HIDDEN, missing=TOOLS)
     for file in ("parity/test_ops.py", "notebook/test_notebook.py", "packaging/test_packages.py"):
         assert re.search(rf"^SKIPPED \[\d\] tests/{file}:\d+: .*\w", text, re.MULTILINE)
-    assert "tests/browser/test_svg.py::" in text  # each of them skips when it runs
+    assert "tests/browser/test_svg.py::" in text  # its tests skip when they run

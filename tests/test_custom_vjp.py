@@ -1,4 +1,4 @@
-"""Functions with rules of their own, without a row in the table."""
+"""Functions with their own rules, without a row in the table."""
 
 from __future__ import annotations
 

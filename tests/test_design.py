@@ -1,6 +1,6 @@
-"""docs/design.md tells the truth: every module stands in it, and every arrow points one way.
+"""docs/design.md tells the truth: every module is in its list, and imports only what is above it.
 
-All imports count: those of type checkers only, those inside functions, and those of stubs.
+All imports count: those for type checkers only, those inside functions, and those of stubs.
 """
 
 import ast
@@ -21,8 +21,8 @@ PACKAGES = ("tinygrad_xent", "viz")
 
 
 def listed(house: str) -> list[str]:
-    """The modules as the house lists them, by dotted name. A package stands where its `__init__.py`
-    does, or behind what is in it.
+    """The modules as the list has them, by dotted name. A package is where its `__init__.py` is
+    listed, or after its modules.
     """
     found: list[str] = []
     path: list[str] = []
@@ -39,7 +39,7 @@ def listed(house: str) -> list[str]:
 
 
 def sources() -> dict[str, list[Path]]:
-    """Every module by dotted name, with its source and its stub."""
+    """Every module by dotted name, with its source and, if there is one, its stub."""
     found: dict[str, list[Path]] = {}
     for file in sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py*")):
         if file.suffix in (".py", ".pyi"):
@@ -70,7 +70,7 @@ def imports(module: str, files: list[Path]) -> Iterator[str]:
 
 
 def wrong_way(order: list[str], arrows: dict[str, set[str]]) -> list[tuple[str, str]]:
-    """The arrows that do not point to what stands before."""
+    """The imports of what does not come before in the order."""
     place = {name: i for i, name in enumerate(order)}
     return [(a, b) for a, others in arrows.items() for b in others if place[b] >= place[a]]
 
@@ -108,7 +108,7 @@ def test_late_typed_and_stubbed_imports_count(tmp_path):
 
 
 def public_names(*packages) -> set[str]:
-    """What these packages export, but for packages."""
+    """What these packages export, apart from packages."""
     return {n for p in packages for n in p.__all__ if not isinstance(getattr(p, n), type(tx))}
 
 

@@ -1,6 +1,6 @@
-"""What is added from outside takes one place: a loss is a function, an optimiser a class.
+"""To add something from outside takes one place: a loss is a function, an optimiser a class.
 
-Operations stand in test_extend.py, themes and formats of pictures in viz/.
+Operations are tested in test_extend.py, themes and formats of pictures in viz/.
 """
 
 import pickle

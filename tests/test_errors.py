@@ -1,4 +1,4 @@
-"""Errors word themselves: once, at the user's line, and a copy says the same."""
+"""Errors word their own message: once, with the user's line, and a copy says the same."""
 
 import copy
 import pickle

@@ -26,14 +26,14 @@ NAMES = load_iris().target_names[Y]
 
 
 def quick(**settings):
-    """A model that trains in a moment and does not complain of that."""
+    """A model that trains in a moment and does not warn that this is too short."""
     return SoftmaxClassifier(
         **{"max_epochs": 5, "learning_rate": 0.02, "tol": None, "random_state": 0} | settings
     )
 
 
 def exact(**settings):
-    """All rows in each step, many steps: the minimum to many digits."""
+    """All rows in each step, and many steps: this finds the minimum to many digits."""
     return quick(optimizer="sgd", learning_rate=0.5, batch_size=10_000, max_epochs=2500, **settings)
 
 
@@ -208,7 +208,7 @@ def test_training_stops_when_nothing_gets_better():
 
 def test_early_stopping_keeps_the_best_weights():
     rng = np.random.default_rng(0)
-    F, noise = rng.normal(size=(120, 20)), rng.integers(0, 2, 120)  # nothing to learn but by heart
+    F, noise = rng.normal(size=(120, 20)), rng.integers(0, 2, 120)  # to be learned by heart only
     model = quick(
         hidden_layer_sizes=(32,),
         early_stopping=True,

@@ -79,7 +79,7 @@ def test_published_example_losses(run_lesson):
 
 
 def test_published_example_gradient_by_loops(run_lesson):
-    """An oracle that knows neither the tape nor NumPy's products."""
+    """An oracle that uses neither the tape nor NumPy's products."""
     ran = run_lesson("node_classification")
     X, P, classes = ran.X.tolist(), ran.P.tolist(), ran.classes.tolist()
     for j in range(4):
@@ -142,7 +142,7 @@ def test_published_example_drawing_has_values_and_gradients(run_lesson):
 
 
 def test_published_example_judges_by_the_figures(run_lesson, tmp_path):
-    """Another page, another verdict: with the loss's sign put right, that erratum is gone."""
+    """Another page, another verdict: with the sign of its loss corrected, that erratum is gone."""
     source = (EXAMPLES / "plot_node_classification.py").read_text()
     assert '"loss": "-1.1358"' in source
     copy = tmp_path / "plot_node_classification.py"
@@ -237,7 +237,7 @@ def test_mlp_lesson_verdicts(run_lesson):
 
 
 def test_mlp_lesson_has_units_on_and_off(run_lesson):
-    """Otherwise relu's mask, the point of the hidden layers, would go unseen."""
+    """Otherwise relu's mask, the point of the hidden layers, would go untested."""
     ran = run_lesson("mlp_backprop")
     for z in (ran.Z1, ran.Z2):
         assert 0 < (z > 0).sum() < z.size
@@ -259,7 +259,7 @@ def test_karate_lesson_puts_at_least_32_of_34_right_from_two_labels(run_lesson):
 
 
 def test_karate_lesson_sees_no_other_label(run_lesson):
-    """With the sides of the leaders exchanged, and no other, the answer turns round."""
+    """If only the sides of the leaders are exchanged, the answer is reversed."""
     ran = run_lesson("karate_club")
     p = ran.p.copy()
     layer = ran.tx.nn.Linear(2, 2, rng=0)
@@ -357,7 +357,7 @@ def test_multilabel_lesson_figures(run_lesson):
 
 
 def test_digits_lesson_accuracy(run_lesson):
-    """At least 97.5% on a held-out fifth over five seeds, and not below scikit-learn's by 0.3 points."""
+    """On average at least 97.5% of a held-out fifth, and at most 0.3 points below scikit-learn."""
     ran = run_lesson("digits")
     means = {}
     for name, runs in ran.answers.items():

@@ -1,4 +1,4 @@
-"""Operations from outside: two rows that the package has not, and all that every row has."""
+"""Operations from outside: two rows that the package does not have get all that every row has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLOPES = ("g · b · cos(a · b)", "g · a · cos(a · b)")
 
 
 def define():
-    """A new unary operation, one of two inputs, and the sine and cosine which that needs."""
+    """A unary operation, one of two inputs, and the sine and cosine that the latter needs."""
 
     @op(
         "x · 0.0174532925199433",
@@ -174,7 +174,7 @@ def test_trace_pickle_and_picture(operations):
 
 
 def test_a_raw_array_in_a_forward_or_a_rule_stays_one(operations):
-    """The package's functions take and give raw arrays where rules and forwards are at work."""
+    """Inside a forward function or a rule the package's functions take and give raw arrays."""
     seen = []
 
     @op("log(1 + eˣ)", ("g · σ(x)", lambda g, x: watched(g * tx.sigmoid(x))))
@@ -195,7 +195,7 @@ def test_a_raw_array_in_a_forward_or_a_rule_stays_one(operations):
     scaled(soft(x)).sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), [2, 3] / (1 + np.exp(-np.array([0.3, 0.4]))))
     assert set(seen) == {np.ndarray}
-    assert isinstance(tx.exp(np.ones(2)), Tensor)  # outside of them as ever
+    assert isinstance(tx.exp(np.ones(2)), Tensor)  # outside of them, as usual
 
 
 @pytest.mark.parametrize("name", ["deg2rad", "sine_of_product"])

@@ -1,8 +1,8 @@
 """The formulas of the table say what its functions compute: each is read, evaluated at random inputs
 and compared with the row's result and with the gradients of a walk.
 
-The inputs are those of the gradient tests, with and without ties; where these hold no such point, a
-few more. That a formula with one sign, factor, comparison or argument changed is found is tested too.
+The inputs are those of the gradient tests, with and without ties, and a few that those tests can't
+use. A formula with one sign, factor, comparison or argument changed must fail: that is tested too.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ EVALUATED = {**TABLE_ROWS, "linear_cross_entropy": LINEAR_CROSS_ENTROPY}
 
 @lru_cache
 def points(name: str) -> list[Call]:
-    """Some calls of a row, the same at each run."""
+    """Some calls of a row, the same in each run."""
     if name == "linear_cross_entropy":
         return [linear_cross_entropy_call(seed) for seed in range(5)]
     found: list[Call] = []
@@ -71,7 +71,7 @@ def points(name: str) -> list[Call]:
 
 
 def more_points(name: str) -> list[Call]:
-    """Where the gradient tests can't go: the powers of 0, and shapes they leave to the composites."""
+    """What the gradient tests can't use: powers of 0, and shapes left to the composites."""
     rng = np.random.default_rng(0)
     if name == "pow":
         x, n = np.meshgrid([0.0, 0.5, 1.0, 2.0], [-1.0, 0.0, 0.5, 1.0, 2.0])
@@ -102,7 +102,7 @@ def linear_cross_entropy_call(seed: int) -> Call:
 
 @lru_cache
 def results(name: str) -> list[tuple[Call, tuple[Any, ...], Any, Any, list[Any]]]:
-    """For each point the call, its settings, y, a random g, and the gradients of a walk."""
+    """For each point: the call, its settings, y, a random g, and the gradients of a walk."""
     found = []
     for seed, call in enumerate(points(name)):
         leaves = list(call.inputs)
@@ -137,7 +137,7 @@ def check_value(name: str) -> None:
 
 
 def check_derivative(name: str, i: int) -> None:
-    """Of input i, for every point at which it is differentiated."""
+    """Check the formula for input i at every point where that is differentiated."""
     row, found = EVALUATED[name], 0
     for call, bound, y, g, slopes in results(name):
         for place, slope in zip(call.live, slopes, strict=True):
@@ -193,7 +193,7 @@ def test_a_formulas_names_are_the_rows(row):
 
 
 def scope_formulas() -> list[str]:
-    """The formulas of the composites, as the source has them, and of the layers that compute one."""
+    """The formulas of the composites, as the source has them, and those of layers that have one."""
     found = [rowwise.CROSS_ENTROPY]
     for module in ("engine/breadth/composites", "nn/losses"):
         tree = ast.parse((Path(tx.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
@@ -245,7 +245,7 @@ def inner_slips(tree: Expression) -> list[Expression]:
 
 
 def put_below(tree: Expression, old: Expression, new: Expression) -> Expression:
-    """The tree with `new` for its part `old`."""
+    """The tree with its part `old` replaced by `new`."""
 
     def put(part: Any) -> Any:
         return tuple(map(put, part)) if isinstance(part, tuple) else new if part is old else part
@@ -257,7 +257,7 @@ def survives(check: Any, *args: Any) -> bool:
     try:
         check(*args)
     except FormulaError:
-        raise  # the slip itself is no formula
+        raise  # the slip itself is not a formula
     except (AssertionError, ValueError, TypeError, IndexError, AttributeError):
         return False
     return True
@@ -413,7 +413,7 @@ def test_every_right_formula_that_an_error_shows_is_one():
 
 
 def test_where_selects():
-    """A value that is not taken may be infinite or no number; the first case that holds is taken."""
+    """A value that is not selected may be infinite or NaN; the first case that holds is taken."""
     x = np.array([0.0, 1.0, -1.0])
     found = evaluate(parse("1 / x · 0 where x > 0, log x where x < -2, 7 else"), {"x": x})
     np.testing.assert_array_equal(found, [7, 0, 7])

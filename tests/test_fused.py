@@ -1,4 +1,4 @@
-"""Fused operations: recorded as one, shown as many, and the same in value and in every derivative."""
+"""Fused operations: recorded as one, shown as several, with the values and derivatives of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy on either side of a tensor: recorded, or refused; never cut from the tape in silence."""
+"""NumPy on either side of a tensor: recorded, or refused; the tape is never silently cut."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def gradient(f, data=X):
 
 
 def same(numpy_f, our_f, data=X):
-    """A NumPy function on a tensor gives NumPy's values and our gradient."""
+    """Check that a NumPy function on a tensor gives NumPy's values and our gradient."""
     np.testing.assert_allclose(numpy_f(leaf(data)).numpy(), numpy_f(data), rtol=1e-14)
     np.testing.assert_allclose(gradient(numpy_f, data), gradient(our_f, data), rtol=1e-14)
 
@@ -211,16 +211,16 @@ def test_what_would_cut_the_tape_is_refused(name):
         REFUSED[name](leaf())
 
 
-# what is refused on a tensor that requires grad though it has no value of its own
+# refused on a tensor that requires grad, and without a defined result to compare on others
 NO_VALUE = {"np.array of a list", "masked ufunc"}
 
 
 @pytest.mark.parametrize("name", sorted(set(REFUSED) - NO_VALUE))
 def test_the_same_runs_where_no_gradient_is_wanted(name):
-    """On a tensor that needs none, NumPy gives what it gives for the values."""
+    """On a tensor that needs no gradient, NumPy gives what it gives for the values."""
     ours, expected = REFUSED[name](Tensor(X)), REFUSED[name](X)
     ours = ours.numpy() if isinstance(ours, Tensor) else ours
-    if expected is not None:  # as of an assignment
+    if expected is not None:  # an assignment has none
         np.testing.assert_array_equal(ours, expected)
 
 
@@ -292,11 +292,11 @@ def test_numpy_functions_do_not_write_into_tensors():
     assert w.grad.tolist() == t.tolist() == [1.0, 2.0]
 
 
-# --- one door: whatever the door, the same function ------------------------------------------------
+# --- NumPy's function and ours, by every name, are the same ---------------------------------------
 
 
 def answered():
-    """Every NumPy function that a row or composite answers for, `reduce` apart."""
+    """Every NumPy function that a row or composite stands in for, apart from `reduce`."""
     for name, known in PUBLIC.items():
         for theirs in known.numpy:
             if name in CASES and getattr(theirs, "__name__", "") != "reduce":

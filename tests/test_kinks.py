@@ -26,7 +26,7 @@ def test_relu_and_abs_are_flat_at_zero():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
-@pytest.mark.parametrize("size", [6, 3000])  # small and large arrays go two ways
+@pytest.mark.parametrize("size", [6, 3000])  # small and large arrays take different paths
 def test_relu_of_what_is_not_finite(size, dtype):
     special = [-1, 0, 2] if dtype is np.int64 else [-np.inf, -1, 0, 2, np.inf, np.nan]
     x = np.resize(np.array(special, dtype), size)
@@ -77,7 +77,7 @@ def test_powers_of_negative_bases():
     np.testing.assert_allclose(slope(lambda x: x ** np.int64(3), [-2.0]), [12.0])
 
 
-@pytest.mark.parametrize("size", [2, 5000])  # small and large arrays are masked in two ways
+@pytest.mark.parametrize("size", [2, 5000])  # small and large arrays are masked differently
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_an_infinite_gradient_stops_at_a_kink(size, dtype):
     x = Tensor(np.resize([-1.0, 4.0], size), requires_grad=True, dtype=dtype)
@@ -112,7 +112,7 @@ def test_every_kind_of_sequence_may_name_an_element_twice(index):
 
 
 @pytest.mark.parametrize("shape", [(200,), (200, 7), (200, 3, 4)])
-@pytest.mark.parametrize("kind", ["i8", "u1", "i1"])  # a place in 200 x 12 numbers is beyond a byte
+@pytest.mark.parametrize("kind", ["i8", "u1", "i1"])  # 200 x 12 places exceed a byte
 def test_many_rows_read_more_than_once(shape, kind):
     rng = np.random.default_rng(0)
     x = rng.normal(size=shape)
@@ -182,7 +182,7 @@ def test_a_masked_class_has_probability_and_gradient_zero():
 def test_a_row_of_masked_classes_only():
     x = np.full((1, 3), -np.inf)
     equal(tx.logsumexp(Tensor(x), axis=1).numpy(), [-np.inf])
-    with tx.check.autopsy(False):  # the loss is -inf here, and meant to be
+    with tx.check.autopsy(False):  # the loss is meant to be -inf here
         equal(slope(lambda t: t.logsumexp(axis=1), x), np.zeros((1, 3)))
 
 

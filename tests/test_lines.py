@@ -1,4 +1,4 @@
-"""Whose line: errors, warnings and the tape name the user's, whoever called us in between."""
+"""Whose line: errors, warnings and the tape name the user's, whatever code called us in between."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STDLIB, SITE = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 
 @contextlib.contextmanager
 def block():
-    """As a decorator it puts a frame of contextlib.py between us and the user."""
+    """Used as a decorator, it puts a frame of contextlib.py between us and the user."""
     yield
 
 
@@ -67,7 +67,7 @@ def test_an_operation_is_recorded_at_the_users_line_too():
 
 
 def test_what_no_frame_of_the_user_calls_stands_at_the_outermost():
-    """In a pool's thread there are Python's frames and ours."""
+    """In the thread of a pool there are only Python's frames and ours."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         (y,) = pool.map(tx.exp, [X])
         assert str(tx.trace(y)[y].line).startswith("threading.py:")
@@ -91,7 +91,7 @@ def test_a_thread_may_start_in_our_function():
 
 
 def file_of_line(file):
-    """The file where an operation is recorded which a function of this file calls, and we that one."""
+    """The file named for an operation that a function in `file` calls, which this file calls."""
     names = {}
     exec(compile("def call(f, x):\n    return f(x)", file, "exec"), names)
     y = names["call"](tx.exp, X)
@@ -137,7 +137,7 @@ def test_the_users_even_where_a_library_is_near(file):
 
 
 def test_a_library_is_known_wherever_it_is_installed(monkeypatch, tmp_path):
-    """Its folder is asked for without loading it, if it is one that loads itself at the first use."""
+    """Looking up the folder of a module that loads itself at first use does not load it."""
 
     class Lazy(ModuleType):
         def __getattribute__(self, name):
@@ -146,7 +146,7 @@ def test_a_library_is_known_wherever_it_is_installed(monkeypatch, tmp_path):
     module = Lazy("xarray")
     object.__getattribute__(module, "__dict__")["__path__"] = [str(tmp_path / "src/xarray")]
     monkeypatch.setitem(sys.modules, "xarray", module)
-    monkeypatch.setitem(sys.modules, "jax", None)  # as one forbids an import
+    monkeypatch.setitem(sys.modules, "jax", None)  # which forbids its import
     assert file_of_line(f"{tmp_path}/src/xarray/core/ops.py") == __file__
     assert file_of_line(f"{tmp_path}/src/train.py") == f"{tmp_path}/src/train.py"
 
@@ -189,7 +189,7 @@ WARNINGS = {
 
 @pytest.mark.parametrize("name", WARNINGS)
 def test_a_warning_stands_at_the_users_line(name):
-    """A decorator's frame between us and the user is not his line."""
+    """A decorator's frame between us and the user is not the user's line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         block()(WARNINGS[name])()

@@ -1,4 +1,4 @@
-"""The losses against a slow reference written in loops, and for large logits."""
+"""The losses compared with a slow reference written in loops, and for large logits."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_labels_of_any_integer_dtype(dtype):
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_logits_in_any_memory_order(axis):
-    """The fused gradient is made in place: of a transposed array too."""
+    """The fused gradient is computed in place, also if the logits are a transposed array."""
     z = np.random.default_rng(0).standard_normal((4, 4))
     labels = [0, 3, 1, 1]
     one_hot = np.eye(4)[labels] if axis != 0 else np.eye(4)[labels].T

@@ -19,7 +19,7 @@ from tinygrad_xent.engine.walk import collect
 
 
 def ours_in_garbage(action):
-    """What of this package the cycle collector finds after the action."""
+    """The objects of this package that the cycle collector finds after the action."""
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -60,7 +60,7 @@ def test_cyclic_garbage_would_be_found():
 
 
 def test_a_layer_keeps_one_activation():
-    """linear-relu-linear-relu-linear: the relus' outputs and nothing else of the batch's size."""
+    """linear-relu-linear-relu-linear keeps the relus' outputs, and nothing else of batch size."""
     rng = np.random.default_rng(0)
     weights = [leaf(rng.standard_normal((20, 20))) for _ in range(3)]
     biases = [leaf(np.zeros(20)) for _ in range(3)]

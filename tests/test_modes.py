@@ -124,7 +124,7 @@ def test_two_threads_give_what_one_gives():
 def loaded_by(statement):
     """Which packages outside the standard library a statement loads in a fresh interpreter.
 
-    Modules without a file are made by compiled ones (NumPy's random generators make two).
+    Modules without a file do not count: compiled ones make them (NumPy's random generators two).
     """
     code = (
         "import sys; before = set(sys.modules)\n" + statement + "\n"
@@ -153,7 +153,7 @@ NOT_AT_ONCE = {
     "tinygrad_xent.tracing",
     "urllib.parse",
 }
-"""What takes milliseconds to import and is wanted by some programs only."""
+"""What takes milliseconds to import and is needed by some programs only."""
 
 
 def modules_after(*statements):
@@ -176,7 +176,7 @@ def test_the_import_loads_nothing_slow():
 
 
 def test_every_public_name_is_there_at_its_first_use():
-    """Those imported late too: by attribute, by `from`, by `*` and in `dir`."""
+    """By attribute, by `from`, by `*` and in `dir`, also those that are imported late."""
     for statement in (
         "import tinygrad_xent as tx; tx.trace; tx.Trace; tx.save; tx.load; tx.check; tx.tracing",
         "from tinygrad_xent import Trace, check, load, save, trace, tracing",
@@ -224,7 +224,7 @@ def test_a_leaf_knows_where_it_was_changed():
 
 
 def test_a_generator_or_coroutine_is_not_decorated():
-    """The block would end before the body runs: everything would be recorded after all."""
+    """The block would end before the body runs, so the body's operations would be recorded."""
 
     def batches():
         yield tx.is_grad_enabled()

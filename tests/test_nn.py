@@ -12,7 +12,7 @@ from tinygrad_xent.nn import MLP, Dropout, Linear, Module, ReLU, Sequential, Sig
 
 
 class Block(Module):
-    """Tensors and modules in every kind of place."""
+    """A module with tensors and modules in every kind of place."""
 
     def __init__(self):
         self.scale = tx.Tensor([1.0, 2.0], requires_grad=True)

@@ -1,4 +1,4 @@
-"""The lesson that has the whole idea on one screen: it fits there, and its gradients are the engine's."""
+"""The lesson with the whole idea on one screen: it fits, and its gradients are the engine's."""
 
 import functools
 import re
@@ -28,7 +28,7 @@ def published(run_lesson):
 
 
 def other_data(size):
-    """Seven samples of five numbers in four classes; the weights are about so large."""
+    """Seven samples of five numbers in four classes; `size` is the weights' standard deviation."""
     rng = np.random.default_rng(0)
     Z, W, b = rng.normal(size=(7, 5)), size * rng.normal(size=(5, 4)), rng.normal(size=4)
     return Z, W, b, rng.integers(4, size=7)
@@ -47,7 +47,7 @@ def by_screen(screen, data):
 
 
 def by_engine(Z, W, b, classes):
-    """The same from the engine, by the same operations in the same order."""
+    """The same values and gradients from the engine, by the same operations in the same order."""
     data = Z, W, b, Y = [
         tx.Tensor(x, requires_grad=True) for x in (Z, W, b, np.eye(len(b))[classes])
     ]
@@ -163,7 +163,7 @@ def test_a_mistake_in_the_sweep_is_noticed(run_lesson, published, tmp_path, righ
 
 
 def test_gradients_are_the_slopes_of_the_loss(screen, published):
-    """Central differences know neither the rules nor the engine."""
+    """Central differences use neither the rules nor the engine."""
     Z, W, b, Y = nodes_of(screen, *published)
     grads = screen.sweep(screen.cross_entropy(Z @ W + b, Y))
     for parameter in (Z, W, b):
@@ -178,7 +178,7 @@ def test_gradients_are_the_slopes_of_the_loss(screen, published):
 
 
 def test_the_sweep_gives_each_value_the_shape_it_had(screen):
-    """What broadcasting repeated is summed, whatever the shape it repeated."""
+    """The gradient of a value that broadcasting repeated is summed, whatever the value's shape."""
     matrix = screen.Node(np.arange(15.0).reshape(5, 3))
     for shape, expected in (
         ((3,), [30, 35, 40]),

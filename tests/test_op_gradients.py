@@ -38,7 +38,7 @@ def test_gradient_and_second_derivative(name):
 
 
 def caught(name: str, i: int, function: Callable[..., Any]) -> None:
-    """With another function in the place of rule i of a row the check fails."""
+    """The check fails with another function in place of rule i of a row."""
     with (
         mutated(TABLE[name], i, function),
         pytest.raises(AssertionError, match="Not equal to tolerance"),
@@ -70,7 +70,7 @@ def test_a_wrong_sign_is_caught():
 
 
 def new_row(monkeypatch: Any, forward: Callable[..., Any], *rules: Any) -> str:
-    """A row that stands in the table until the test ends, and its one line of inputs."""
+    """A row that is in the table until the test ends, and its one line of inputs."""
     monkeypatch.setitem(CASES, forward.__name__, of_two)
     tx.op("a · a · b", *rules)(forward)
     return forward.__name__

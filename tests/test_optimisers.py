@@ -30,7 +30,7 @@ def parameter(values=(1.0, -2.0), dtype=None, **options):
 
 
 def by_gradient(optimizer, *gradients):
-    """Steps with given gradients of the first parameter; its values after each."""
+    """The values of the first parameter after each step with these gradients."""
     (w, *_) = optimizer.params
     after = []
     for gradient in gradients:
@@ -114,7 +114,7 @@ def test_a_scalar_and_a_float32_parameter_keep_shape_and_dtype(make):
 
 @every
 def test_a_parameter_without_gradient_is_left_alone_and_keeps_its_count(make):
-    """The second parameter's updates do not depend on when they came."""
+    """The second parameter's updates do not depend on when its gradients came."""
     both, late = [parameter(), parameter([5.0])], parameter([5.0])
     optimizer, alone = make(both), make([late])
     for i in range(6):

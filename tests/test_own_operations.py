@@ -1,4 +1,4 @@
-"""Operations of the user at work: settings, odd results of rules, errors, arrays only read."""
+"""The user's own operations at work: settings, odd results of rules, errors, read-only arrays."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_numpys_arguments_are_taken_by_name():
     np.testing.assert_allclose(np.linalg.norm(x, axis=1).numpy(), [5.0, 10.0])
     assert np.linalg.norm(x).item() == pytest.approx(np.sqrt(125))
     with pytest.raises(DtypeError, match="gradient would be lost"):
-        np.linalg.norm(x, 1)  # NumPy's `ord`, which the row does not know
+        np.linalg.norm(x, 1)  # NumPy's `ord`, which the row does not have
 
 
 def test_errors_of_other_kinds_stay_what_they_are():

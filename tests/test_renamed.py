@@ -1,7 +1,7 @@
-"""What was pickled or imported by a module's former name loads still.
+"""What was pickled or imported by a module's former name still loads.
 
-`former_pickles.json` was written when all modules stood side by side: objects by name, each with its
-text of then and its pickle.
+`former_pickles.json` was written when all modules were in one folder: objects by name, each with
+its text at that time and its pickle.
 """
 
 import base64
@@ -87,7 +87,7 @@ def test_imports_by_former_names():
 
 
 def test_the_packages_keep_their_attributes():
-    """A stand-in is no attribute, so that none hides what is called like it."""
+    """A stand-in is not an attribute, so it hides nothing that has the same name."""
     assert "tinygrad_xent.tensor" in sys.modules
     for former in NOW:
         package, _, name = former.rpartition(".")

@@ -1,4 +1,4 @@
-"""Rows of the package replaced by the user's, and taken out again: it comes back whole."""
+"""Rows of the package replaced by the user's; when these are removed, the package is as before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run saved, loaded and resumed in the middle ends in the same bits as one that was not."""
+"""A run saved, loaded and resumed in the middle ends in the same bits as an uninterrupted one."""
 
 import itertools
 
@@ -29,7 +29,7 @@ RUNS = {
 
 
 class Run:
-    """A training run with all the state that one can have."""
+    """A training run with every kind of state that there is."""
 
     def __init__(self, make_optimizer, make_schedule, seed):
         self.order, self.rng = np.random.default_rng(seed), np.random.default_rng(seed + 1)
@@ -94,7 +94,7 @@ def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(parts, tmp_path):
     stopped.train(until=STOP)
     stopped.save(tmp_path / "run.safetensors")
 
-    resumed = Run(*parts, seed=100)  # nothing of it may survive the loading
+    resumed = Run(*parts, seed=100)  # loading must overwrite all of its state
     resumed.load(tmp_path / "run.safetensors")
     resumed.train()
 

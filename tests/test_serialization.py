@@ -1,4 +1,4 @@
-"""Saved state comes back as it was, a damaged file never does, and a crash leaves a whole file."""
+"""Saved state comes back as it was, a damaged file is never loaded, a crash leaves a whole file."""
 
 import base64
 import os
@@ -232,7 +232,7 @@ for round, moment in enumerate(np.random.default_rng(0).uniform(0, 0.01, 50)):
             tx.save(path, {"w": np.full(200_000, n), "n": n})
             n += 1000
     os.close(writing)
-    for _ in range(1 + round % 3):  # so many saves begin, all but the last of them end
+    for _ in range(1 + round % 3):  # wait for so many saves to begin; all but the last have ended
         assert os.read(reading, 1), "the child died by itself"
     time.sleep(moment)
     os.kill(child, signal.SIGKILL)
@@ -259,7 +259,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
 
 @posix
 def test_fifty_kills_during_save_never_leave_an_unreadable_file(path):
-    """Each child saves without pause and dies by SIGKILL at another moment of a save."""
+    """Each child saves without pause and is killed by SIGKILL at a random moment of a save."""
     run = kill_fifty_times(path)
     assert run.returncode == 0, run.stderr
     seen = run.stdout.split()

@@ -1,4 +1,4 @@
-"""One sweep: what a reader learns is what `backward()` computes, and who looks on is not its affair."""
+"""One sweep: the readable one gives what `backward()` computes, and knows nothing of watchers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinygrad_xent.watching import watch_backward
 
 
 def both(output, targets=None):
-    """The gradients by the sweep that is taught and by its faster twin."""
+    """The gradients by the sweep that readers learn from, and by its faster twin."""
     root, seed = output._source(), np.cos(np.arange(output.size, dtype=float)).reshape(output.shape)
     nodes = walk.collect(root)
     taught = walk.sweep_arrays(nodes, {root: seed})
@@ -63,7 +63,7 @@ def test_a_twin_that_differs_is_noticed(monkeypatch):
 
 
 def test_every_use_runs_the_same_sweep(monkeypatch):
-    """Traces, create_graph, check_tape and why go wrong with it."""
+    """With a wrong rule traces, create_graph, check_tape and why all go wrong."""
     x = leaf([1.0, 2.0], "x")
     with mutated(TABLE["tanh"], 0, lambda g, y: g * 2 * (1 - y * y)):
         right = 1 - np.tanh([1.0, 2.0]) ** 2
@@ -84,7 +84,7 @@ def test_the_sweep_is_short_enough_to_learn():
     assert body[-1].end_lineno - body[0].lineno < 15
 
 
-# --- who looks on ---------------------------------------------------------------------------------
+# --- watchers -------------------------------------------------------------------------------------
 
 
 def test_watchers_see_each_backward(monkeypatch):

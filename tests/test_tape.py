@@ -13,7 +13,7 @@ from tinygrad_xent.engine.walk import collect
 
 
 def test_a_chain_of_a_million_operations():
-    """Forward, backward and freeing without recursion: the interpreter's limit is far below."""
+    """Forward, backward and freeing do not recurse: the interpreter's limit is far lower."""
     x = leaf(1.0)
     y = x
     for _ in range(1_000_000):

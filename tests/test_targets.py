@@ -62,7 +62,7 @@ def test_sums_over_nothing_need_no_warning():
     assert tx.cross_entropy(Tensor(np.zeros((1, 3))), [-100], reduction="sum").item() == 0
 
 
-# --- probabilities that are none -----------------------------------------------------------------
+# --- targets that are not probabilities ----------------------------------------------------------
 
 
 def test_rows_that_do_not_sum_to_one():
@@ -73,7 +73,7 @@ def test_rows_that_do_not_sum_to_one():
     for words in ("row 1", "sums to 2, not 1", "(sum(Y) · softmax - Y) / N", "counts 2 times"):
         assert words in text
     assert HERE in caught[0].filename
-    loss.backward()  # and that is the gradient the warning names
+    loss.backward()  # its gradient is the one that the warning names
     expected = (y.sum(axis=1, keepdims=True) * 0.5 - y) / 3
     np.testing.assert_allclose(z.grad.numpy(), expected)
 

@@ -1,4 +1,4 @@
-"""Tensor: what it shows, its methods, and how it behaves as a Python object."""
+"""Tensor: its representation, its methods, and how it behaves as a Python object."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_detach():
     np.testing.assert_array_equal(w.numpy(), X)
     (w * d).sum().backward()
     np.testing.assert_array_equal(w.grad.numpy(), 2 * X)
-    d.requires_grad = True  # a leaf of its own
+    d.requires_grad = True  # an independent leaf
     d.data = np.zeros((2, 3))
     np.testing.assert_array_equal(y.numpy(), 2 * X)
     (d * 3).sum().backward()
@@ -297,7 +297,7 @@ def test_indexing_with_tensors():
 
 
 def test_zero_dimensional_results_work_on():
-    """NumPy's reductions give scalars, not arrays: every method must take them."""
+    """NumPy's reductions give scalars, not arrays: every method must accept them."""
     w = leaf(P)
     s = w.sum()
     for f in (

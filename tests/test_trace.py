@@ -284,7 +284,7 @@ def test_tracing_costs_the_tape_nothing():
 
 
 def checkpointed():
-    """Equal programs with a checkpoint of an intermediate result, and a closed loss."""
+    """A program with a checkpoint of an intermediate result, and a loss without parts."""
     rng = np.random.default_rng(0)
     w, x = leaf(rng.standard_normal((3, 4)), "w"), Tensor(rng.standard_normal((5, 3)), name="x")
     h = tx.checkpoint(lambda t: tx.tanh(t) * t)(x @ w)
@@ -301,7 +301,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_trace_is_plain_data(program):
-    """Equal for equal computations, the same after a pickle, without an address in any text."""
+    """Equal for equal computations and after pickling, without memory addresses in any text."""
     one, two = tx.trace(PROGRAMS[program]()), tx.trace(PROGRAMS[program]())
     assert one == two
     assert hash(one) == hash(two)

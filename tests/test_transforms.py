@@ -215,7 +215,7 @@ def block(x):
 
 def gradients(f, x):
     leaf = Tensor(x, requires_grad=True)
-    y = f(leaf * 2.0)  # not on a leaf: the block stands in the middle of a graph
+    y = f(leaf * 2.0)  # not on a leaf: the block is in the middle of a graph
     (y * y).sum().backward()
     return y.numpy(), leaf.grad.numpy()
 

@@ -129,7 +129,7 @@ def test_difference_finds_one_wrong_element(dtype: type) -> None:
 
 
 def test_a_ratio_is_taken_within_the_rounds() -> None:
-    # The machine was three times as slow in the second round: the ratio does not see it.
+    # The machine was three times as slow in the second round: the ratio is not affected.
     ours, theirs = Row(OURS, [1.0, 3.0, 1.0]), Row(REFERENCE, [2.0, 6.0, 2.0])
     assert ours.ratio(theirs) == 0.5
     assert ours.seconds == 1.0

@@ -1,6 +1,6 @@
-"""A peer that is wrong on purpose, in the way that the case's `fault` names; without, it is right.
+"""A peer that is wrong on purpose, in the way that the case's `fault` names; otherwise it is right.
 
-The bench must void the rows of every fault. It has no linear loss: there it is absent.
+The bench must void the rows of every fault. The peer has no linear loss: there it is absent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def with_fault(job: Job, settings: Settings) -> Job:
         match settings.get("fault"):
             case "too long":  # by one part in a thousand
                 last = last * 1.001
-            case "shape":  # another one, that would broadcast
+            case "shape":  # a different shape, which would broadcast
                 last = last[:1]
             case "no number":
                 last = np.nan

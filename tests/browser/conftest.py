@@ -1,8 +1,8 @@
 """Debian's Chromium, headless, is the judge here, driven through Playwright's Python package.
 
 Where either is not installed these tests skip and say which; in CI they must run. Chromium gets no
-profile, no network and no updates, and each page that it opens is watched: what it asked for, what it
-complained of, and whether a script ran.
+profile, no network and no updates, and each page that it opens is watched: what it requested, what
+errors it reported, and whether a script ran.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Visit:
         return self.page.evaluate("window.sentinel")
 
     def trouble(self):
-        """All that a harmless drawing does not do, in words."""
+        """What the page did that a harmless drawing does not do, in words."""
         found = [f"asked for {url}" for url in self.requests[1:]]
         found += [f"complained: {text}" for text in self.complaints]
         if self.sentinel is not None:

@@ -72,7 +72,7 @@ def overlapping(seen):
 
 
 def crowded(seen):
-    """What the labels of edges and scopes cover, and what text is not in the picture."""
+    """What the labels of edges and scopes cover, and what text is cut off by the picture's edge."""
     found = seen.page.evaluate(LABELS)
     nodes = [(node["id"], around(node["shapes"])) for node in seen.page.evaluate(GEOMETRY)]
     labels, canvas = found["labels"], found["canvas"]

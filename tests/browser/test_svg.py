@@ -1,4 +1,4 @@
-"""What a real browser makes of a drawing: harmless, legible in light and dark, every text in its box."""
+"""In a real browser drawings are harmless, legible in light and dark, every text in its box."""
 
 import re
 import warnings
@@ -238,7 +238,7 @@ def test_no_text_leaves_its_node_and_no_node_covers_another(file, drawing):
 
 
 def test_text_fits_in_another_font_too(visit, drawing):
-    """A viewer may lack the font that the layout reckoned with: each line says how wide it is."""
+    """A viewer may lack the font that the layout was made for: each line states its own width."""
     svg = drawing.svg.replace(viz.theme.FONT_FAMILY, "serif")
     assert spilled(visit(svg)) == []
 
@@ -288,7 +288,7 @@ def test_text_stands_out_from_what_is_behind_it(file):
 @pytest.mark.parametrize("theme", ["auto", "light", "dark"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_it_stands_out_on_any_page(visit, scheme, theme, page):
-    """Also where the system is dark and the notebook is light, or the other way round."""
+    """Legible also where the system is dark and the notebook is light, or the other way round."""
     drawn = viz.draw(tx.trace(classifier()), theme=theme)
     style = f"<style>:root{{color-scheme:{page}}}</style>"
     assert faint(visit(page_of(style + drawn._repr_html_()), ".html", scheme)) == []

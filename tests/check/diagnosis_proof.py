@@ -1,12 +1,12 @@
-"""The proof that `diagnose` names what was done, printed as a table:
+"""The proof that `diagnose` names the mistake that was made, printed as a table:
 
     python -m tests.check.diagnosis_proof
 
-Gradients of a softmax layer and of a hidden layer on random data get one mistake seeded, or two, or
-none. Shapes are ordinary (samples, classes and features all different) or awkward: as many samples as
-classes, a single sample, two classes. "named" counts diagnoses that are exactly the seeded mistakes.
-Where two mistakes give the very same figures, a missing 1/N and a factor 2 for N = 2, the diagnosis
-lists both; such cases count as named, and the last column says how many they are.
+One or more mistakes, or none, are put into gradients of a softmax layer and of a hidden layer on
+random data. Shapes are ordinary (samples, classes and features all different) or awkward: as many
+samples as classes, a single sample, two classes. "named" counts diagnoses that are exactly the
+seeded mistakes. Where two mistakes give the very same figures, as a missing 1/N and a factor 2 do
+for N = 2, the diagnosis lists both; such cases count as named, and the last column says how many.
 """
 
 import sys
@@ -29,7 +29,7 @@ SHAPES = {  # samples, classes, features
 
 class Layer:
     """A softmax layer on random data: its true gradients come from backward(), never from a formula
-    of this file.
+    in this file.
     """
 
     def __init__(self, rng, shape):
@@ -55,7 +55,7 @@ class Layer:
         return g
 
     def carry(self, delta, place):
-        """A gradient at the logits taken on to a place, by hand."""
+        """A gradient at the logits, carried to another place by hand."""
         return {"logits": delta, "weights": self.x.T @ delta, "bias": delta.sum(axis=0)}[place]
 
     @property
@@ -127,7 +127,7 @@ def diagonal(layer):
 
 
 def no_slope(layer):
-    """Through a sigmoid or relu layer of K units, without its derivative."""
+    """A gradient taken through a sigmoid, tanh or relu layer of K units without its derivative."""
     rng = layer.rng
     upstream = rng.standard_normal((layer.n, layer.k))
     name = str(rng.choice(["relu", "sigmoid", "tanh"]))
@@ -139,7 +139,7 @@ def no_slope(layer):
     y = a.numpy()
     slope = {"relu": (y > 0) * 1.0, "sigmoid": y * (1 - y), "tanh": 1 - y * y}[name]
     known = {"x": layer.x, "upstream": upstream, "slope": slope}
-    if place == "logits" and slope.any() and rng.random() < 0.5:  # alone it tells nothing if all 0
+    if place == "logits" and slope.any() and rng.random() < 0.5:  # all 0 says nothing by itself
         known = {"slope": slope}
     claimed = layer.carry(upstream, place)
     return Seeded(claimed, g, ("activation derivative missing",), known)
@@ -168,7 +168,7 @@ def several(layer):
 
 
 def several_and_a_component(layer):
-    """What the published node classification has: indicator, 1/N and a figure miscalculated."""
+    """The published node classification's mistakes: indicator, 1/N and a figure miscalculated."""
     claimed = layer.carry(layer.p - 1, "weights")
     claimed.flat[int(layer.rng.integers(claimed.size))] += 0.5
     scale = ("missing 1/N",) if layer.n > 1 else ()
@@ -199,7 +199,7 @@ SEEDS = {
 
 
 def changes_nothing(seeded):
-    """A mistake that is none at this shape: a missing 1/N for one sample."""
+    """Whether the mistake changes nothing at this shape, such as a missing 1/N for one sample."""
     a, b = seeded.claimed, seeded.actual
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12)
 
@@ -215,7 +215,7 @@ def as_seeded(diagnosis, mistakes):
 
 
 def count(mistake, shape, trials, seed=0):
-    """How often a seeded mistake is named at a kind of shape, of how many, and the rest."""
+    """How often a seeded mistake is named at a kind of shape, and the cases where it is missed."""
     rng = np.random.default_rng([seed, list(SHAPES).index(shape), list(SEEDS).index(mistake)])
     found = {"named": 0, "also": 0, "missed": 0}
     examples = []
@@ -232,7 +232,7 @@ def count(mistake, shape, trials, seed=0):
 
 
 def named_on_right(trials, seed=0):
-    """How many right gradients were called anything but right, of each place and shape."""
+    """How many right gradients, of random places and shapes, were called anything but right."""
     rng = np.random.default_rng(seed)
     wrong = 0
     for _ in range(trials):

@@ -3,12 +3,11 @@
     python -m tests.check.mutation_proof             every seeded mutation and its verdicts
     python -m tests.check.mutation_proof --healthy   false alarms over 1,000 random healthy graphs
 
-Each derivative rule of the table, and each again inside every loss, is falsified in every way that
-applies: the sign, a factor 2, a
-component of the gradient dropped, transposed, shifted along an axis, a wrong saved value, and the
-slips known from textbooks. A mutation counts as caught by `check_tape` if it blames this rule and no
-other, by `gradcheck` if that fails and names the operation. One that changes nothing at the values
-of its case is no mutation and is left out.
+Each derivative rule of the table, by itself and again inside every loss, is falsified in every way
+that applies: the sign, a factor 2, a component of the gradient dropped, transposed, shifted along
+an axis, a wrong saved value, and the slips known from textbooks. A mutation counts as caught by
+`check_tape` if it blames this rule and no other, by `gradcheck` if that fails and names the
+operation. One that changes nothing at the values of its case is left out.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from tinygrad_xent.check import KinkWarning, check_tape, gradcheck
 from tinygrad_xent.engine.table import TABLE, DerivativeRule
 from tinygrad_xent.engine.tensors import raw
 
-# --- cases: the rows' stand in tests/operations.py; each loss as a function of float inputs --------
+# --- cases: rows have theirs in tests/operations.py; each loss as a function of float inputs ------
 
 
 def normal(*shape):
@@ -69,17 +68,17 @@ LOSSES = {
 }
 
 
-# --- mutations: a wrong rule made of a right one ----------------------------------------------------
+# --- mutations: a wrong rule made from a right one ------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Mutation:
     kind: str
-    function: object  # of the gradient and what the rule keeps, as the rule itself
+    function: object  # takes the gradient and what the rule keeps, like the rule itself
 
 
 def mutations(op, i):
-    """Every way in which the rule of input i can be falsified."""
+    """Every way in which the rule for input i can be falsified."""
     rule = op.rule_for(i).function
 
     def after(change):
@@ -109,7 +108,7 @@ def swapped(c):
 
 
 def spoiled(kept):
-    """Another value than was saved: a shifted array, a turned mask, indices in another order."""
+    """A value other than the saved one: a shifted array, an inverted mask, reordered indices."""
     kept = raw(kept)
     if not isinstance(kept, np.ndarray):
         return kept
@@ -165,7 +164,7 @@ SLIPS = {
 
 @contextmanager
 def mutated(op, i, function):
-    """The table with one rule replaced."""
+    """Within the block, the table has this rule replaced."""
     right = op.rules
     place = 0 if op.variadic else i
     wrong = DerivativeRule(right[place].formula, same_signature(function, right[place].function))
@@ -179,7 +178,7 @@ def mutated(op, i, function):
 
 
 def same_signature(function, like):
-    """The wrapper asks for what the rule asks for: the tape reads a rule's parameters' names."""
+    """The function with the rule's parameter names, from which the tape reads what a rule needs."""
 
     def rule(*args, **kwargs):
         named = inspect.signature(like).bind(*args, **kwargs)
@@ -237,7 +236,7 @@ def named(tape):
 
 
 def raised_or(check, *args):
-    """The check's report, None where the wrong rule raised: a shape that does not fit."""
+    """The check's report; None where the wrong rule raised because a shape does not fit."""
     try:
         return check(*args)
     except (ValueError, IndexError):
@@ -255,7 +254,7 @@ def nodes_of(output):
 
 
 def gradient_or_none(function, inputs):
-    """The gradients by the rules as they stand; None where one raises."""
+    """The gradients by the rules as they are now; None where one raises."""
     try:
         leaves = list(map(leaf, inputs))
         y = function(*leaves)
@@ -374,7 +373,7 @@ def print_table(verdicts):
     print(
         f"\n{len(verdicts)} mutations of {len(counts)} rules, at least {min(counts.values())} each;"
     )
-    print(f"{len(missed)} not caught by both checks and laid to the right rule")
+    print(f"{len(missed)} of them not caught by both checks, with the right rule named")
     return not missed
 
 

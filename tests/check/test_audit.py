@@ -16,7 +16,7 @@ def verdict(published, computed, **options):
     [
         ("0.566", 0.566, "exact"),
         ("0.57", 0.566, "rounded"),
-        ("0.68", 0.685, "rounded"),  # a tie, either way
+        ("0.68", 0.685, "rounded"),  # a tie, rounded either way
         ("0.69", 0.685, "rounded"),
         ("0.56", 0.566, "truncated"),
         ("-0.56", -0.566, "truncated"),
@@ -56,7 +56,7 @@ def test_a_figure_may_follow_from_an_alternative():
         verdict("-1.1358", 1.146493, alternatives=given)
         == "error: sign reversed; the size follows from the rounded p"
     )
-    assert verdict("1.1465", 1.146493, alternatives=given) == "rounded"  # the truth comes first
+    assert verdict("1.1465", 1.146493, alternatives=given) == "rounded"  # the true one comes first
     assert verdict("1.12", 1.146493, alternatives=given).startswith("error: off by")
 
 

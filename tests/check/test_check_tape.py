@@ -1,4 +1,4 @@
-"""check_tape: blames the operation that is wrong, where it was written, and no other."""
+"""check_tape blames the operation that is wrong and no other, and says where it was written."""
 
 import numpy as np
 import pytest

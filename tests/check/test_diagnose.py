@@ -1,4 +1,4 @@
-"""diagnose: names what was done, says "unexplained" for what nobody did, and leaves the right alone."""
+"""diagnose names the mistake made, says "unexplained" if none fits, and accepts what is right."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Slopes by differences: right to their own error estimate, and never claimed where there is none."""
+"""Slopes by differences: right within their error estimate, never claimed where there is none."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_beyond_an_edge_nothing_is_measured():
 
 
 def test_noise_is_found_to_an_order_of_magnitude():
-    big = 1e6  # added and taken away again: what is left of x has lost its last digits
+    big = 1e6  # added and subtracted again: sin(x) has lost its last digits
     noise = noise_of(lambda x: np.sin(x) + big - big, np.float64(0.5), np.float64(1.0))
     assert 1e-11 < noise < 1e-9
     assert noise_of(lambda x: np.sin(x), np.float64(0.5), np.float64(1.0)) < 1e-15

@@ -1,4 +1,4 @@
-"""gradcheck: passes what is right, fails what is wrong, and says where and why."""
+"""gradcheck passes what is right, fails what is wrong, and says where and why."""
 
 import numpy as np
 import pytest

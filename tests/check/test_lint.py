@@ -1,4 +1,4 @@
-"""Graph lint: each rule fires on its case, at its line, and on nothing in healthy computations."""
+"""Graph lint: each rule fires on its case, at its line, and never on healthy computations."""
 
 import numpy as np
 import pytest
@@ -177,7 +177,7 @@ def healthy():
     scores = tx.softmax(logits() @ leaf(RNG.normal(size=(3, 12))))  # attention, then a classifier
     yield picked(tx.log_softmax(scores @ logits()))
     a = leaf(RNG.normal(size=5))
-    yield (a * tx.expand_dims(a, 1)).sum() + (a * a[:, None]).sum()  # an outer product, meant
+    yield (a * tx.expand_dims(a, 1)).sum() + (a * a[:, None]).sum()  # an outer product, intended
     p = np.full((12, 3), 1 / 3)
     yield (tx.Tensor(p) * (tx.Tensor(np.log(p)) - tx.log_softmax(logits()))).sum()
     yield tx.log(leaf([1.0, 2.0])).sum()

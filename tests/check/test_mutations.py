@@ -1,4 +1,4 @@
-"""Every rule of the table, falsified: both checks notice and blame it; healthy graphs are left alone."""
+"""When a rule of the table is falsified, both checks notice and blame it; healthy graphs pass."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The NaN and Inf autopsy: forty ways of losing finiteness, each with its operation and its line."""
+"""The NaN and Inf autopsy: forty ways to get a NaN or Inf, each with its operation and its line."""
 
 import warnings
 
@@ -13,7 +13,7 @@ WAYS = {}
 
 
 def way(op, phase, says):
-    """Register a way: the operation, the phase, a part of the cause; the guilty line ends in HERE."""
+    """Register one way: operation, phase, words of the cause; the guilty line ends in HERE."""
 
     def register(function):
         assert function.__name__ not in WAYS
@@ -542,7 +542,7 @@ def test_the_switch_is_a_block_and_a_setting():
 def test_a_large_finite_gradient_is_no_alarm():
     x = leaf([1.0])
     with autopsy("gradients"):
-        (x * 1e200).sum().backward()  # its square overflows, it does not
+        (x * 1e200).sum().backward()  # its square overflows, but it does not itself
     assert x.grad.item() == 1e200
 
 

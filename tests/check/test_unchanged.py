@@ -1,4 +1,4 @@
-"""In-place protection: what raises by itself, what only a replay notices."""
+"""Changes in place: what `backward()` itself notices, and what only a replay does."""
 
 import linecache
 import re

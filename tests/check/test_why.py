@@ -1,4 +1,4 @@
-"""why: the parts add up to the gradient, exactly, on random graphs; each part says where it is from."""
+"""why: on random graphs the parts add up to the gradient exactly; each says where it comes from."""
 
 import numpy as np
 import pytest

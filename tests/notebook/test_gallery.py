@@ -1,4 +1,4 @@
-"""A gallery built by sphinx-gallery: its scraper shows a drawing once, as a picture and not as text."""
+"""A gallery built by sphinx-gallery shows each drawing once, as a picture and not as text."""
 
 import re
 import warnings

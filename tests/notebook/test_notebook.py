@@ -1,4 +1,4 @@
-"""A notebook, run by a real kernel: each cell shows its drawing once, in forms that a frontend knows."""
+"""A notebook run by a real kernel: each cell shows its drawing once, in formats frontends know."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ CELLS = [
 
 
 def run(cells):
-    """What each cell put out behind the first, which only prepares."""
+    """The output of each cell after the first, which only prepares."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the kernel's own

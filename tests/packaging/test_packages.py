@@ -1,4 +1,4 @@
-"""What a user installs: wheel and source distribution, built, and used in a clean environment each.
+"""What a user installs: wheel and source distribution, built, and each used in a clean environment.
 
 These tests need the package index, or an index that pip is configured for.
 """
@@ -56,7 +56,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["*.whl", "*.tar.gz"], ids=["wheel", "sdist"])
 def installed(request, built, tmp_path_factory):
-    """The Python of an environment with nothing but the package and what it needs."""
+    """The Python of an environment with only the package and what it needs."""
     (package,) = built.glob(request.param)
     folder = tmp_path_factory.mktemp("clean")
     run(sys.executable, "-m", "venv", folder)
@@ -66,7 +66,7 @@ def installed(request, built, tmp_path_factory):
 
 
 def alone(**more):
-    """An environment that leads to no checkout and to no program."""
+    """Environment variables from which neither the checkout nor any program can be found."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     return {**kept, "PATH": "", **more}
 

@@ -1,4 +1,4 @@
-"""Whole graphs beside PyTorch: random programs in which every value may be used again and again."""
+"""Whole graphs compared with PyTorch: random programs that may use every value many times."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ONES = np.ones((2, 3))
 
 
 def full(x: Any) -> Any:
-    """A value of any of the shapes, as one of shape (2, 3)."""
+    """A value of any of the shapes, broadcast to shape (2, 3)."""
     return x * (torch.from_numpy(ONES) if isinstance(x, torch.Tensor) else ONES)
 
 
 def both(f: Any) -> tuple[Any, Any]:
-    """A function that is written alike for both libraries."""
+    """A function that is written the same way in both libraries."""
     return f, f
 
 

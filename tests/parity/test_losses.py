@@ -1,4 +1,4 @@
-"""The losses beside PyTorch: every combination of options, in value and in gradient."""
+"""The losses compared with PyTorch: every combination of options, in value and in gradient."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def some_target(
 
 
 def assert_equal(ours: Any, theirs: Any, inputs: Any, tolerance: dict[str, float]) -> None:
-    """Two losses of the same arrays agree, and their gradients; `inputs` is [(tensor, torch's)]."""
+    """Check that two losses agree, and their gradients; `inputs` is [(our tensor, torch's)]."""
     assert ours.shape == tuple(theirs.shape)
     assert ours.dtype.name == str(theirs.dtype).removeprefix("torch.")
     np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), **tolerance)
@@ -111,7 +111,7 @@ def test_class_axis(axis):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_gradient_of_the_probabilities(smoothing):
-    """Where the target itself is computed, as in distillation, it gets its gradient."""
+    """A target that is itself computed, as in distillation, gets its gradient."""
     rng = np.random.default_rng(0)
     z, z_torch = both(rng.normal(size=(6, 3)), "float64")
     s, s_torch = both(rng.normal(size=(6, 3)), "float64")
@@ -175,7 +175,7 @@ def test_mse_loss(reduction, shape, dtype):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_softmax_focal_loss(gamma, weighted, reduction, shape):
-    """PyTorch has no such function: its definition, written with PyTorch."""
+    """PyTorch has no such function, so the reference is its definition, written with PyTorch."""
     rng = np.random.default_rng(0)
     z, z_torch = both(rng.normal(size=SHAPES[shape]), "float64")
     target = some_target(rng, "labels", SHAPES[shape], None)

@@ -1,4 +1,4 @@
-"""Every row of the table beside PyTorch: values, gradients, Hessian-vector products, dtypes."""
+"""Every row of the table against PyTorch: values, gradients, Hessian-vector products, dtypes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reduction(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def picked(places: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A NumPy function that picks elements, done in PyTorch through the elements' numbers."""
+    """A NumPy function that picks elements, done in PyTorch by the numbers of the elements."""
 
     def call(x: Any, *rest: Any, **kwargs: Any) -> Any:
         numbers = np.arange(x.numel()).reshape(tuple(x.shape))
@@ -51,7 +51,7 @@ def picked(places: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def spread(places: Callable[[Any], Any]) -> Callable[..., Any]:
-    """The adjoint of `picked`: zeros with the elements added at the places."""
+    """The adjoint of `picked`: zeros, to which the elements are added at their places."""
 
     def call(g: Any, *rest: Any, shape: Any, **kwargs: Any) -> Any:
         numbers = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
@@ -79,7 +79,7 @@ def index_along(x: Any, indices: Any, axis: int) -> Any:
     return np.take_along_axis(x, indices, axis)
 
 
-# What PyTorch calls otherwise, or takes otherwise; all else is its function of the same name.
+# What PyTorch names or calls differently; everything else is its function of the same name.
 THEIRS: dict[str, Callable[..., Any]] = {
     "linear": lambda x, weight, bias: torch.nn.functional.linear(x, weight.mT, bias),
     "softmax_cross_entropy": lambda x, labels, axis: (
@@ -130,7 +130,7 @@ def theirs(x: Any) -> Any:
 
 
 def cast(call: Call, dtype: Any) -> Call:
-    """The call with all its floats of a dtype."""
+    """The call with all its floats in a dtype."""
 
     def one(x: Any) -> Any:
         return x.astype(dtype) if is_float(x) else x

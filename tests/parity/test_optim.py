@@ -1,4 +1,4 @@
-"""From equal initial weights the optimisers follow PyTorch's parameters on scikit-learn's digits."""
+"""From equal initial weights, training on digits gives the parameters of PyTorch's optimisers."""
 
 import numpy as np
 import pytest
@@ -131,7 +131,7 @@ def test_clipping_follows_pytorch(steps, max_norm):
 
 
 def test_a_wrong_rule_is_noticed(steps):
-    """The comparison can fail: a momentum off by a thousandth is seen."""
+    """The comparison can fail: a momentum off by a thousandth is noticed."""
     name, settings = OPTIMISERS["momentum"]
     ours, _ = our_run(steps, name, settings | {"momentum": 0.9009}, None, None)
     theirs, _ = torch_run(steps, name, settings, None, None)

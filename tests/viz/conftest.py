@@ -10,7 +10,7 @@ from tinygrad_xent import Tensor
 
 @pytest.fixture(autouse=True)
 def what_a_test_registers_leaves_with_it():
-    """Themes and formats that a test adds no other test sees."""
+    """No other test sees the themes and formats that a test adds."""
     before = [(table, dict(table)) for table in (viz.THEMES, viz.WRITERS)]
     yield
     for table, known in before:
@@ -130,5 +130,5 @@ def scalar_network(sizes=(3, 16, 16, 8, 1)):
     ids=lambda f: f.__name__,
 )
 def large(request):
-    """The trace of a graph that is a hard one to draw."""
+    """The trace of a graph that is hard to draw."""
     return tx.trace(request.param())

@@ -1,4 +1,4 @@
-"""What lint found stands as a badge on the operation, also where that is folded away."""
+"""What lint found is a badge on the operation, also where the operation is folded away."""
 
 import xml.etree.ElementTree as ET
 

@@ -1,4 +1,4 @@
-"""A drawing in a notebook, in files, in both hands; comparing two; the command line."""
+"""A drawing in a notebook and in files; comparing two traces; the command line."""
 
 import math
 import os

@@ -1,6 +1,6 @@
 """The DOT of a picture, parsed, is exactly the trace: nodes, edges, order of arguments, groups, values.
 
-What is expected is worked out here from the trace alone, by other means than the package's.
+What is expected is worked out here from the trace alone, independently of the package.
 """
 
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ def parse(drawing):
 
 
 def lines(element):
-    """The lines of a label as they are seen."""
+    """The lines of a label as a reader sees them."""
     text = element.attr["label"]
     assert text.endswith("\\l")
     out = text.removesuffix("\\l").replace("\\\\", "\0").split("\\l")
@@ -63,7 +63,7 @@ def test_edges_and_the_order_of_arguments(lesson, fold, direction):
             if tail == head:
                 continue
             if head[0] == "scope" and (source, called[tail]) in expected[called[head]]:
-                continue  # a box has one edge a value
+                continue  # a box has one edge per value
             expected[called[head]].append((source, called[tail]))
     found = defaultdict(list)
     drawing = viz.draw(lesson, fold=fold, direction=direction)
@@ -133,7 +133,7 @@ def numbers(text_lines, head):
 
 
 def assert_shown(shown, true, digits):
-    """Each number shown is the true one to so many significant digits."""
+    """Check that each number shown is the true one to `digits` significant digits."""
     true = np.asarray(true, np.float64).ravel()
     assert len(shown) == true.size
     for a, b in zip(shown, true, strict=True):
@@ -267,7 +267,7 @@ def test_gradients_before_backward_are_not_computed_never_zero():
     assert before.dot.count("not computed") == 3
     loss.backward()
     assert "not computed" not in viz.draw(loss).dot
-    assert "not computed" in before.dot  # a drawing is of its moment
+    assert "not computed" in before.dot  # a drawing shows the moment it was made
 
 
 @given(st.one_of(st.text(max_size=60), st.text(st.sampled_from('\\\\"&;lNG<>{}|#0'), max_size=12)))

@@ -16,7 +16,7 @@ from viz.repeats import Run, runs
 
 
 def assert_complete(trace, graph):
-    """Each entry is in exactly one node, each use inside one or on exactly one edge."""
+    """Check that each entry is in exactly one node, each use inside one or on exactly one edge."""
     owner = {}
     for node in graph.nodes:
         for entry in node.entries if node.kind != "reference" else ():

@@ -28,7 +28,7 @@ def trace():
 
 
 def hide_pygraphviz(monkeypatch, tmp_path, body="raise ImportError('not here')"):
-    """What a machine without pygraphviz (or with another one) has."""
+    """Put a module in pygraphviz's place, by default one that can't be imported."""
     (tmp_path / "pygraphviz.py").write_text(body)
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -69,7 +69,7 @@ def test_no_dot_on_the_path(monkeypatch, tmp_path, trace):
 def test_only_dot(monkeypatch, tmp_path, trace):
     hide_pygraphviz(monkeypatch, tmp_path)
     monkeypatch.setenv("PATH", make_dot(tmp_path / "bin", REAL_DOT))
-    # the program finds the real pygraphviz: our own path is not its own
+    # the program finds the real pygraphviz: it does not have our path
     assert_picture(viz.draw(trace), tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_a_dot_that_fails_says_why(monkeypatch, tmp_path, trace):
 SLOW = """
 import importlib.util, sys, time
 def AGraph(string):
-    # sleeps over what it deems too long, else is the real one
+    # sleeps over a graph with too many edges, else does what the real one does
     if string.count("->") > {most}:
         open({log!r}, "a").write("slow ")
         time.sleep(600)

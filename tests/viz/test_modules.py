@@ -1,4 +1,4 @@
-"""What the modules of viz import of the engine."""
+"""What the modules of viz import from the engine."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The SVG: only shapes and text leave, user text shows as text, readers and both themes are served."""
+"""The SVG: only shapes and text get out, user text shows as text, themes and readers work."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -76,12 +76,12 @@ def one():
 
 
 def texts(root):
-    """The lines of text, with the spaces that Graphviz writes as no-break ones."""
+    """The lines of text, with ordinary spaces where Graphviz writes no-break ones."""
     return ["".join(t.itertext()).replace("\u00a0", " ") for t in root.iter(f"{NAMESPACE}text")]
 
 
 def assert_harmless(text):
-    """Only known elements, no event attribute, no link, nothing from outside."""
+    """Check: only known elements, no event attribute, no link, nothing from outside."""
     root = ET.fromstring(text)
     for element in root.iter():
         assert element.tag.removeprefix(NAMESPACE) in ELEMENTS
@@ -356,7 +356,7 @@ def test_text_fits_its_box(drawn):
 
 
 def place(drawing, name, axis):
-    """Where the node of this heading stands: 0 from the left, 1 from the top."""
+    """Where the node with this heading is: 0 from the left, 1 from the top."""
     for text in ET.fromstring(drawing.svg).iter(f"{NAMESPACE}text"):
         if "".join(text.itertext()).startswith(name):
             return float(text.get("xy"[axis]))

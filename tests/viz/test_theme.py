@@ -1,4 +1,4 @@
-"""A theme is one thing: a palette, or the name of one, and every part of a picture follows it."""
+"""A theme is a palette or the name of one, and every part of a picture follows it."""
 
 import pickle
 import re

@@ -1,4 +1,4 @@
-"""What pictures need of a trace beyond values: argument names, and whether backward has run."""
+"""What pictures need from a trace beyond values: argument names, and whether backward has run."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Files are written by the writer of their ending; one from outside takes one place."""
+"""The ending of a file chooses its writer; to add one from outside takes one place."""
 
 import numpy as np
 import pytest
