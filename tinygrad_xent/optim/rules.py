@@ -118,10 +118,10 @@ class _Adaptive(Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor],
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
         who = type(self).__name__
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
@@ -176,16 +176,6 @@ class Adam(_Adaptive):
     >>> w.data.round(6)
     array([0.9, 1.9])
     """
-
-    def __init__(
-        self,
-        params: Iterable[Tensor],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
 
     def update(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
