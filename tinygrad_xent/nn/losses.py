@@ -81,20 +81,19 @@ def cross_entropy(
     """
     classes = Classes("cross_entropy", logits, axis, reduction)
     if label_smoothing != 0:
-        check_number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
-    weights = None if weight is None else classes.weights(weight)
-    values = values_of("cross_entropy", target)
+        check_number(classes.loss, "label_smoothing", label_smoothing, 0, 1)
+    weights, values = classes.weights(weight), values_of(classes.loss, target)
     if values.dtype.kind == "f":
         y = classes.probabilities(target, ignore_index)
-        with composite("cross_entropy", rowwise.CROSS_ENTROPY):
+        with composite(classes.loss, rowwise.CROSS_ENTROPY):
             log_p = rowwise.log_softmax(classes.scores, classes.axis)
-            return _from_probabilities(classes, log_p, y, weights, label_smoothing, reduction)
+            return _from_probabilities(classes, log_p, y, weights, label_smoothing)
     labels = places, counted = classes.labels(values, ignore_index)
     if reduction == "mean" and places.size and weights is counted is None and not label_smoothing:
         return rowwise.softmax_cross_entropy(classes.scores, places, classes.axis)  # the usual case
-    with composite("cross_entropy", rowwise.CROSS_ENTROPY):
+    with composite(classes.loss, rowwise.CROSS_ENTROPY):
         log_p = rowwise.log_softmax(classes.scores, classes.axis)
-        return _from_labels(classes, log_p, labels, weights, reduction, label_smoothing)
+        return _from_labels(classes, log_p, labels, weights, label_smoothing)
 
 
 def nll_loss(
@@ -121,8 +120,8 @@ def nll_loss(
     """
     classes = Classes("nll_loss", log_probabilities, axis, reduction)
     weights, labels = classes.weights(weight), classes.labels(target, ignore_index)
-    with composite("nll_loss", "-Σ log p[y] / N"):
-        return _from_labels(classes, classes.scores, labels, weights, reduction)
+    with composite(classes.loss, "-Σ log p[y] / N"):
+        return _from_labels(classes, classes.scores, labels, weights)
 
 
 def softmax_focal_loss(
@@ -154,7 +153,7 @@ def softmax_focal_loss(
     array([0.0011, 0.1733])
     """
     classes = Classes("softmax_focal_loss", logits, axis, reduction)
-    check_number("softmax_focal_loss", "gamma", gamma, 0)
+    check_number(classes.loss, "gamma", gamma, 0)
     weights, labels = classes.weights(weight), classes.labels(target, ignore_index)
 
     def focus(log_p: Tensor) -> Tensor:
@@ -164,9 +163,9 @@ def softmax_focal_loss(
         wrong_p = selection.maximum(arithmetic.neg(elementwise.expm1(log_p)), tiny)
         return arithmetic.mul(elementwise.pow(wrong_p, gamma), log_p)
 
-    with composite("softmax_focal_loss", "-Σ ((1 - p[y])ᵞ · log p[y]) / N"):
+    with composite(classes.loss, "-Σ ((1 - p[y])ᵞ · log p[y]) / N"):
         log_p = rowwise.log_softmax(classes.scores, classes.axis)
-        return _from_labels(classes, log_p, labels, weights, reduction, focus=focus)
+        return _from_labels(classes, log_p, labels, weights, focus=focus)
 
 
 def binary_cross_entropy_with_logits(
@@ -211,7 +210,7 @@ def binary_cross_entropy_with_logits(
         each = arithmetic.add(arithmetic.mul(z, 1 - y), positive)
         if weight is not None:
             each = arithmetic.mul(each, elements.weights(weight))
-        return _of_elements(elements.loss, each, reduction)
+        return _of_elements(elements, each)
 
 
 def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "mean") -> Tensor:
@@ -234,9 +233,9 @@ def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "me
     """
     elements = Elements("mse_loss", prediction, reduction)
     y = elements.targets(target)
-    with composite("mse_loss", "Σ (x - y)² / n"):
+    with composite(elements.loss, "Σ (x - y)² / n"):
         error = arithmetic.sub(elements.x, y)
-        return _of_elements("mse_loss", arithmetic.mul(error, error), reduction)
+        return _of_elements(elements, arithmetic.mul(error, error))
 
 
 def _from_labels(
@@ -244,7 +243,6 @@ def _from_labels(
     log_p: Any,
     labels: Labels,
     weight: Array | None,
-    reduction: str,
     smoothing: float = 0,
     focus: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
@@ -257,7 +255,7 @@ def _from_labels(
     if focus is not None:
         scores = focus(scores)
     if weight is None and counted is None and smoothing == 0:
-        return _of_samples(classes, scores, places.size, reduction)
+        return _of_samples(classes, scores, places.size)
     factor: Any = np.ones(places.shape, log_p.dtype)
     if weight is not None:
         factor = xp.take_along_axis(weight, places, axis)
@@ -273,11 +271,11 @@ def _from_labels(
         factor = np.where(counted, factor, 0)
     # In float64: float16 can't count above 2048.
     total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
-    return _of_samples(classes, scores, total, reduction)
+    return _of_samples(classes, scores, total)
 
 
 def _from_probabilities(
-    classes: Classes, log_p: Any, y: Any, weight: Array | None, smoothing: float, reduction: str
+    classes: Classes, log_p: Any, y: Any, weight: Array | None, smoothing: float
 ) -> Tensor:
     """The loss of probabilities: -Σ w · ((1 - ε) · Y + ε/C) · log p, reduced."""
     if smoothing:
@@ -285,27 +283,27 @@ def _from_probabilities(
     if weight is not None:
         y = y * weight
     scores = reductions.sum(arithmetic.mul(y, log_p), classes.axis, keepdims=True)
-    return _of_samples(classes, scores, math.prod(scores.shape), reduction)
+    return _of_samples(classes, scores, math.prod(scores.shape))
 
 
-def _of_samples(classes: Classes, scores: Any, count: Any, reduction: str) -> Tensor:
+def _of_samples(classes: Classes, scores: Any, count: Any) -> Tensor:
     """Minus the scores: their sum over the count, their sum, or one per sample."""
-    if reduction == "none":
+    if classes.reduction == "none":
         return arithmetic.neg(moves.squeeze(scores, classes.axis))
     total = reductions.sum(scores)
-    if reduction == "sum":
+    if classes.reduction == "sum":
         return arithmetic.neg(total)
     return arithmetic.div(total, -(count or mean_over_nothing(classes.loss, scores)))
 
 
-def _of_elements(loss: str, each: Any, reduction: str) -> Tensor:
+def _of_elements(elements: Elements, each: Any) -> Tensor:
     """The losses, one per element: their mean, their sum, or themselves."""
-    if reduction == "none":
+    if elements.reduction == "none":
         return each  # type: ignore[no-any-return]
     total = reductions.sum(each)
-    if reduction == "sum":
+    if elements.reduction == "sum":
         return total
-    return arithmetic.div(total, math.prod(each.shape) or mean_over_nothing(loss, each))
+    return arithmetic.div(total, math.prod(each.shape) or mean_over_nothing(elements.loss, each))
 
 
 def mean_over_nothing(loss: str, x: Any) -> int:

@@ -44,6 +44,7 @@ class Classes:
 
     Attributes:
         scores, shape: a tensor or a raw array, and its shape.
+        reduction: as passed, checked.
         axis: the class axis, counted from 0.
 
     Raises:
@@ -57,11 +58,11 @@ class Classes:
            [False]])))
     """
 
-    __slots__ = ("axis", "loss", "scores", "shape")
+    __slots__ = ("axis", "loss", "reduction", "scores", "shape")
 
     def __init__(self, loss: str, scores: Any, axis: int, reduction: str) -> None:
         check_reduction(loss, reduction)
-        self.loss, self.scores = loss, check_floats(loss, scores)
+        self.loss, self.reduction, self.scores = loss, reduction, check_floats(loss, scores)
         self.shape = shape = self.scores.shape
         ndim = len(shape)
         axis = 0 if ndim == 1 and axis == 1 else axis
@@ -199,11 +200,11 @@ class Elements:
     array([1., 2.], dtype=float32)
     """
 
-    __slots__ = ("loss", "x")
+    __slots__ = ("loss", "reduction", "x")
 
     def __init__(self, loss: str, x: Any, reduction: str) -> None:
         check_reduction(loss, reduction)
-        self.loss, self.x = loss, check_floats(loss, x)
+        self.loss, self.reduction, self.x = loss, reduction, check_floats(loss, x)
 
     def targets(self, target: Any) -> Any:
         """The target, of exactly x's shape and in x's dtype; a tensor if it requires grad.
