@@ -44,16 +44,19 @@ LOOKS = {
     ),
 }
 
+SKY, ORANGE, GREY, BLUE = "#56B4E9", "#E69F00", "#8B949E", "#0072B2"
+GREEN, PURPLE, VERMILLION = "#009E73", "#CC79A7", "#D55E00"
+
 HUES = {  # the colour of each kind, before it is mixed with the canvas or the text
-    "input": "#56B4E9",  # sky blue
-    "parameter": "#E69F00",  # orange
-    "constant": "#8B949E",  # grey
-    "operation": "#0072B2",  # blue
-    "group": "#009E73",  # green
-    "repeat": "#CC79A7",  # purple
-    "part": "#CC79A7",
-    "reference": "#E69F00",
-    "output": "#D55E00",  # vermillion
+    "input": SKY,
+    "parameter": ORANGE,
+    "constant": GREY,
+    "operation": BLUE,
+    "group": GREEN,
+    "repeat": PURPLE,
+    "part": PURPLE,
+    "reference": ORANGE,
+    "output": VERMILLION,
 }
 
 
@@ -166,7 +169,7 @@ LIGHT = Palette(
     edge="#57606a",
     scope="#f6f8fa",
     gradient="#a33e00",
-    warning=mix(HUES["output"], "#000000", 0.8),
+    warning=mix(VERMILLION, "#000000", 0.8),
     fill_share=0.14,
     border_share=0.8,
 )
@@ -177,7 +180,7 @@ DARK = Palette(
     edge="#9da7b3",
     scope="#161b22",
     gradient="#ffb27a",
-    warning=mix(HUES["output"], "#ffffff", 0.7),
+    warning=mix(VERMILLION, "#ffffff", 0.7),
     fill_share=0.24,
     border_share=0.9,
 )
