@@ -102,11 +102,11 @@ def test_an_optimiser_is_one_class():
 
 
 def test_an_optimiser_without_an_update_says_so():
-    class Nothing(tx.optim.Optimizer):
+    class Bare(tx.optim.Optimizer):
         def __init__(self, params):
             super().__init__(params, {"lr": 0.1})
 
     w = leaf([1.0])
     w.grad = [1.0]
-    with pytest.raises(NotImplementedError, match="Nothing defines no update"):
-        Nothing([w]).step()
+    with pytest.raises(NotImplementedError, match="Bare defines no update"):
+        Bare([w]).step()

@@ -348,7 +348,7 @@ def part(g: Array, shapes: Shapes, axis: int, i: int) -> tuple[slice, ...]:
     return tuple(index)
 
 
-def fit(x: Array, shape: tuple[int, ...]) -> Array:
+def to_shape(x: Array, shape: tuple[int, ...]) -> Array:
     """x summed to `shape` over the axes along which `shape` was broadcast, or else broadcast to it."""
     if x.ndim == 0:
         return broadcast_to(x, shape)

@@ -67,7 +67,7 @@ def fit(c: Any, node: Node, i: int) -> Any:
     try:
         if c.shape != shape:
             if not is_tensor(c):
-                c = arrays.fit(c, shape)
+                c = arrays.to_shape(c, shape)
             elif axes := arrays.stretched(shape, c.shape):
                 c = moves.reshape(reductions.sum(c, axis=axes), shape)
             else:

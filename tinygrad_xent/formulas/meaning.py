@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.arrays import Array, Shapes, fit, inverse_permutation, part
+from ..engine.arrays import Array, Shapes, inverse_permutation, part, to_shape
 from ..engine.table import TABLE, Op
 from .grammar import (
     EULER,
@@ -258,5 +258,5 @@ def derivative_of(
     shape = np.shape(values[row.inputs[i]] if "product" in row.kinds else inputs[i])
     slope = np.asarray(evaluate(parse(rule.formula), values | {"i": i}))
     if slope.shape != shape:
-        slope = fit(slope, shape)
+        slope = to_shape(slope, shape)
     return slope.reshape(np.shape(inputs[i]))
