@@ -41,7 +41,7 @@ NOW = {
     "walk": ["engine.walk"],
     "watch": ["watching"],
     "check.audit": ["textbook.auditing"],
-    "check.autopsies": ["check.nonfinite.autopsies"],
+    "check.autopsies": ["check.nonfinite.report"],
     "check.causes": ["check.nonfinite.causes"],
     "check.diagnosis": ["textbook.diagnosis"],
     "check.differences": ["check.gradients.differences"],

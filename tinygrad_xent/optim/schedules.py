@@ -17,7 +17,8 @@ from .base import Optimizer
 
 
 class Schedule:
-    """The base class of schedules: a subclass defines `rate(count)`.
+    """The base class of schedules: a subclass defines `rate(count)`. What that needs it sets before
+    `super().__init__(optimizer)`, which asks for the first rate.
 
     Args:
         optimizer: the optimiser whose `lr` is set; its current rate becomes `base_lr`.

@@ -1,8 +1,10 @@
-"""Where does the NaN come from? The autopsy of a value that is not finite: which operation made it
-from what (`explanations.py`), its cause and cure (`causes.py`), and the report (`autopsies.py`).
+"""Where does the NaN come from? The autopsy of a value that is not finite.
+
+`origin.py` finds the operation that made it and from what, `causes.py` knows the causes and their
+cures, `report.py` has the text that a user reads.
 """
 
-from .autopsies import Autopsy
-from .explanations import NonFiniteWarning, autopsy, explain_nonfinite, warn
+from .origin import NonFiniteWarning, autopsy, explain_nonfinite, warn
+from .report import Autopsy
 
 __all__ = ["Autopsy", "NonFiniteWarning", "autopsy", "explain_nonfinite", "warn"]

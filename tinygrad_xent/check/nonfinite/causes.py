@@ -1,6 +1,6 @@
 """What makes nan or infinity, operation by operation, and the usual cure.
 
-`explanations.py` finds the operation and the element; here its operands at that element are read
+`origin.py` finds the operation and the element; here its operands at that element are read
 and the mistake is named. One function per operation, forward and backward.
 """
 

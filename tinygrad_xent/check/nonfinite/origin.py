@@ -29,8 +29,8 @@ from ..reading import (
     traced,
 )
 from . import causes
-from .autopsies import Autopsy, Operand
 from .causes import Case
+from .report import Autopsy, Operand
 
 
 class NonFiniteWarning(RuntimeWarning):

@@ -10,8 +10,13 @@ Rules are written with the operators and the table's own functions, which accept
 alike, so one rule serves every order of derivative. No rule undoes broadcasting, and a reduction's rule
 only puts back the dropped axes, with length 1: the walk fixes shapes.
 
+    arithmetic.py   sum, difference, product, quotient     elementwise.py  exp, log, pow, activations
+    moves.py        reshape, indexing, joining             selection.py    where, maximum, relu, clip
+    reductions.py   sum, max, min                          rowwise.py      softmax and its relatives
+    products.py     matmul, linear
+
 To add an operation, add a row to the file of its kind and a line of sample inputs to
-`tests/operations.py`.
+`tests/operations.py`, then run `make stubs`.
 """
 
 from . import arithmetic, elementwise, moves, products, reductions, rowwise, selection
