@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+from tests.messages import said
 from tinygrad_xent import op
 from tinygrad_xent.check import gradcheck
 from tinygrad_xent.engine.table import TABLE
@@ -106,9 +107,7 @@ def test_a_wrong_declaration_shows_a_right_one(name):
     call, what = WRONG[name]
     with pytest.raises(TypeError) as caught:
         call()
-    # The message quotes the line of the case, on which the expected words stand too.
-    said = [line for line in str(caught.value).splitlines() if not line.startswith("  at ")]
-    assert re.search(what, "\n".join(said))
+    assert re.search(what, said(caught.value))
     assert "a right one:\n    @tx.op(" in str(caught.value)
     assert "test_declarations.py" in str(caught.value)
     assert {"one", "two", "many", "no_slash"} & TABLE.keys() == set()
