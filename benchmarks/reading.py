@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent.parent / "tinygrad_xent"
-BACKWARD = ("engine/table", "engine/nodes", "engine/tape", "engine/ops", "engine/walk")
+BACKWARD = (
+    "engine/table",
+    "engine/nodes",
+    "engine/tape",
+    "engine/ops",
+    "engine/walk",
+    "engine/gradients",
+)
 ENGINE = ("engine",)
 BESIDE = ("engine/breadth", "formulas", "extension")  # in the engine; beside it
 _NOT_CODE = {

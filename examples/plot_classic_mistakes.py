@@ -376,26 +376,25 @@ except tx.GraphError as error:
 say(behind)
 
 # %%
-# The branch that is not taken
-# ----------------------------
-# ``where(p > 0, p log p, 0)`` has the right value. The backward pass computes both branches: the
-# gradient of the one not taken is 0, the slope of ``log`` at 0 is infinite, and ``0 · inf`` is
-# ``nan``.
+# A mask by product
+# -----------------
+# The entropy counts ``p log p`` as 0 where ``p = 0``. A product with a mask of zeros does not: ``0 · inf``
+# is ``nan``. ``where`` selects, and what was not selected has no say, in the gradient either: there
+# too ``0 · inf`` lies in wait, since the slope of ``log`` at 0 is infinite.
 
-heading("14 · The branch that is not taken")
+heading("14 · A mask by product")
 
 
 @quiet
-def entropy(p, guard):
-    safe = tx.where(p.numpy() > 0, p, 1.0) if guard else p
-    logs = tx.log(safe)
-    return -tx.where(p.numpy() > 0, p * logs, 0.0).sum()
+def entropy(p, selected):
+    some, terms = p.numpy() > 0, p * tx.log(p)
+    return -tx.where(some, terms, 0.0).sum() if selected else -(terms * some).sum()
 
 
 p = tx.Tensor([0.5, 0.5, 0.0], requires_grad=True, name="p")
-branch = check.explain_nonfinite(entropy(p, guard=False))
-entropy(p, guard=True).backward()
-say(branch)
+masked = check.explain_nonfinite(entropy(p, selected=False))
+entropy(p, selected=True).backward()
+say(masked)
 print(f"\n  fixed: {p.grad.numpy().round(4).tolist()}")
 
 # %%

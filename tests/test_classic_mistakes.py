@@ -20,7 +20,7 @@ def test_the_right_loss_raises_no_finding(ran):
         ("unshifted", "exp", "overflow in exp"),
         ("shifted", "div", "every exp of the row underflowed"),
         ("underflow", "log", "softmax underflowed"),
-        ("branch", "log", "first branch of where"),
+        ("masked", "log", "log of 0"),
     ],
 )
 def test_autopsies(ran, report, op, says):

@@ -9,7 +9,7 @@ import pytest
 import tinygrad_xent as tx
 from tinygrad_xent.engine import errors
 
-CLASSES = errors.WordedError.__subclasses__()
+CLASSES = [*errors.WordedError.__subclasses__(), *errors.ShapeError.__subclasses__()]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -42,7 +42,8 @@ def test_what_was_worded_is_not_worded_again():
 
 def test_the_classes_are_pythons_too():
     kinds = {"ShapeError": ValueError, "DtypeError": TypeError, "OutOfRangeError": IndexError}
-    kinds |= {"BadValueError": ValueError, "GraphError": RuntimeError}
+    kinds |= {"BadValueError": ValueError, "GraphError": RuntimeError, "AxisError": IndexError}
+    kinds |= {"NonFiniteError": FloatingPointError}
     assert {cls.__name__ for cls in CLASSES} == kinds.keys()
     for name, kind in kinds.items():
         assert issubclass(getattr(errors, name), kind)

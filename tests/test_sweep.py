@@ -13,7 +13,7 @@ from tests.check.mutation_proof import healthy, mutated
 from tests.operations import NAMES, has_rule
 from tests.strategies import each_call
 from tests.tensors import leaf
-from tinygrad_xent.engine import walk
+from tinygrad_xent.engine import gradients, walk
 from tinygrad_xent.engine.nodes import Leaf
 from tinygrad_xent.engine.table import TABLE
 from tinygrad_xent.watching import watch_backward
@@ -24,7 +24,7 @@ def both(output, targets=None):
     root, seed = output._source(), np.cos(np.arange(output.size, dtype=float)).reshape(output.shape)
     nodes = walk.collect(root)
     taught = walk.sweep_arrays(nodes, {root: seed})
-    fast = walk.gradients(root, seed, targets, retain_graph=True)
+    fast = gradients.gradients(root, seed, targets, retain_graph=True)
     return taught, fast
 
 
@@ -57,7 +57,7 @@ def test_a_twin_that_differs_is_noticed(monkeypatch):
         found = walk.sweep_arrays(nodes, grads)
         return {s: g * (1 + 1e-9) for s, g in found.items() if isinstance(s, Leaf)}
 
-    monkeypatch.setattr(walk, "_sweep_fast", without_the_second)
+    monkeypatch.setattr(gradients, "sweep_fast", without_the_second)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         check_twins((leaf([1.0, 2.0]) ** 2).sum())
 
@@ -89,7 +89,7 @@ def test_the_sweep_is_short_enough_to_learn():
 
 def test_watchers_see_each_backward(monkeypatch):
     seen = []
-    monkeypatch.setattr(walk, "WATCHERS", [lambda output, grads: seen.append((output, grads))])
+    monkeypatch.setattr(gradients, "WATCHERS", [lambda output, grads: seen.append((output, grads))])
     x = leaf([0.0])
     with np.errstate(all="ignore"):
         loss = tx.log(x).sum()
@@ -100,7 +100,7 @@ def test_watchers_see_each_backward(monkeypatch):
 
 
 def test_the_package_registers_the_autopsy_and_the_engine_knows_nothing_of_it():
-    assert [watch_backward] == walk.WATCHERS
+    assert [watch_backward] == gradients.WATCHERS
     files = list((Path(tx.__file__).parent / "engine").rglob("*.py"))
     assert len(files) > 20
     for file in files:

@@ -15,10 +15,10 @@ The operations are exported from the table; for type checkers and editors,
 from . import data, nn, optim
 from .engine.context import is_grad_enabled, no_grad, scope
 from .engine.errors import DtypeError, GraphError, OutOfRangeError, ShapeError
+from .engine.gradients import WATCHERS
 from .engine.memory import keep_freed_memory
 from .engine.public import export_into
 from .engine.tensors import Tensor
-from .engine.walk import WATCHERS
 from .extension import custom_vjp, op, remove_op
 from .nn.chunked import linear_cross_entropy
 from .nn.losses import (

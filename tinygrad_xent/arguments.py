@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from .engine import errors
 
+Check: TypeAlias = Callable[[Any, str, Any], Any]  # of an object's setting: its name, its value
 Seed: TypeAlias = "np.random.Generator | int | None"  # quoted: NumPy imports its random part late
 
 
@@ -35,12 +36,68 @@ def generator(who: str, rng: Any) -> np.random.Generator:
 
 def check_number(
     who: str, name: str, value: Any, low: float, high: float = math.inf, open: bool = False
-) -> None:
-    """Raise unless `low <= value <= high`; with `open`, unless `low <= value < high`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+) -> float:
+    """The value as a Python number, so that no NumPy type widens a float32 result; an error unless
+    `low <= value <= high`, or `low <= value < high` with `open`.
+    """
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise errors.DtypeError(f"{who}: {name} must be a number", [value])
     if not low <= value <= high or not math.isfinite(value) or (open and value == high):
         limits = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         excluded = f", {high:g} excluded" if open else ""
         what = f"{who}: {name} must be {limits}{excluded}, got {value}"
         raise errors.BadValueError(what)
+    return value
+
+
+def number(low: float, high: float = math.inf, open: bool = False) -> Check:
+    """The check of a setting that is a number within these limits; see `check_number`."""
+    return lambda owner, name, value: check_number(
+        type(owner).__name__, name, value, low, high, open
+    )
+
+
+def flag(owner: Any, name: str, value: Any) -> bool:
+    """The check of a setting that is true or false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise errors.DtypeError(f"{type(owner).__name__}: {name} must be True or False", [value])
+    return bool(value)
+
+
+def one_of(*options: str) -> Check:
+    """The check of a setting that is one of a few words."""
+
+    def check(owner: Any, name: str, value: Any) -> str:
+        if value not in options:
+            what = (
+                f"{type(owner).__name__}: {name} must be one of {', '.join(options)}, got {value!r}"
+            )
+            raise errors.BadValueError(what)
+        return str(value)
+
+    return check
+
+
+class Checked:
+    """An object whose settings are checked whenever they are set: at construction, when loaded, when
+    assigned. A class lists its checks by name in `checks`; each gives the value to keep.
+    """
+
+    checks: ClassVar[Mapping[str, Check]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check = self.checks.get(name)
+        object.__setattr__(self, name, check(self, name, value) if check else value)
+
+    def set_all(self, values: Mapping[str, Any]) -> None:
+        """Set several attributes: all of them or, if one is refused, none."""
+        before = dict(vars(self))
+        try:
+            for name, value in values.items():
+                setattr(self, name, value)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
 
 from .engine import errors
 from .engine.arrays import Array, shape
-from .engine.context import MODE, Mode, ScopeEntry, next_id
+from .engine.chosen import sweep_chosen
+from .engine.context import ON_ARRAYS, Mode, ScopeEntry, during, next_id
+from .engine.gradients import seed_gradient
 from .engine.lines import Line
 from .engine.nodes import Leaf, Node
 from .engine.tensors import Tensor, is_tensor, raw, wrap
-from .engine.walk import collect, seed_gradient, sweep_arrays
+from .engine.walk import collect, sweep_arrays
 
 
 class _Plain:
@@ -210,13 +213,14 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
     root = output._source()
     nodes = collect(root)[::-1]
     check_unchanged(nodes)
-    replay = _Replay(root)
-    for node in nodes:
-        replay.run(node, (node.id, 0))
-    if output.requires_grad:
-        if gradient is None:
-            gradient = np.ones(output.shape, output.dtype)
-        replay.walk(root, np.array(seed_gradient(output, gradient, False)))
+    with np.errstate(all="ignore"):  # the recorded run has already warned
+        replay = _Replay(root)
+        for node in nodes:
+            replay.run(node, (node.id, 0))
+        if output.requires_grad:
+            if gradient is None:
+                gradient = np.ones(output.shape, output.dtype)
+            replay.walk(root, np.array(seed_gradient(output, gradient, False)))
     return replay.trace(root)
 
 
@@ -283,11 +287,9 @@ class _Replay:
             else s
             for s in fused.inputs
         ]
-        start, token = next_id(), MODE.set(Mode(True, fused.scope, fused.position))
-        try:  # in the scope and at the line of the fused operation
-            y = parts(*inputs, **dict(zip(fused.op.settings, fused.settings, strict=True)))
-        finally:
-            MODE.reset(token)
+        start, settings = next_id(), dict(zip(fused.op.settings, fused.settings, strict=True))
+        mode = Mode(True, fused.scope, fused.position)  # at the line of the fused operation
+        y = during(mode, parts, *inputs, **settings)
         last = y._source() if is_tensor(y) and y.shape == fused.shape else None
         if not isinstance(last, Node) or last.id < start:
             what = f"trace: the parts of {fused.op.name} gave {getattr(y, 'shape', y)}, the operation {fused.shape}"
@@ -305,14 +307,23 @@ class _Replay:
         ]
 
     def walk(self, root: Any, seed: Array) -> None:
-        """Walk back on the values, noting each contribution before it is added."""
+        """Walk back on the values, noting each contribution before it is added; as in `backward()`
+        again, if a gradient is not finite, with 0 for what was not chosen.
+        """
 
         def note(node: Node, i: int, c: Array) -> None:
             self.contributions.setdefault(node.inputs[i], []).append((node, i, np.asarray(c)))
 
         nodes = sorted({*self.copies.values()}, key=self.ages.__getitem__, reverse=True)
         start = {self.copies.get(root, root): seed}
-        self.gradients = sweep_arrays(nodes, start, note=note)
+        self.gradients = sweep_arrays(nodes, dict(start), note=note)
+        leaves = (g for source, g in self.gradients.items() if isinstance(source, Leaf))
+        if not all(np.isfinite(g).all() for g in leaves):
+            self.contributions.clear()
+            ((first, _),) = start.items()
+            self.gradients = during(
+                ON_ARRAYS, sweep_chosen, nodes, first, seed, attrgetter("kept"), None, note
+            )
 
     def trace(self, root: Node | Leaf) -> Trace:
         """The trace of all that was collected, with entries numbered by age."""

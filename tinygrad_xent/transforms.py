@@ -14,12 +14,13 @@ import numpy as np
 
 from .engine import errors
 from .engine.context import MODE, next_id, no_grad, recording
+from .engine.gradients import gradients, seed_gradient
 from .engine.nodes import Leaf, Node
 from .engine.ops import arithmetic, moves, reductions
 from .engine.table import Op
 from .engine.tape import apply
 from .engine.tensors import Tensor, is_tensor, wrap
-from .engine.walk import Source, collect, gradients, leaves_of, seed_gradient
+from .engine.walk import Source, collect, leaves_of
 
 Function = Callable[..., Tensor]
 
@@ -36,7 +37,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
 
     >>> import tinygrad_xent as tx
     >>> cube = lambda x: x ** 3
-    >>> float(tx.grad(cube)(2.0)), float(tx.grad(tx.grad(cube))(2.0))
+    >>> tx.grad(cube)(2.0).item(), tx.grad(tx.grad(cube))(2.0).item()
     (12.0, 12.0)
     """
 
@@ -309,7 +310,11 @@ def _fresh(x: Any) -> Tensor:
     variable = Tensor(data)
     if variable.dtype.kind != "f":  # in grad(f)(3) the integer is meant as a point, not a dtype
         variable = variable.astype(np.float64)
-    return Tensor(variable, requires_grad=True, name=getattr(x, "name", None))
+    variable = Tensor(variable, requires_grad=True, name=getattr(x, "name", None))
+    leaf = variable._source()
+    assert isinstance(leaf, Leaf)
+    leaf.borrowed = True
+    return variable
 
 
 def _outside(y: Tensor, variables: list[Tensor]) -> bool:

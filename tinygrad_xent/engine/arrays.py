@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-Array: TypeAlias = Any  # a raw array or scalar of the array library; NumPy's today
-Axis: TypeAlias = int | tuple[int, ...] | None
+from .sums import LAST, columns, has_many_rows
+from .sums import Array as Array
+from .sums import Axis as Axis
+from .sums import sum as sum
 
 inf = float("inf")
 
@@ -34,11 +37,8 @@ getitem: Any = operator.getitem
 _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 
 # np.sum and the like spend 1 us on keyword arguments, which the ufunc's own method does not.
-_sum: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
-
-_LAST = (1, -1)  # the axis of a matrix's rows
 
 
 def shape(x: Array) -> tuple[int, ...]:
@@ -46,32 +46,12 @@ def shape(x: Array) -> tuple[int, ...]:
     return getattr(x, "shape", ())
 
 
-def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Like `np.sum`, but the rows of a matrix are summed by BLAS, as its product with ones."""
-    if axis in _LAST and _has_many_rows(x, 4096):
-        y = x.dot(ones(x.shape[1], x.dtype))  # 3 to 13 times as fast as reducing row by row
-        return y[:, None] if keepdims else y
-    return _sum(x, axis=axis, keepdims=keepdims)
-
-
 def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Like `np.max`, but the maxima of many short rows are taken from a transposed copy."""
-    if axis in _LAST and _has_many_rows(x, 32):
+    if axis in LAST and has_many_rows(x, 32):
         y = _max(x.T.copy(), axis=0)  # all rows side by side: 3 to 25 times as fast
         return y[:, None] if keepdims else y
     return _max(x, axis=axis, keepdims=keepdims)
-
-
-def ones(n: int, dtype: Any) -> Array:
-    """A vector of ones: the product with it is a sum. Short vectors are cached."""
-    return _short_ones(n, dtype) if n <= 1 << 13 else np.ones(n, dtype)
-
-
-@lru_cache(maxsize=64)  # 4 MB at most
-def _short_ones(n: int, dtype: Any) -> Array:
-    array = np.ones(n, dtype)
-    array.flags.writeable = False
-    return array
 
 
 @lru_cache(maxsize=256)
@@ -80,14 +60,6 @@ def number(value: float, dtype: Any) -> Array:
     array = np.array(value, dtype)
     array.flags.writeable = False
     return array
-
-
-def _has_many_rows(x: Array, longest: int) -> bool:
-    """Whether reducing row by row would be slow: many rows, of at most `longest` elements.
-
-    NumPy spends 30 ns to start each row. At these lengths no row's sum loses digits.
-    """
-    return x.ndim == 2 and len(x) >= 64 and 0 < x.shape[1] <= longest and x.dtype.char in "fd"
 
 
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -104,6 +76,8 @@ def astype(x: Array, dtype: Any) -> Array:
 
 def looks_finite(x: Array) -> bool:
     """Whether no element is nan or infinite; also False if the sum of squares overflows."""
+    if x.dtype.char == "e":  # above 256 every square overflows
+        return bool(np.isfinite(x).all())
     return math.isfinite(np.vdot(x, x))  # 0.4 us where np.isfinite(x).all() takes 1.0
 
 
@@ -114,10 +88,24 @@ def floats(x: Array) -> Array:
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
+def in_float32(f: Callable[..., Array], x: Array, *args: Any) -> Array:
+    """A function of float16 numbers, computed in float32: each step would round to 3 digits."""
+    return f(x.astype(np.float32), *args).astype(x.dtype)
+
+
+def _largest(x: Array, axis: Axis) -> Array:
+    """The maximum along an axis, which is kept; -inf where there is nothing."""
+    if x.size:
+        return max(x, axis, keepdims=True)
+    return _max(x, axis=axis, keepdims=True, initial=-inf)
+
+
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))), shifted by the largest entry so that no exp overflows."""
     x = floats(x)
-    top = max(x, axis, keepdims=True)
+    if x.dtype.char == "e":
+        return in_float32(logsumexp, x, axis, keepdims)
+    top = _largest(x, axis)
     if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
         top = np.where(np.isfinite(top), top, 0)
         with np.errstate(divide="ignore"):
@@ -130,7 +118,9 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 def softmax(x: Array, axis: Axis = -1) -> Array:
     """exp(x) / sum exp(x), shifted by the largest entry so that no exp overflows."""
     x = floats(x)
-    e = np.exp(x - max(x, axis, keepdims=True))
+    if x.dtype.char == "e":
+        return in_float32(softmax, x, axis)
+    e = np.exp(x - _largest(x, axis))
     e /= sum(e, axis, keepdims=True)
     return e
 
@@ -138,14 +128,19 @@ def softmax(x: Array, axis: Axis = -1) -> Array:
 def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """x - log(sum(exp(x))), shifted by the largest entry: never the log of an underflowed number."""
     x = floats(x)
-    shifted = x - max(x, axis, keepdims=True)
-    shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
+    if x.dtype.char == "e":
+        return in_float32(log_softmax, x, axis)
+    shifted = x - _largest(x, axis)
+    if x.size:
+        shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
     return shifted
 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), computed from exp(-|x|): never overflows, keeps small values exact."""
     x = floats(x)
+    if x.dtype.char == "e":
+        return in_float32(sigmoid, x)
     below = np.exp(-np.abs(x))
     below += 1
     above = np.exp(np.minimum(x, 0))  # 1 or exp(x); np.where takes twice as long to choose
@@ -156,6 +151,8 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)), computed as max(x, 0) + log1p(exp(-|x|)): accurate for any size of x."""
     x = floats(x)
+    if x.dtype.char == "e":
+        return in_float32(softplus, x)
     return relu(x) + np.log1p(np.exp(-np.abs(x)))
 
 
@@ -181,8 +178,8 @@ def relu(x: Array) -> Array:
     return x.clip(zero, number(inf, x.dtype))  # NumPy's loop for two limits is 3 times as fast
 
 
-def positive(x: Array) -> Array:
-    return x > number(0, x.dtype)
+def not_above_zero(x: Array) -> Array:
+    return x <= number(0, x.dtype)
 
 
 def masked(x: Array, chosen: Array) -> Array:
@@ -227,18 +224,29 @@ _ONCE = (int, np.integer, slice, type(None), type(...))  # like masks, these nam
 
 def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`: an element that was read twice gets both parts."""
-    out = np.zeros(shape, g.dtype)
     parts = index if isinstance(index, tuple) else (index,)
     if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
+        out = np.zeros(shape, g.dtype)
         out[index] = g
     elif isinstance(index, np.ndarray) and g.size > 256 and g.shape == index.shape + shape[1:]:
         # np.add.at adds numbers one by one 4 times as fast as whole rows.
-        row = math.prod(shape[1:])
-        places = index.astype(np.intp)[..., None] * row + np.arange(row)
-        np.add.at(out.reshape(-1), places.reshape(-1), g.reshape(-1))
-    else:
-        np.add.at(out, index, g)  # integer arrays and lists may name an element more than once
+        row, rows = math.prod(shape[1:]), index.astype(np.intp) % shape[0]
+        places = rows[..., None] * row + np.arange(row)
+        most = int(np.bincount(rows.reshape(-1)).max())
+        out = _add_at(g.reshape(-1), (math.prod(shape),), places.reshape(-1), most).reshape(shape)
+    else:  # integer arrays and lists may name an element more than once
+        out = _add_at(g, shape, index, g.size)
     return out
+
+
+def _add_at(g: Array, shape: tuple[int, ...], place: Any, most: int) -> Array:
+    """Zeros with `g` added at a place that names no element more often than `most`; in float64 where
+    adding one number after the other would lose digits.
+    """
+    narrow = g.dtype.char == "e" or (g.dtype.char == "f" and most > 128)
+    out = np.zeros(shape, np.float64 if narrow else g.dtype)
+    np.add.at(out, place, g.astype(out.dtype, copy=False))
+    return out.astype(g.dtype, copy=False)
 
 
 def _place(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
@@ -273,13 +281,12 @@ def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
 
 def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: int) -> Array:
     """Zeros of `shape` with `g` added where `take_along_axis(x, indices, axis)` read."""
-    out = np.zeros(shape, g.dtype)
     place = _place(shape, indices, axis)
     stretched = any(k > n for k, n in zip(indices.shape, shape, strict=True))
-    if indices.shape[axis] == 1 and not stretched:
-        out[place] = g  # one element per line: nothing is named twice
-    else:
-        np.add.at(out, place, g)
+    if indices.shape[axis] > 1 or stretched:
+        return _add_at(g, shape, place, g.size)
+    out = np.zeros(shape, g.dtype)
+    out[place] = g  # one element per line: nothing is named twice
     return out
 
 
@@ -288,7 +295,7 @@ def _label_place(x: Array, labels: Array, axis: int) -> Any:
     axis of length 1 there. A matrix is flattened, since one index array is 3 to 5 times as fast as
     two.
     """
-    if x.ndim != 2 or axis not in _LAST or not x.flags.c_contiguous:
+    if x.ndim != 2 or axis not in LAST or not x.flags.c_contiguous:
         return x, _place(x.shape, labels, axis)
     starts = _small_row_starts if len(x) <= 1 << 13 else _row_starts
     return x.ravel(), starts(*x.shape) + labels.ravel()
@@ -353,12 +360,9 @@ def to_shape(x: Array, shape: tuple[int, ...]) -> Array:
     if x.ndim == 0:
         return broadcast_to(x, shape)
     if x.ndim == 2 and x.shape[1:] == shape:  # a bias
-        if x.size > 256 and x.dtype.kind == "f":
-            # from this size on, BLAS sums columns twice as fast
-            return ones(x.shape[0], x.dtype).dot(x)
-        return _sum(x, axis=0)
+        return columns(x)
     if axes := stretched(shape, x.shape):
-        return _sum(x, axis=axes, keepdims=True).reshape(shape)
+        return sum(x, axes, keepdims=True).reshape(shape)
     return broadcast_to(x, shape)
 
 

@@ -10,12 +10,13 @@ import inspect
 import itertools
 from abc import abstractmethod
 from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import wraps
-from types import CodeType, TracebackType
+from sys import _getframe
+from types import CodeType, FrameType, TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-from .lines import user_position
+from .lines import NOT_USERS, user_position
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,9 +47,12 @@ class Mode:
     """Whether operations are recorded here, the innermost scope around them, the position to record
     for them (None: that of each call, see `user_position`), and whether rules are running on raw
     arrays, where the public functions take and return raw arrays. Never changed, only replaced.
+
+    A mode that a `with` block set also knows the block, the mode before, and the user's generator in
+    which the block stands, if any: while that is suspended the mode does not hold.
     """
 
-    __slots__ = ("on_arrays", "position", "recording", "scope")
+    __slots__ = ("before", "block", "generator", "on_arrays", "position", "recording", "scope")
 
     def __init__(
         self,
@@ -59,31 +63,61 @@ class Mode:
     ) -> None:
         self.recording, self.scope, self.position = recording, scope, position
         self.on_arrays = on_arrays
+        self.before: Mode | None = None
+        self.block: object = None
+        self.generator: FrameType | None = None
+
+    def in_force(self) -> Mode:
+        """This mode, or the one before if its block stands in a generator that is not running."""
+        mode = self
+        while mode.generator is not None and mode.generator.f_back is None and mode.before:
+            mode = mode.before
+        return mode
 
 
 _START = Mode(recording=True, scope=None)
 MODE: ContextVar[Mode] = ContextVar("tinygrad_xent_mode", default=_START)
 NOT_RECORDING = Mode(False, None)
 ON_ARRAYS = Mode(False, None, None, True)
-AUTOPSY: ContextVar[bool | str] = ContextVar("tinygrad_xent_autopsy", default=True)
-"""Whether `backward()` looks for non-finite values: False, True (in the loss) or "gradients" (in the
-loss and the gradients). `check.autopsy` sets it, `watching.py` reads it.
+AUTOPSY: ContextVar[bool] = ContextVar("tinygrad_xent_autopsy", default=True)
+"""Whether `backward()` explains values that are not finite. `check.autopsy` sets it, `watching.py`
+reads it.
 """
 
 
-class _Block:
-    """A change of mode, as a `with` block or as a decorator. Subclasses define which change."""
+def during(mode: Mode, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function in a mode. An interrupt at any moment leaves the mode that was before."""
+    before = MODE.get()
+    try:
+        MODE.set(mode)
+        return function(*args, **kwargs)
+    finally:
+        MODE.set(before)
 
-    def __init__(self) -> None:
-        self._tokens: list[Token[Mode]] = []
+
+class _Block:
+    """A change of mode, as a `with` block or as a decorator. Subclasses define which change.
+
+    The object itself keeps nothing, so threads may share it; what was before is known to the mode.
+    """
 
     @abstractmethod
     def _enter_from(self, outer: Mode) -> Mode:
         """The mode inside the block, from the one outside."""
 
+    def _inside(self, before: Mode, generator: FrameType | None) -> Mode:
+        mode = self._enter_from(before.in_force())
+        mode.before, mode.block, mode.generator = before, self, generator
+        return mode
+
     def __enter__(self) -> Self:
-        self._tokens.append(MODE.set(self._enter_from(MODE.get())))
-        return self
+        before = MODE.get()
+        try:  # an interrupt may come at any call
+            MODE.set(self._inside(before, _generator_of(_getframe(1))))
+            return self
+        except BaseException:
+            MODE.set(before)
+            raise
 
     def __exit__(
         self,
@@ -91,10 +125,15 @@ class _Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        MODE.reset(self._tokens.pop())
+        try:
+            MODE.set(_without(MODE.get(), self))
+        except BaseException:  # an interrupt: once more
+            MODE.set(_without(MODE.get(), self))
+            raise
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        kinds = ("isgeneratorfunction", "iscoroutinefunction", "isasyncgenfunction")
+        if any(getattr(inspect, kind)(function) for kind in kinds):
             # Its body runs after the call, when the block would already be over.
             block = type(self).__name__
             raise TypeError(
@@ -102,16 +141,41 @@ class _Block:
                 f"write `with {block}(...):` around the part of its body that you mean"
             )
 
-        # The token is a local: one decorated function may run in many threads at once.
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            token = MODE.set(self._enter_from(MODE.get()))
-            try:
-                return function(*args, **kwargs)
-            finally:
-                MODE.reset(token)
+            return during(self._inside(MODE.get(), None), function, *args, **kwargs)
 
         return call
+
+
+def _generator_of(frame: FrameType | None) -> FrameType | None:
+    """The user's generator in which a `with` block stands, if it is driven by the user's code. One
+    that a library drives is left open on purpose: a helper under `@contextmanager`, a fixture. Then
+    the question is where that helper is used.
+    """
+    while frame is not None and frame.f_code.co_flags & _GENERATORS:
+        driver = frame.f_back
+        if driver is None or not NOT_USERS[driver.f_code.co_filename]:
+            return frame
+        while driver is not None and NOT_USERS[driver.f_code.co_filename]:
+            driver = driver.f_back
+        frame = driver
+    return None
+
+
+_GENERATORS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def _without(mode: Mode, block: _Block) -> Mode:
+    """The mode after leaving a block: the one before it. Blocks that were entered inside and are still
+    open (an abandoned generator is closed at any time) are entered again without it.
+    """
+    if mode.block is block and mode.before is not None:
+        return mode.before
+    if mode.before is None or (below := _without(mode.before, block)) is mode.before:
+        return mode  # it was never entered here
+    inner = mode.block
+    return inner._inside(below, mode.generator) if isinstance(inner, _Block) else mode
 
 
 class no_grad(_Block):
@@ -172,21 +236,26 @@ class composite:
     the user's line that called it, which is looked up once. As a `with` block only.
     """
 
-    __slots__ = ("_formula", "_name", "_token")
+    __slots__ = ("_before", "_formula", "_name")
 
     def __init__(self, name: str, formula: str | None = None) -> None:
         self._name, self._formula = name, formula
 
     def __enter__(self) -> None:
-        outer = MODE.get()
+        self._before = before = MODE.get()
+        outer = before if before.generator is None else before.in_force()
         position = outer.position
         if outer.recording and position is None:
             position = user_position()
         entry = ScopeEntry(self._name, outer.scope, self._formula)
-        self._token = MODE.set(Mode(outer.recording, entry, position, outer.on_arrays))
+        try:
+            MODE.set(Mode(outer.recording, entry, position, outer.on_arrays))
+        except BaseException:  # an interrupt
+            MODE.set(before)
+            raise
 
     def __exit__(self, *error: object) -> None:
-        MODE.reset(self._token)
+        MODE.set(self._before)
 
 
 def is_grad_enabled() -> bool:
@@ -197,4 +266,4 @@ def is_grad_enabled() -> bool:
     ...     tx.is_grad_enabled()
     False
     """
-    return MODE.get().recording
+    return MODE.get().in_force().recording

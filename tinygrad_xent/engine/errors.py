@@ -24,19 +24,17 @@ class WordedError(Exception):
     """
 
     def __init__(self, what: str, operands: Sequence[Any] = (), fix: str = "") -> None:
-        super().__init__(message(what, operands, fix))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), self.args), vars(self)
-
-
-def _again(cls: type[WordedError], args: tuple[Any, ...]) -> WordedError:
-    """A copied or unpickled error with its message unchanged."""
-    return cls.__new__(cls, *args)
+        text = message(what, operands, fix)
+        super().__init__(text)
+        self.args = (text,)  # for copies and pickles: a complete text is taken as it is
 
 
 class ShapeError(WordedError, ValueError):
     """Shapes that do not fit the operation."""
+
+
+class AxisError(ShapeError, np.exceptions.AxisError):
+    """An axis that the array does not have: as in NumPy both a ValueError and an IndexError."""
 
 
 class DtypeError(WordedError, TypeError):
@@ -49,6 +47,14 @@ class OutOfRangeError(WordedError, IndexError):
 
 class BadValueError(WordedError, ValueError):
     """A number, an option or a setting that the operation does not accept."""
+
+
+class NonFiniteError(WordedError, FloatingPointError):
+    """A number is nan or infinite where that can't go on."""
+
+
+class NonFiniteWarning(RuntimeWarning):
+    """A loss or a gradient is nan or infinite."""
 
 
 class GraphError(WordedError, RuntimeError):
@@ -130,10 +136,12 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
         what = f"{op}: takes numbers, got {_kind_name(bad[0])}"
         return DtypeError(what, operands, "convert to a float array first")
     if isinstance(error, np.exceptions.AxisError):
-        return ShapeError(f"{op}: {error}", operands, AXIS_FIX)
+        return AxisError(f"{op}: {error}", operands, AXIS_FIX)
     if isinstance(error, IndexError):
         fix = INDEX_FIX
-        if "integer" in str(error):
+        if "shape mismatch" in str(error):
+            fix = "index arrays must broadcast against each other; along an axis, against the array"
+        elif "integer" in str(error):
             what = f"{op}: an index must be integers or booleans ({error})"
             return DtypeError(what, operands, fix)
         return OutOfRangeError(f"{op}: {error}", operands, fix)

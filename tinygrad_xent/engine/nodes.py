@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from types import CodeType
 from typing import Any
+from weakref import WeakSet
 
 from .arrays import Array
 from .context import ScopeEntry, next_id
@@ -19,13 +20,16 @@ from .table import Op, Plan
 
 _latest_change = -1  # of any leaf
 _changing = Lock()
+_ever_changed: WeakSet[Leaf] = WeakSet()
 
 
 class Leaf:
     """Data the user made: a parameter, an input, a constant.
 
     `changed` is the creation number at which the data was last overwritten: an operation with a
-    smaller number saw the old values. `grad` is a tensor, or None.
+    smaller number saw the old values. `grad` is a tensor, or None. `judged` is the last gradient that
+    was looked at for numbers that are not finite, with what was found: "" if there are none.
+    `borrowed`: it stands for an argument while a transform runs a function.
     """
 
     data: Array
@@ -36,13 +40,16 @@ class Leaf:
     grad: Any
     id: int
     changed: int
+    judged: tuple[Any, str] | None
+    borrowed: bool
     _changed_at: tuple[CodeType, int] | None
-    __slots__ = tuple(__annotations__)
+    __slots__ = (*__annotations__, "__weakref__")
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
         self.data, self.requires_grad, self.name = data, requires_grad, name
         self.id, self.shape, self.dtype = next_id(), data.shape, data.dtype
-        self.grad, self._changed_at, self.changed = None, None, -1
+        self.grad, self.judged, self.borrowed = None, None, False
+        self._changed_at, self.changed = None, -1
 
     @property
     def changed_at(self) -> Line | None:
@@ -56,13 +63,21 @@ def touch(leaves: Iterable[Leaf]) -> None:
     position = user_position()
     with _changing:
         now = _latest_change = next_id()
-    for leaf in leaves:
-        leaf.changed, leaf._changed_at = now, position
+        for leaf in leaves:
+            if leaf.changed < 0:
+                _ever_changed.add(leaf)
+            leaf.changed, leaf._changed_at = now, position
 
 
 def changed_since(creation: int) -> bool:
     """Whether any leaf was overwritten after this creation number: if not, a walk need not check."""
     return _latest_change > creation
+
+
+def changed_leaves(creation: int) -> list[Leaf]:
+    """The leaves that were overwritten after this creation number."""
+    with _changing:
+        return [leaf for leaf in _ever_changed if leaf.changed > creation]
 
 
 class Node:

@@ -106,6 +106,9 @@ _EXPORTED: list[dict[str, Any]] = []
 ONE_SIDED = {"neg", "pos", "abs", "invert", "lt", "le", "gt", "ge"}
 """Operators without a reflected form: unary ones, and comparisons, which Python swaps itself."""
 
+SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@"}
+SYMBOLS |= {"and": "&", "or": "|", "xor": "^"}
+
 
 def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
     """Make a function a method of Tensor under this name; a property if `computed`."""
@@ -124,11 +127,16 @@ def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -
     if operator:
         setattr(Methods, f"__{operator}__", function)
     if operator and operator not in ONE_SIDED:
+        symbol = SYMBOLS.get(operator, operator)
 
         def reflected(self: Tensor, other: Operand, /) -> Tensor:
             return function(other, self)  # type: ignore[no-any-return]
 
+        def augmented(self: Tensor, other: Operand, /) -> Tensor:
+            return self._updated(symbol, function, other)
+
         setattr(Methods, f"__r{operator}__", reflected)
+        setattr(Methods, f"__i{operator}__", augmented)
 
 
 def install(known: Public, row: Op | None = None) -> None:
@@ -169,6 +177,10 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
             args, settings = args[:count], args[count:] + defaults[len(args) - count :]
         else:
             args, settings = bind(row, args, kwargs)
+        for value in settings:
+            if type(value) not in _PLAIN:
+                settings = tuple(map(plain, settings, row.settings))
+                break
         return apply(row, args, settings, mode if differentiable else NOT_RECORDING)
 
     call: Any = with_settings if row.settings else without_settings
@@ -178,6 +190,24 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
     call.__signature__ = row.signature.replace(return_annotation="Tensor")
     function: Callable[..., Any] = call
     return function
+
+
+_PLAIN = frozenset({int, bool, type(None), tuple})
+
+
+def plain(setting: Any, name: str) -> Any:
+    """A setting without NumPy's types: `axis=x.argmax()` is an int, `axes=np.arange(2)` a tuple of
+    them, and a number never widens a float32 result as np.float64 would.
+    """
+    value = setting if getattr(setting, "requires_grad", False) else raw(setting)
+    if isinstance(value, np.generic) or (isinstance(value, ndarray) and value.ndim == 0):
+        return value.item()
+    if name in _STRUCTURE and isinstance(value, (list, ndarray)):
+        return tuple(np.asarray(value).tolist())
+    return value
+
+
+_STRUCTURE = ("axis", "axes", "shape")
 
 
 def _bare(x: Any) -> Any:

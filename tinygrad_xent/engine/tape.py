@@ -60,7 +60,11 @@ def apply(
     tensor._data, tensor._node = y, None
     if dtype.kind != "f":
         check_numbers(op.spoken, operands, y)
-    elif live and mode.recording and (plan := op.plans.get(live) or op.plan(live, len(raws))).rules:
+    elif (
+        live
+        and (mode.recording or mode.in_force().recording)
+        and (plan := op.plans.get(live) or op.plan(live, len(raws))).rules
+    ):
         tensor._node = node = _new(Node)
         node.plan, node.inputs, node.settings, node.state = plan, tuple(inputs), settings, state
         node.id, node.kept = next_id(), plan.keep((*raws, y, *arguments))

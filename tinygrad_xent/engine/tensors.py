@@ -13,6 +13,7 @@ import numpy as np
 
 from . import errors, lines
 from .arrays import Array
+from .context import MODE
 from .methods import Methods
 from .nodes import Leaf, Node, touch
 from .operands import as_array, check_differentiable
@@ -237,10 +238,39 @@ class Tensor(Methods):
         return bool(self._data)
 
     def __float__(self) -> float:
+        self._warn_of_a_number("float")
         return float(self.item())
 
     def __int__(self) -> int:
+        self._warn_of_a_number("int")
         return int(self.item())
+
+    def _warn_of_a_number(self, kind: str) -> None:
+        """Warn if a plain number is taken from the tape: `math.exp(t)` has no gradient."""
+        mode = MODE.get().in_force()
+        if self.requires_grad and mode.recording and not mode.on_arrays:
+            what = f"{kind}(): the tensor requires grad, and a plain number leaves the tape"
+            fix = "t.item() if a number is meant; t.detach() for a tensor without gradient; tx.exp(t) "
+            fix += "and the like, not math.exp(t), where the gradient is needed"
+            lines.warn(errors.message(what, [self], fix), UserWarning)
+
+    def _updated(self, symbol: str, function: Callable[[Any, Any], Tensor], other: Any) -> Tensor:
+        """What `t -= other` gives: a leaf that requires grad is changed in place, under `no_grad()`; any
+        other tensor is not changed, and its name is given to a new one.
+        """
+        if type(self._node) is Leaf and self.requires_grad:
+            if MODE.get().in_force().recording:
+                what = f"{symbol}=: a leaf that requires grad, whose change can't be recorded"
+                fix = f"under no_grad() it is changed in place; so does w.data {symbol}= ..., at any time; "
+                fix += f"w = w {symbol} ... makes a new tensor, through which gradients flow to w"
+                raise errors.GraphError(what, [self, other], fix)
+            self.data = function(self, other)
+            return self
+        if type(self._node) is Node:
+            what = f"h {symbol}= ... makes a new tensor: other names of the old one keep the old values"
+            fix = f"write h = h {symbol} ..., which says so"
+            lines.warn(errors.message(what, [self, other], fix), UserWarning)
+        return function(self, other)
 
     def __index__(self) -> int:
         return self.numpy().__index__()
@@ -261,9 +291,10 @@ class Tensor(Methods):
         return f"Tensor({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
-        """Leaves can be copied and pickled; the tape can't."""
-        if not self.is_leaf:
-            what = "copy: the result of an operation belongs to its tape"
+        """Leaves can be copied and pickled; the tape can't, nor the variables of a running transform."""
+        leaf = self._source()
+        if type(leaf) is not Leaf or leaf.borrowed:
+            what = "copy: the tensor belongs to a tape, and gradients would not reach the copy"
             raise errors.GraphError(what, [self], "copy t.detach()")
         return Tensor, (np.array(self._data), self.requires_grad, None, self.name)
 

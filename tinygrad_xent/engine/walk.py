@@ -2,8 +2,8 @@
 
 `sweep` is the whole algorithm: newest operation first, each rule turns the gradient of the output into
 that of an input, and the contributions of several uses of a value are added up. Gradients of gradients,
-traces and checks run `sweep` itself; `backward()` runs `_sweep_fast`, which does the same on raw arrays
-with less memory.
+traces and checks run `sweep` itself; `backward()` runs `sweep_fast`, which does the same on raw arrays
+with less memory. `gradients.py` prepares a walk and hands out its results.
 
 Creation order is the tape: the reachable nodes are collected without recursion and sorted by creation
 number. Shapes and dtypes are fixed here, and in no rule.
@@ -18,12 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import arrays, errors
-from .context import MODE, ON_ARRAYS, composite, next_id, recording
-from .nodes import Leaf, Node, changed_since
-from .operands import as_gradient, check_backward
+from .context import MODE, ON_ARRAYS, during, next_id
+from .nodes import Leaf, Node
 from .ops import moves, reductions
-from .public import method
-from .tensors import Tensor, is_tensor, raw, wrap
+from .tensors import is_tensor, wrap
 
 Source: TypeAlias = Node | Leaf
 _creation = attrgetter("id")
@@ -47,23 +45,33 @@ def sweep(
     for node in nodes:
         if (g := grads.get(node)) is None:
             continue
-        arguments = kept(node)
+        g, arguments = in_dtype_of(node, g), kept(node)
         for i, rule, pick in node.plan.rules:
             source = node.inputs[i]
             if useful is None or source in useful:
                 c = fit(rule(g, *(pick(arguments) if pick else arguments)), node, i)
                 if note is not None:
                     note(node, i, c)
-                grads[source] = grads[source] + c if source in grads else c
-    return grads
+                grads[source] = plus(grads[source], c) if source in grads else c
+    return {source: in_dtype_of(source, g) for source, g in grads.items()}
+
+
+def plus(a: Any, b: Any) -> Any:
+    """a + b; that of two float16 is float32, since 2048 + 1 is 2048 in float16."""
+    return (a.astype(np.float32) if a.dtype.char == "e" else a) + b
+
+
+def in_dtype_of(source: Source, g: Any) -> Any:
+    """A gradient in the dtype of its value, which a sum by `plus` may not have."""
+    return g if g.dtype is source.dtype or g.dtype == source.dtype else g.astype(source.dtype)
 
 
 def fit(c: Any, node: Node, i: int) -> Any:
-    """Give a contribution its input's shape and dtype: sum what broadcasting stretched, stretch what
-    a sum shrank. Each of the two is the adjoint of the other.
+    """Give a contribution its input's shape and dtype (elsewhere called `unbroadcast` or `sum_to`): sum
+    what broadcasting stretched, stretch what a sum shrank. Each is the adjoint of the other.
     """
     source = node.inputs[i]
-    shape, dtype = source.shape, source.dtype
+    shape = source.shape
     try:
         if c.shape != shape:
             if not is_tensor(c):
@@ -74,19 +82,15 @@ def fit(c: Any, node: Node, i: int) -> Any:
                 c = moves.broadcast_to(c, shape)
     except (AttributeError, ValueError) as error:
         raise errors.wrong_rule(node, i, c) from error
-    return c if c.dtype is dtype or c.dtype == dtype else c.astype(dtype)
+    return in_dtype_of(source, c)
 
 
 def sweep_arrays(nodes: list[Node], grads: dict[Source, Any], **how: Any) -> dict[Source, Any]:
     """`sweep` on the raw arrays that the nodes kept."""
-    token = MODE.set(ON_ARRAYS)
-    try:
-        return sweep(nodes, grads, attrgetter("kept"), **how)
-    finally:
-        MODE.reset(token)
+    return during(ON_ARRAYS, sweep, nodes, grads, attrgetter("kept"), **how)
 
 
-def _sweep_fast(
+def sweep_fast(
     nodes: list[Node],
     grads: dict[Source, Any],
     useful: Collection[Source] | None,
@@ -98,14 +102,17 @@ def _sweep_fast(
     in place. A test checks that both functions give the same gradients.
     """
     owned: set[Source] = set()  # whose gradients may be added to
-    token = MODE.set(ON_ARRAYS)
+    outer = MODE.get()
     try:
+        MODE.set(ON_ARRAYS)
         for node in nodes:
             g = grads.get(node) if node in targets else grads.pop(node, None)
             kept, inputs = node.kept, node.inputs
             node.kept = kept if retain_graph else None
             if g is None or kept is None:
                 continue
+            if g.dtype is not node.dtype:  # the same dtype, nearly always
+                g = in_dtype_of(node, g)
             for i, rule, pick in node.plan.rules:
                 source = inputs[i]
                 if useful is not None and source not in useful:
@@ -113,7 +120,7 @@ def _sweep_fast(
                 c = rule(g, *kept) if pick is None else rule(g, *pick(kept))
                 if c.shape != source.shape:
                     c = fit(c, node, i)
-                elif c.dtype is not source.dtype:  # the same dtype, nearly always
+                elif c.dtype is not source.dtype:
                     c = c.astype(source.dtype, copy=False)
                 held = grads.get(source)
                 if held is None:
@@ -122,10 +129,10 @@ def _sweep_fast(
                     held += c
                     grads[source] = held
                 else:
-                    grads[source] = held + c
+                    grads[source] = plus(held, c)
                     owned.add(source)
     finally:
-        MODE.reset(token)
+        MODE.set(outer)
     return grads
 
 
@@ -147,56 +154,6 @@ def collect(root: Any, since: int = -1) -> list[Node]:
 def leaves_of(nodes: Iterable[Node]) -> set[Leaf]:
     """The leaves that the nodes read directly."""
     return {source for node in nodes for source in node.inputs if type(source) is Leaf}
-
-
-def gradients(
-    root: Source,
-    seed: Any,
-    targets: Collection[Source] | None = None,
-    *,
-    since: int = -1,
-    retain_graph: bool = False,
-    create_graph: bool = False,
-) -> dict[Source, Any]:
-    """The gradient of `root` with respect to the targets; if None, to every leaf that needs one.
-
-    Args:
-        root: the node of the output.
-        seed: the gradient of the output, in its shape: a raw array, or a Tensor if `create_graph`.
-        targets: nodes or leaves. Only what lies between them and the root is walked.
-        since: the walk ends at nodes older than this creation number, as it does at leaves.
-        retain_graph: keep what the rules need, for another walk.
-        create_graph: run the rules on tensors, so that the gradients can be differentiated.
-
-    Raises:
-        GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
-        ShapeError: what a rule gave does not fit its input's shape.
-    """
-    nodes, useful = collect(root, since), None
-    if targets is not None:
-        useful = _lead_to(nodes, targets)
-        nodes = [node for node in nodes if node in useful]
-        if root not in useful:
-            return {}
-    if spent := [node for node in nodes if node.kept is None]:
-        raise errors.freed(spent[0])
-    if nodes and changed_since(nodes[-1].id):
-        _check_overwritten(nodes)
-    if not create_graph:
-        return _owned(_sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph), seed)
-    with recording(), composite("gradient"):
-        grads = sweep(nodes, {root: seed}, kept_tensors, useful)
-        ends = (s for s in grads if type(s) is Leaf) if targets is None else targets
-        return _owned({source: grads[source] for source in ends if source in grads}, seed)
-
-
-def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
-    """The targets, and every node on a path to one."""
-    useful: set[Source] = set(targets)
-    for node in reversed(nodes):
-        if any(type(s) in (Node, Leaf) and s in useful for s in node.inputs):
-            useful.add(node)
-    return useful
 
 
 def kept_tensors(node: Node) -> tuple[Any, ...]:
@@ -225,85 +182,3 @@ def _saved(fused: Node, row: Any, y: Any) -> Node:
     return fused.replaced(
         plan=plan, inputs=fused.inputs[:1], settings=settings, kept=kept, **changes
     )
-
-
-def _owned(grads: dict[Source, Any], seed: Any) -> dict[Source, Any]:
-    """The gradients; those that are views, or share memory with the seed or another gradient, are
-    copied. A tensor's copy is recorded, so that it can be differentiated.
-    """
-    given = {id(raw(seed))}
-    for source, g in grads.items():
-        array = g if type(g) is np.ndarray else raw(g)
-        # A NumPy scalar can't be changed in place, so it is made an array.
-        if id(array) in given or array.base is not None or isinstance(g, np.generic):
-            grads[source] = np.array(g) if array is g else g.astype(g.dtype)
-        given.add(id(array))
-    return grads
-
-
-def _check_overwritten(nodes: list[Node]) -> None:
-    """Raise if a leaf that one of the nodes kept was overwritten since. Compares memory, not inputs: a
-    kept transpose or slice of a leaf changes with the leaf.
-    """
-    changed = [leaf for leaf in leaves_of(nodes) if leaf.changed > nodes[-1].id]
-    for node in nodes:
-        for array in node.kept or ():
-            for leaf in changed:
-                older = leaf.changed > node.id and isinstance(array, np.ndarray)
-                if older and np.may_share_memory(array, leaf.data):
-                    raise errors.overwritten(node, leaf)
-
-
-def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
-    """The gradient that the walk starts from, checked to have the output's shape; 1 if not given."""
-    check_backward(root, gradient)
-    if gradient is None and not as_tensor:
-        return arrays.one_like(root._data)
-    if gradient is None:
-        return wrap(arrays.one_like(root._data), None)
-    array = as_gradient(gradient, root)
-    if not as_tensor:
-        return array.astype(root.dtype, copy=False)
-    given = gradient if is_tensor(gradient) else wrap(array, None)
-    return given if array.dtype == root.dtype else given.astype(root.dtype)
-
-
-WATCHERS: list[Callable[[Tensor, dict[Source, Any]], None]] = []
-"""Functions called after each `backward()`, with the output and the leaves' gradients."""
-
-
-@method("backward")
-def backward(
-    self: Tensor, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
-) -> None:
-    """Compute the gradients of this tensor with respect to the leaves it depends on, and add them to
-    their `.grad`: to all of them or, on an error, to none.
-
-    Args:
-        gradient: the gradient of this tensor, in its shape; 1 if left out for a single element.
-        retain_graph: keep what the walk needs, so that it can be walked again. Without it the
-            kept arrays are freed.
-        create_graph: make gradients that can be differentiated again; implies `retain_graph`.
-
-    Raises:
-        GraphError: nothing here requires grad; the graph was freed; a leaf it kept was changed.
-        ShapeError: no gradient for more than one element, or one of another shape.
-
-    >>> x = Tensor(3.0, requires_grad=True)
-    >>> (x * x * x).backward(create_graph=True)
-    >>> slope = x.grad
-    >>> x.zero_grad()
-    >>> slope.backward()          # the second derivative, 6x
-    >>> x.grad.item()
-    18.0
-    """
-    seed = seed_gradient(self, gradient, create_graph)
-    how = {"retain_graph": retain_graph or create_graph, "create_graph": create_graph}
-    grads: Any = gradients(self._node, seed, **how)  # type: ignore[arg-type]  # seeded: it has one
-    for leaf, g in grads.items():  # without targets these are the leaves that require grad
-        if create_graph:
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
-        else:
-            leaf.grad = wrap(g if leaf.grad is None else np.asarray(leaf.grad._data + g), None)
-    for watch in WATCHERS:
-        watch(self, grads)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..engine import errors
-from ..engine.context import MODE, ON_ARRAYS
+from ..engine.context import ON_ARRAYS, during
 from ..engine.methods import Methods
 from ..engine.public import NUMPY, PUBLIC, Public, bind, follow, function_of, install
 from ..engine.table import TABLE, Op
@@ -259,11 +259,7 @@ def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(forward)
     def run(*args: Any, **kwargs: Any) -> Any:
-        token = MODE.set(ON_ARRAYS)
-        try:
-            y = raw(forward(*map(_read_only, args), **kwargs))
-        finally:
-            MODE.reset(token)
+        y = raw(during(ON_ARRAYS, forward, *map(_read_only, args), **kwargs))
         if y is None or isinstance(y, (tuple, list)):
             what = f"{forward.__name__}: returned {type(y).__name__}, it must return one array"
             raise errors.DtypeError(what, args, "is there a `return`?")

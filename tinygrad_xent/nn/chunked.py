@@ -20,13 +20,14 @@ import numpy as np
 from ..arguments import check_number, check_sizes
 from ..engine import arrays, errors
 from ..engine.arrays import Array
+from ..engine.breadth.composites import in_float32
 from ..engine.context import MODE
+from ..engine.gradients import gradients
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic, moves, products
 from ..engine.table import Op
 from ..engine.tape import apply
 from ..engine.tensors import Tensor, is_tensor
-from ..engine.walk import gradients
 from . import losses
 from .losses import Reduction
 from .targets import Classes, check_floats, check_reduction, values_of
@@ -35,6 +36,7 @@ BLOCK = 1 << 23  # most elements in one block of logits: 32 MB of float32
 CACHED = 1 << 18  # elements per elementwise step: 1 MB of float32 stays in the cache
 
 
+@in_float32
 def linear_cross_entropy(
     x: Operand,
     weight: Operand,
@@ -79,7 +81,7 @@ def linear_cross_entropy(
     bias = 0.0 if bias is None else check_floats(name, bias)
     _check_shapes(x, weight, bias)
     check_reduction(name, reduction)
-    check_number(name, "label_smoothing", label_smoothing, 0, 1)
+    label_smoothing = check_number(name, "label_smoothing", label_smoothing, 0, 1)
     if chunk_rows is not None:
         check_sizes(name, [chunk_rows])
     options = {
@@ -125,7 +127,7 @@ class _Blocks:
     ) -> None:
         name, count, classes = "linear_cross_entropy", len(x), weight.shape[1]
         self.labels, self.options = labels, options
-        recording = MODE.get().recording
+        recording = MODE.get().in_force().recording
         self.live = tuple(
             i
             for i, operand in enumerate((x, weight, bias))

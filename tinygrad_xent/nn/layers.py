@@ -185,15 +185,15 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
         check_number("Dropout", "p", p, 0, 1)
         self.p, self.rng = float(p), generator("Dropout", rng)
-        self.formula = f"x · mask / {1 - p:g}"
+        self.formula = f"x / {1 - p:g} where kept"
 
     def forward(self, x: Operand) -> Tensor:
         x = x if isinstance(x, Tensor) else Tensor(x)
         if not self.training or self.p == 0:
             return x
         kept = self.rng.random(x.shape) >= self.p
-        dtype = x.dtype if x.dtype.kind == "f" else np.float64
-        return arithmetic.mul(x, kept.astype(dtype) / (1 - self.p if self.p < 1 else 1))
+        # A selection, not a product with 0: what was dropped has no say, even if it is infinite.
+        return selection.where(kept, arithmetic.div(x, 1 - self.p if self.p < 1 else 1), 0)
 
     def _settings(self) -> str:
         return f"{self.p:g}"

@@ -2,7 +2,7 @@
 
 The semantics, and every combination of options, are those of torch.nn.functional, with one
 exception: a mean over nothing (an empty batch, every target ignored) is 0 with zero gradients and a
-RuntimeWarning, not NaN.
+RuntimeWarning, not NaN. A float16 loss is computed in float32.
 
 The gradient at the heart of it: for logits z of N samples and targets Y (one-hot rows, or rows of
 probabilities), the mean cross-entropy is L = -(1/N) Σ Y · log softmax(z), and
@@ -25,6 +25,7 @@ import numpy as np
 from ..arguments import check_number
 from ..engine import arrays as xp
 from ..engine.arrays import Array
+from ..engine.breadth.composites import in_float32
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic, elementwise, moves, reductions, rowwise, selection
@@ -34,6 +35,7 @@ from .targets import Classes, Elements, Labels, values_of, warn
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 
+@in_float32
 def cross_entropy(
     logits: Operand,
     target: Operand,
@@ -81,7 +83,7 @@ def cross_entropy(
     """
     classes = Classes("cross_entropy", logits, axis, reduction)
     if label_smoothing != 0:
-        check_number(classes.loss, "label_smoothing", label_smoothing, 0, 1)
+        label_smoothing = check_number(classes.loss, "label_smoothing", label_smoothing, 0, 1)
     weights, values = classes.weights(weight), values_of(classes.loss, target)
     if values.dtype.kind == "f":
         y = classes.probabilities(target, ignore_index)
@@ -96,6 +98,7 @@ def cross_entropy(
         return _from_labels(classes, log_p, labels, weights, label_smoothing)
 
 
+@in_float32
 def nll_loss(
     log_probabilities: Operand,
     target: Operand,
@@ -124,6 +127,7 @@ def nll_loss(
         return _from_labels(classes, classes.scores, labels, weights)
 
 
+@in_float32
 def softmax_focal_loss(
     logits: Operand,
     target: Operand,
@@ -153,7 +157,7 @@ def softmax_focal_loss(
     array([0.0011, 0.1733])
     """
     classes = Classes("softmax_focal_loss", logits, axis, reduction)
-    check_number(classes.loss, "gamma", gamma, 0)
+    gamma = check_number(classes.loss, "gamma", gamma, 0)
     weights, labels = classes.weights(weight), classes.labels(target, ignore_index)
 
     def focus(log_p: Tensor) -> Tensor:
@@ -168,6 +172,7 @@ def softmax_focal_loss(
         return _from_labels(classes, log_p, labels, weights, focus=focus)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     logits: Operand,
     target: Operand,
@@ -213,6 +218,7 @@ def binary_cross_entropy_with_logits(
         return _of_elements(elements, each)
 
 
+@in_float32
 def mse_loss(prediction: Operand, target: Operand, *, reduction: Reduction = "mean") -> Tensor:
     """The squared error (prediction - target)², averaged unless `reduction` says otherwise.
 
@@ -269,7 +275,6 @@ def _from_labels(
     if counted is not None:
         scores = selection.where(counted, scores, 0)
         factor = np.where(counted, factor, 0)
-    # In float64: float16 can't count above 2048.
     total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
     return _of_samples(classes, scores, total)
 

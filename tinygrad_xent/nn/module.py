@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from ..engine import errors
-from ..engine.context import MODE, Mode, ScopeEntry
+from ..engine.context import MODE, Mode, ScopeEntry, during
 from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor, raw
 
@@ -70,13 +70,9 @@ class Module:
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """`forward`, inside a scope named by the class and the path in the model."""
-        outer = MODE.get()  # what `with scope(...)` does, in half the time
+        outer = MODE.get().in_force()  # what `with scope(...)` does, in half the time
         entry = ScopeEntry(self._label, outer.scope, self.formula)
-        token = MODE.set(Mode(outer.recording, entry))
-        try:
-            return self.forward(*inputs, **settings)
-        finally:
-            MODE.reset(token)
+        return during(Mode(outer.recording, entry), self.forward, *inputs, **settings)
 
     def __setattr__(self, name: str, value: Any) -> None:
         members = list(_walk(value, name))

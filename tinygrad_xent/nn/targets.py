@@ -288,7 +288,7 @@ def _no_classes(loss: str, scores: Any, axis: int) -> errors.ShapeError:
         what = f"{loss}: no classes: axis {axis % len(shape)} of shape {shape} has length 0"
         return errors.ShapeError(what, [scores])
     what = f"{loss}: there is no class axis {axis} in shape {shape}"
-    return errors.ShapeError(what, [scores], "scores are (C,), (N, C, ...)")
+    return errors.AxisError(what, [scores], "scores are (C,), (N, C, ...)")
 
 
 def _constant(loss: str, x: Any, weight: Any) -> Array:

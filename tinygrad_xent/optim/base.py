@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..arguments import check_number
-from ..engine import errors
+from ..arguments import Check, Checked, number, one_of
+from ..engine import errors, lines
+from ..engine.arrays import looks_finite
 from ..engine.nodes import Leaf, touch
 from ..engine.tensors import Tensor
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 18  # elements: with their gradient, buffers and scratch they stay in the cache
 
 
-class Optimizer:
+class Optimizer(Checked):
     """The base class of optimisers: a subclass names its settings and buffers and defines `update`.
 
     Args:
@@ -37,34 +39,51 @@ class Optimizer:
     Attributes:
         lr: the learning rate; may be set between steps, as the schedules do.
         params: the tensors it updates.
+        nonfinite: what a step does if a gradient is nan or infinite. "skip" (the default) leaves
+            weights, buffers and counts as they are and warns; the third such step in a row raises.
+            "raise" raises at once, "proceed" updates all the same. `Optimizer.nonfinite = "raise"`
+            changes the default.
         elementwise: whether `update` treats every element alike. Then a large parameter is updated
             a few rows at a time, so that they stay in the cache and the scratch stays small.
+
+    float16 parameters are updated in float32, and so are their buffers: in float16 an ε of 1e-8 is 0.
     """
 
+    checks: ClassVar[Mapping[str, Check]] = {
+        "lr": number(0),
+        "nonfinite": one_of("skip", "raise", "proceed"),
+    }
     lr: float
+    nonfinite: str = "skip"
     elementwise: bool = False
 
     def __init__(
         self, params: Iterable[Tensor], settings: dict[str, Any], buffers: Sequence[str] = ()
     ) -> None:
-        who = type(self).__name__
-        check_number(who, "lr", settings["lr"], 0)
         self._settings, self._names = tuple(settings), tuple(buffers)
-        for name, value in settings.items():
-            setattr(self, name, value)
-        self.params = check_parameters(who, params)
+        self.set_all(settings)
+        self.params = check_parameters(type(self).__name__, params)
         self._counts = [0] * len(self.params)  # updates made: none in steps without a gradient
-        self._buffers = [tuple(np.zeros(p.shape, p.dtype) for _ in buffers) for p in self.params]
+        self._skipped = 0  # steps in a row
+        self._buffers = [
+            tuple(np.zeros(p.shape, _working_dtype(p)) for _ in buffers) for p in self.params
+        ]
         self._plan()
 
     def _plan(self) -> None:
-        """Work out how each parameter is updated: in rows, and with which scratch."""
+        """Work out how each parameter is updated: in which way, and with which scratch."""
         self._leaves: list[Any] = [tensor._source() for tensor in self.params]
         shapes = [tensor.shape for tensor in self.params]
         rows = [_rows_at_once(shape) if self.elementwise else None for shape in shapes]
         pieces = [s if n is None else (n, *s[1:]) for s, n in zip(shapes, rows, strict=True)]
-        self._scratch = _scratch(pieces, [tensor.dtype for tensor in self.params])
-        self._jobs = list(zip(self._leaves, rows, self._buffers, self._scratch, strict=True))
+        dtypes = [_working_dtype(tensor) for tensor in self.params]
+        scratch = _scratch(pieces, dtypes)
+        ways = [self.update if n is None else self._update_by_rows for n in rows]
+        ways = [
+            way if dtype == tensor.dtype else partial(self._update_in, dtype, way)
+            for way, dtype, tensor in zip(ways, dtypes, self.params, strict=True)
+        ]
+        self._jobs = list(zip(self._leaves, ways, self._buffers, scratch, strict=True))
 
     @abstractmethod
     def update(
@@ -82,26 +101,50 @@ class Optimizer:
         raise NotImplementedError(errors.message(f"{type(self).__name__} defines no update"))
 
     def step(self) -> None:
-        """Update every parameter that has a gradient.
+        """Update every parameter that has a gradient; see `nonfinite` for gradients that are nan.
 
         Raises:
             GraphError: no parameter has a gradient.
+            NonFiniteError: a gradient is not finite, in the third step in a row.
+
+        Warns:
+            NonFiniteWarning: a gradient is not finite, and the step is skipped.
         """
-        counts, changed = self._counts, list[Leaf]()
-        try:
-            for i, (leaf, rows, buffers, scratch) in enumerate(self._jobs):
-                if leaf.grad is not None:
-                    changed.append(leaf)
-                    counts[i] = t = counts[i] + 1
-                    if rows is None:
-                        self.update(leaf.data, leaf.grad._data, t, buffers, scratch)
-                    else:
-                        self._update_by_rows(leaf.data, leaf.grad._data, t, buffers, scratch)
-        finally:
-            touch(changed)
-        if not changed:
+        graded = [leaf for leaf in self._leaves if leaf.grad is not None]
+        if not graded:
             what = f"{type(self).__name__}.step: no parameter has a gradient"
             raise errors.GraphError(what, self.params[:4], "call loss.backward()")
+        if self.nonfinite != "proceed" and (bad := next(filter(is_spoilt, graded), None)):
+            self._refuse(bad)
+            return
+        self._skipped = 0
+        counts = self._counts
+        try:
+            for i, (leaf, update, buffers, scratch) in enumerate(self._jobs):
+                if leaf.grad is not None:
+                    counts[i] = t = counts[i] + 1
+                    update(leaf.data, leaf.grad._data, t, buffers, scratch)
+        finally:
+            touch(graded)
+
+    def _refuse(self, leaf: Leaf) -> None:
+        """Skip a step, with a warning; raise in the third in a row, or at once if so set."""
+        self._skipped += 1
+        what = f"{type(self).__name__}.step: {spoilt(leaf)}"
+        fix = 'optimizer.nonfinite = "raise" stops at the first, "proceed" updates all the same'
+        if self.nonfinite == "raise" or self._skipped >= SKIPS:
+            again = "" if self.nonfinite == "raise" else f", for the {SKIPS}rd step in a row"
+            raise errors.NonFiniteError(what + again, fix=fix)
+        what += "; the step is skipped, weights and optimiser stay as they are"
+        lines.warn(errors.message(what, fix=fix), errors.NonFiniteWarning)
+
+    def _update_in(
+        self, dtype: Any, way: Callable[..., None], w: Array, g: Array, *rest: Any
+    ) -> None:
+        """Update float16 values by way of a copy in a dtype with more digits."""
+        wide = w.astype(dtype)
+        way(wide, g.astype(dtype), *rest)
+        w[...] = wide
 
     def _update_by_rows(
         self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], scratch: tuple[Array, Array]
@@ -143,8 +186,8 @@ class Optimizer:
         who = f"{type(self).__name__}.load_state_dict"
         try:
             form = (str(state["kind"]), *state["settings"], *state["buffers"])
-            settings, counts = dict(state["settings"]), list(map(int, state["counts"]))
-            columns = [[np.asarray(a) for a in column] for column in state["buffers"].values()]
+            settings, counts = dict(state["settings"]), list(map(_count, state["counts"]))
+            columns = [[_numbers(a) for a in column] for column in state["buffers"].values()]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"{who}: not the state of an optimiser ({type(error).__name__}: {error})"
             fix = "pass what optimizer.state_dict() returned"
@@ -163,16 +206,15 @@ class Optimizer:
         if len(counts) != len(shapes):
             what = f"{who}: the state has {len(counts)} parameters, the optimiser has {len(shapes)}"
             raise errors.ShapeError(what)
-        for name, value in settings.items():
-            setattr(self, name, value)
-        self._counts = counts
+        self.set_all(settings)
+        self._counts, self._skipped = counts, 0
         for k, column in enumerate(columns):
             for arrays, saved_array in zip(self._buffers, column, strict=True):
                 arrays[k][...] = saved_array
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied or pickled together with its model, it updates the parameters of the copy."""
-        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_scratch", "_jobs")}
+        return {k: v for k, v in vars(self).items() if k not in ("_leaves", "_jobs")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -181,6 +223,43 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)}" for name in self._settings)
         return f"{type(self).__name__}({len(self.params)} parameters, {settings})"
+
+
+SKIPS = 3  # so many steps in a row with a gradient that is not finite are an error
+
+
+def is_spoilt(leaf: Leaf) -> bool:
+    """Whether the leaf's gradient has an element that is not finite. What `backward()` has looked at,
+    and nobody has touched since, is not looked at again.
+    """
+    g = leaf.grad
+    if leaf.judged and leaf.judged[0] is g and g._node is None:
+        return leaf.judged[1] != ""
+    return not (looks_finite(g._data) or np.isfinite(g._data).all())
+
+
+def spoilt(leaf: Leaf) -> str:
+    """That the leaf's gradient is not finite, and why, as far as `backward()` found out."""
+    text = f"the gradient of {leaf.name or f'a parameter of shape {leaf.shape}'} is not finite"
+    why = leaf.judged[1] if leaf.judged and leaf.judged[0] is leaf.grad else ""
+    return f"{text}: {why}" if why else text
+
+
+def _working_dtype(tensor: Tensor) -> Any:
+    return np.dtype(np.float32) if tensor.dtype == np.float16 else tensor.dtype
+
+
+def _count(x: Any) -> int:
+    if isinstance(x, (bool, np.bool_)) or x != int(x) or x < 0:
+        raise ValueError(f"a count of {x}")
+    return int(x)
+
+
+def _numbers(x: Any) -> Array:
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"a buffer of dtype {array.dtype}")
+    return array
 
 
 def _rows_at_once(shape: tuple[int, ...]) -> int | None:

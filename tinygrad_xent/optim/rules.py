@@ -7,16 +7,17 @@ that an update needs are allocated with the optimiser, and every result is writt
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..arguments import check_number
-from ..engine import errors
+from ..arguments import Check, check_number, flag, number
+from ..engine import errors, lines
 from ..engine.nodes import Node
+from ..engine.sums import norm as norm_of
 from ..engine.tensors import Tensor
-from .base import Optimizer, check_parameters
+from .base import Optimizer, check_parameters, is_spoilt, spoilt
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +30,21 @@ _subtract: Any = np.subtract
 _multiply: Any = np.multiply
 _divide: Any = np.divide
 _sqrt: Any = np.sqrt
+
+
+def _momentum(sgd: Any, name: str, value: Any) -> Any:
+    """The check of SGD's momentum, dampening and nesterov, which depend on each other."""
+    value = {"momentum": number(0), "dampening": number(0, 1), "nesterov": flag}[name](
+        sgd, name, value
+    )
+    now = {"momentum": 0.0, "dampening": 0.0, "nesterov": False} | vars(sgd) | {name: value}
+    if now["nesterov"] and (now["momentum"] == 0 or now["dampening"] != 0):
+        what = f"SGD: nesterov with momentum={now['momentum']} and dampening={now['dampening']}"
+        raise errors.BadValueError(what, fix="it needs momentum > 0 and dampening 0")
+    if now["momentum"] and not now.get("_names", True):
+        what = f"SGD: {name}={value}, but it was made without momentum and holds no velocity"
+        raise errors.BadValueError(what, fix="make a new one: SGD(params, lr, momentum)")
+    return value
 
 
 class SGD(Optimizer):
@@ -54,6 +70,13 @@ class SGD(Optimizer):
     """
 
     elementwise = True
+    checks: ClassVar[Mapping[str, Check]] = {
+        **Optimizer.checks,
+        "momentum": _momentum,
+        "weight_decay": number(0),
+        "dampening": _momentum,
+        "nesterov": _momentum,
+    }
     momentum: float
     weight_decay: float
     dampening: float
@@ -69,12 +92,6 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        check_number("SGD", "momentum", momentum, 0)
-        check_number("SGD", "weight_decay", weight_decay, 0)
-        check_number("SGD", "dampening", dampening, 0, 1)
-        if nesterov and (momentum == 0 or dampening != 0):
-            what = f"SGD: nesterov with momentum={momentum} and dampening={dampening}"
-            raise errors.BadValueError(what, fix="it needs momentum > 0 and dampening 0")
         settings = {
             "lr": lr,
             "momentum": momentum,
@@ -107,10 +124,24 @@ class SGD(Optimizer):
         _subtract(w, step, w)
 
 
+def _betas(adam: Any, name: str, value: Any) -> tuple[float, ...]:
+    """The check of Adam's two decay rates."""
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
+        raise errors.DtypeError(f"{type(adam).__name__}: {name} must be two numbers", [value])
+    check = number(0, 1, open=True)
+    return tuple(check(adam, f"{name}[{i}]", beta) for i, beta in enumerate(value))
+
+
 class _Adaptive(Optimizer):
     """What Adam and AdamW share: the running means, and the step computed from them."""
 
     elementwise = True
+    checks: ClassVar[Mapping[str, Check]] = {
+        **Optimizer.checks,
+        "betas": _betas,
+        "eps": number(0),
+        "weight_decay": number(0),
+    }
     betas: tuple[float, float]
     eps: float
     weight_decay: float
@@ -123,14 +154,7 @@ class _Adaptive(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        who = type(self).__name__
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise errors.DtypeError(f"{who}: betas must be two numbers", [betas])
-        for i, beta in enumerate(betas):
-            check_number(who, f"betas[{i}]", beta, 0, 1, open=True)
-        check_number(who, "eps", eps, 0)
-        check_number(who, "weight_decay", weight_decay, 0)
-        settings = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings, ("mean", "square"))
 
     def _adapt(self, w: Array, g: Array, t: int, buffers: tuple[Array, ...], s: Array) -> None:
@@ -232,13 +256,16 @@ def clip_grad_norm(
 
     Call it between `backward()` and `step()`. As in PyTorch, the factor is
     max_norm / (norm + 1e-6) where that is below 1, with the Euclidean norm of all gradients
-    together. With `max_norm=math.inf` nothing is changed.
+    together. With `max_norm=math.inf` nothing is changed, and nothing if the norm is not finite.
 
     Returns:
         The norm before clipping; 0 if no parameter has a gradient.
 
     Raises:
         ValueError: the norm is inf or nan, and `error_if_nonfinite` is set.
+
+    Warns:
+        NonFiniteWarning: the norm is inf or nan, and `backward()` has not said so already.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> (w * np.array([3.0, 4.0])).sum().backward()
@@ -248,20 +275,27 @@ def clip_grad_norm(
     array([0.6, 0.8])
     """
     if max_norm != math.inf:
-        check_number("clip_grad_norm", "max_norm", max_norm, 0)
-    params = check_parameters("clip_grad_norm", params)
-    grads = (tensor.grad._data for tensor in params if tensor.grad is not None)
-    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads))
-    if error_if_nonfinite and not math.isfinite(norm):
-        bad = [p for p in params if p.grad is not None and not np.isfinite(p.grad._data).all()]
-        what = f"clip_grad_norm: the norm of the gradients is {norm}"
-        raise errors.BadValueError(what, bad, "lower the learning rate; look for log 0 or 0/0")
-    scale = max_norm / (norm + 1e-6)
-    if max_norm != math.inf and not scale >= 1:  # a nan norm makes nan gradients, as in PyTorch
-        for tensor in params:
-            if tensor.grad is not None:
-                tensor.grad = _scaled(tensor.grad, scale)
+        max_norm = check_number("clip_grad_norm", "max_norm", max_norm, 0)
+    graded = [(t, t.grad) for t in check_parameters("clip_grad_norm", params) if t.grad is not None]
+    norm = norm_of([grad._data for _, grad in graded])
+    if not math.isfinite(norm):
+        _not_clipped(norm, [tensor for tensor, _ in graded], error_if_nonfinite)
+    elif (scale := max_norm / (norm + 1e-6)) < 1:
+        for tensor, grad in graded:
+            tensor.grad = _scaled(grad, scale)
     return norm
+
+
+def _not_clipped(norm: float, graded: list[Tensor], error: bool) -> None:
+    """Raise, or warn that a norm is not finite; unless `backward()` has said so of these gradients."""
+    leaves: list[Any] = [tensor._node for tensor in graded]
+    bad = next(leaf for leaf in leaves if is_spoilt(leaf))
+    what = f"clip_grad_norm: the norm is {norm}, since {spoilt(bad)}"
+    if error:
+        raise errors.BadValueError(what, fix="lower the learning rate; look for log 0 or 0/0")
+    if not (bad.judged and bad.judged[0] is bad.grad):
+        text = errors.message(what, fix="the gradients stay as they are; step() will skip them")
+        lines.warn(text, errors.NonFiniteWarning)
 
 
 def _scaled(grad: Tensor, scale: float) -> Tensor:

@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...engine import errors
+from ...engine.gradients import gradients, seed_gradient
 from ...engine.nodes import Node
 from ...engine.tensors import Tensor, raw
-from ...engine.walk import collect, gradients, leaves_of, seed_gradient
+from ...engine.walk import collect, leaves_of
 
 Array: TypeAlias = Any
 Function: TypeAlias = Callable[..., Tensor]

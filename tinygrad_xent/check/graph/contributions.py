@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...engine import errors
+from ...engine.gradients import gradients
 from ...engine.lines import Line
 from ...engine.table import TABLE
 from ...engine.tensors import Tensor, is_tensor
-from ...engine.walk import gradients
 from ...tracing import Contribution, Entry, Trace
 from ..reading import Index, at, label, rule_alone, traced
 

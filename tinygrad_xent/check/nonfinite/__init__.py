@@ -4,7 +4,8 @@
 cures, `report.py` has the text that a user reads.
 """
 
-from .origin import NonFiniteWarning, autopsy, explain_nonfinite, warn
+from ...engine.errors import NonFiniteWarning
+from .origin import autopsy, explain_nonfinite, warn
 from .report import Autopsy
 
 __all__ = ["Autopsy", "NonFiniteWarning", "autopsy", "explain_nonfinite", "warn"]

@@ -64,8 +64,7 @@ def data(entry: Entry) -> Cause:
         return Cause(
             "the parameter itself is not finite: an earlier update made it so",
             "divide the learning rate by 10 and start again; if it happens at every rate, a "
-            'gradient was not finite: tx.check.autopsy("gradients") warns in that step and names '
-            "the operation",
+            "gradient was not finite: backward() warned in that step and named the operation",
         )
     if has_nan(entry.value):
         return Cause(
@@ -263,7 +262,7 @@ def backward(case: Case) -> Cause:
     if case.entry.op not in TABLE:
         return _closed(case)
     if case.g is not None and case.g.ndim == 0 and case.g == 0:
-        return _unselected(case)
+        return _put_out(case)
     slope = _SLOPES.get((case.entry.op, case.argument))
     found = slope(case) if slope else None
     if found is None and not case.infinite:
@@ -285,41 +284,12 @@ def sum_of_gradients(parts: int) -> Cause:
     return Cause("the gradient given to backward() is not finite", "look at how it was computed")
 
 
-def _unselected(case: Case) -> Cause:
-    """0 · inf: the output is not used at this element, but its slope there is infinite."""
-    slope = f"{case.entry.op}'s slope there is infinite, and 0 · inf is nan"
-    for user, argument in _users(case):
-        if user.op == "where":
-            branch = {1: "first", 2: "second"}[argument]
-            holds = "does not hold" if argument == 1 else "holds"
-            name = label(case.source(case.argument or 0))
-            guard = "c, x, 1" if argument == 1 else "c, 1, x"
-            return Cause(
-                f"the {branch} branch of where at {user.line} is not selected here (its condition "
-                f"{holds}): its gradient is 0, but {slope}",
-                f"guard the argument, not the result: x = where({guard}) before {case.entry.op} "
-                f"(c: the condition of that where, x: {name}); keep the outer where",
-            )
-        if user.op in ("clip", "maximum", "minimum"):
-            return Cause(
-                f"{user.op} at {user.line} discards this value: its gradient is 0, but {slope}",
-                f"limit the argument of {case.entry.op}, not its result",
-            )
+def _put_out(case: Case) -> Cause:
+    """0 · inf: a product with 0 puts the output out here, but its slope is infinite."""
     return Cause(
-        f"the gradient here is 0, but {slope}",
-        "select before the operation: x = where(mask, x, 1), so that its slope is finite",
+        f"the gradient here is 0, but {case.entry.op}'s slope there is infinite, and 0 · inf is nan",
+        "a product with a mask of 0 does not select: write where(mask, x, 0), which does",
     )
-
-
-def _users(case: Case) -> list[tuple[Entry, int]]:
-    """What reads the operation's output, nearest first, through elementwise steps and moves."""
-    found, queue = [], [case.entry]
-    while queue:
-        for user, argument in case.trace.users(queue.pop(0)):
-            found.append((user, argument))
-            if user.kinds & {"elementwise", "moves"}:
-                queue.append(user)
-    return found
 
 
 def _sqrt_slope(case: Case) -> Cause | None:

@@ -2,12 +2,11 @@
 
 A loss of nan does not say where it became nan. The trace has every value and every gradient, so the
 operation can be found: its inputs are finite and its output is not. `backward()` checks the loss
-unasked; `autopsy` switches that on and off.
+and the gradients unasked; `autopsy` switches that on and off.
 """
 
 from __future__ import annotations
 
-from contextvars import Token
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -33,17 +32,12 @@ from .causes import Case
 from .report import Autopsy, Operand
 
 
-class NonFiniteWarning(RuntimeWarning):
-    """`backward()` met a loss or a gradient that is nan or infinite; the text is the autopsy."""
-
-
 class autopsy:  # noqa: N801 -- a switch is named like a function
     """Switch the autopsy in `backward()` on or off: from now on, or for a `with` block.
 
     Args:
-        on: True, the default, checks the loss: a gradient that is not finite shows in the loss of
-            the next step. "gradients" checks every gradient as well, which makes a small step 5 %
-            slower, and finds the operation in the step where it happened. False checks nothing.
+        on: True, the default, looks at the loss and at every gradient ("gradients" means the same).
+            False looks at nothing.
 
     It holds for the current thread or task, as `no_grad` does. `explain_nonfinite` always works.
 
@@ -57,7 +51,8 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
             what = 'autopsy: the switch takes True, False or "gradients"'
             fix = "to examine a loss, call explain_nonfinite(loss)"
             raise errors.DtypeError(what, [on], fix)
-        self._token: Token[bool | str] = AUTOPSY.set(on)
+        self._before = AUTOPSY.get()
+        AUTOPSY.set(bool(on))
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +63,7 @@ class autopsy:  # noqa: N801 -- a switch is named like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        AUTOPSY.reset(self._token)
+        AUTOPSY.set(self._before)
 
 
 def explain_nonfinite(output: Any) -> Autopsy | None:
@@ -101,17 +96,24 @@ def explain_nonfinite(output: Any) -> Autopsy | None:
         return _backward(trace, bad) if bad else None
 
 
-def warn(output: Any) -> None:
-    """The autopsy as a warning at the user's line: what `backward()` calls when it has to."""
+def warn(output: Any) -> str:
+    """The autopsy as a warning at the user's line: what `backward()` calls when it has to.
+
+    Returns:
+        The cause and the cure in a sentence, "unknown" if there are none.
+    """
+    why = "unknown"
     try:
         report = explain_nonfinite(output)
     except errors.GraphError as error:
         text = f"the loss or a gradient is not finite, and can't be explained:\n{error}"
     else:
-        if report is None:  # a sum of squares overflowed, the gradient itself did not
-            return
-        text = f"{report}\n  (gradients were delivered; tx.check.autopsy(False) switches this off)"
-    lines.warn(text, NonFiniteWarning)
+        text = "a gradient is not finite"
+        if report is not None:
+            text, why = str(report), f"{report.cause} ({report.op} at {report.line}); {report.cure}"
+        text += "\n  (gradients were delivered; tx.check.autopsy(False) switches this off)"
+    lines.warn(text, errors.NonFiniteWarning)
+    return why
 
 
 # --- forward -------------------------------------------------------------------------------------

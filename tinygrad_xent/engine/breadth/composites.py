@@ -6,22 +6,48 @@ as one box that opens. Like the rows they take tensors, arrays or lists, and ret
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from .. import errors
+from .. import errors, lines
 from ..arrays import Axis
 from ..context import composite
 from ..methods import Operand
 from ..ops import arithmetic, moves, products, reductions
-from ..public import public
+from ..public import plain, public
 from ..tensors import Tensor, is_tensor, raw
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def in_float32(function: Function) -> Function:
+    """Decorate a composite: float16 is computed in float32, since a sum overflows or loses digits
+    where its mean does not. Only the first input is converted; the result is float16 again.
+    """
+    first = next(iter(inspect.signature(function).parameters))
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        x = args[0] if args else kwargs.get(first)
+        if getattr(raw(x), "dtype", None) != np.float16:
+            return function(*args, **kwargs)
+        wide = moves.astype(cast("Operand", x), np.float32)
+        if args:
+            args = (wide, *args[1:])
+        else:
+            kwargs[first] = wide
+        return moves.astype(function(*args, **kwargs), np.float16)
+
+    return cast("Function", call)
 
 
 @public(numpy=np.mean, method=True)
+@in_float32
 def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean over an axis, several axes, or all.
 
@@ -33,11 +59,16 @@ def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @public(numpy=np.var, method=True)
-def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+@in_float32
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Tensor:
     """The variance over an axis, several axes, or all: the mean squared distance from the mean.
 
     Args:
-        ddof: as in NumPy, the divisor is the count less `ddof`: 1 for the sample variance.
+        ddof: as in NumPy, the divisor is the count less `ddof`: 1 for the sample variance. It is never
+            below 0.
+
+    Warns:
+        RuntimeWarning: the divisor is 0, so the variance is nan, or inf.
 
     >>> var(Tensor([1.0, 2.0, 3.0])).item()
     0.6666666666666666
@@ -45,12 +76,16 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: int = 0) ->
     with composite("var", "Σ (x - mean)² / (n - ddof)"):
         centred = arithmetic.sub(x, mean(x, axis, keepdims=True))
         squares = arithmetic.mul(centred, centred)
-        return arithmetic.div(reductions.sum(squares, axis, keepdims), _count(x, axis) - ddof)
+        count, ddof = _count(x, axis), plain(ddof, "ddof")
+        if count <= ddof:
+            lines.warn("var: ddof is not below the number of elements", RuntimeWarning)
+        return arithmetic.div(reductions.sum(squares, axis, keepdims), max(count - ddof, 0))
 
 
 @public(numpy=np.concatenate)
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
-    """The arrays joined along an existing axis; flattened first if `axis` is None.
+    """The arrays joined along an existing axis; flattened first if `axis` is None. As in NumPy, all need
+    the same number of axes, empty ones too.
 
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).numpy()
     array([1., 2., 3.])
@@ -112,7 +147,7 @@ def dot(a: Operand, b: Operand, /) -> Any:
 
 def _count(x: Any, axis: Axis) -> int:
     """How many elements a reduction over the axis combines; `sum` has checked the axis."""
-    shape = np.shape(raw(x))
+    shape, axis = np.shape(raw(x)) or (1,), plain(axis, "axis")
     if axis is None:
         return math.prod(shape)
     return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))

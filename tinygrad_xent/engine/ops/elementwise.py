@@ -18,10 +18,14 @@ from .selection import where
 
 
 def _power_vjp_x(x: Any, n: Any) -> Any:
-    """n · x^(n-1), 0 where n = 0 even at x = 0."""
+    """n · x^(n-1), 0 where n = 0 even at x = 0 and nan."""
     if isinstance(n, (int, float)):
-        return 2 * x if n == 2 else n * x ** (n - 1 if n != 0 else 1)
-    return n * x ** where(raw(n) == 0, 1, n - 1)
+        return 2 * x if n == 2 else n * x ** (n - 1) if n != 0 else 0
+    values = raw(x)
+    edge = (raw(n) == 0) & ((values == 0) | (values != values))
+    if not edge.any():
+        return n * x ** (n - 1)
+    return where(edge, 0, n * where(edge, 1, x) ** (n - 1))
 
 
 def _log_base(x: Any, n: Any) -> Any:

@@ -54,7 +54,7 @@ def squeeze(x: Operand, /, axis: Axis = None) -> Array:
     """x without its axes of length 1, or without those named.
 
     Raises:
-        ShapeError: a named axis is longer than 1.
+        ShapeError: a named axis is longer than 1 (as in NumPy; PyTorch leaves such an axis alone).
 
     >>> squeeze(Tensor([[1.0, 2.0]])).numpy()
     array([1., 2.])

@@ -24,7 +24,10 @@ def unreduce(g: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _largest_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
-    chosen = raw(x) == raw(unreduce(y, axis, keepdims))
+    values, largest = raw(x), raw(unreduce(y, axis, keepdims))
+    chosen = values == largest
+    if (largest != largest).any():  # nan: the largest of its line, as NumPy has it
+        chosen = chosen | (values != values)
     return where(chosen, unreduce(g, axis, keepdims) / xp.sum(chosen, axis, keepdims=True), 0)
 
 
@@ -43,7 +46,8 @@ def sum(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     ("g / Σ (x = y) where x = y", _largest_vjp),
     kind="reduction selects", numpy=(np.max, np.amax, np.maximum.reduce), method=True)
 def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element over an axis, several axes, or all; ties share the gradient evenly.
+    """The largest element over an axis, several axes, or all; ties share the gradient evenly, as
+    do several nan.
 
     >>> max(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1).numpy()
     array([2., 4.])
@@ -55,7 +59,8 @@ def max(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     ("g / Σ (x = y) where x = y", _largest_vjp),
     kind="reduction selects", numpy=(np.min, np.amin, np.minimum.reduce), method=True)
 def min(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element over an axis, several axes, or all; ties share the gradient evenly.
+    """The smallest element over an axis, several axes, or all; ties share the gradient evenly, as
+    do several nan.
 
     >>> min(Tensor([[1.0, 2.0], [4.0, 3.0]]), axis=1).numpy()
     array([1., 3.])

@@ -27,7 +27,8 @@ def _logsumexp_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     y = unreduce(y, axis, keepdims)
     masked = raw(y) == -xp.inf  # a row of only -inf has gradient 0, as in PyTorch
     p = exp(x - where(masked, 0, y))
-    total = where(masked, 1, sum(p, axis, keepdims=True))
+    # Beside an entry of inf, whose gradient is nan, the others have gradient 0.
+    total = where(xp.abs(raw(y)) == xp.inf, 1, sum(p, axis, keepdims=True))
     return p * (unreduce(g, axis, keepdims) / total)
 
 
@@ -66,7 +67,7 @@ def _label_vjp(g: Any, log_p: Any, labels: Any, axis: int) -> Any:
 def logsumexp(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over an axis, several axes, or all, without overflow.
 
-    -inf entries add nothing and have gradient 0.
+    -inf entries add nothing and have gradient 0. The sum of nothing is 0, and its logarithm -inf.
 
     >>> logsumexp(Tensor([1e4, 1e4])).item() - 1e4
     0.6931471805601177

@@ -21,9 +21,9 @@ def masked(g: Any, chosen: Any) -> Any:
     return where(raw(chosen), g, 0) if is_tensor(g) else xp.masked(g, chosen)
 
 
-def _larger_vjp(g: Any, wins: Array, ties: Array) -> Any:
-    """g where this input wins, g / 2 in a tie, else 0. Ties are rare."""
-    return masked(g, wins) + masked(g / 2, ties) if ties.any() else masked(g, wins)
+def _larger_vjp(g: Any, loses: Array, ties: Array) -> Any:
+    """0 where this input loses, g / 2 in a tie, else g, as where one of them is nan. Ties are rare."""
+    return masked(where(ties, g / 2, g) if ties.any() else g, ~loses)
 
 
 def _constant(limit: Any) -> Any:
@@ -49,8 +49,8 @@ def _within(x: Any, low: Any, high: Any) -> Any:
 def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     """a where the condition holds, else b.
 
-    Both branches are computed, and in the one not taken a gradient of 0 times an infinite slope is
-    NaN. Guard the argument of that branch, not its result.
+    Both branches are computed, but the one that is not taken has no say: where(x > 0, log(x), 0) has
+    the slope 0 at 0, although that of log is infinite there.
 
     Raises:
         DtypeError: the condition is not boolean.
@@ -61,10 +61,10 @@ def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     return xp.where(xp.as_condition(condition), a, b)
 
 
-@op("max(x, 0)", ("g where y > 0", lambda g, y: masked(g, xp.positive(raw(y)))),
+@op("max(x, 0)", ("g where y > 0", lambda g, y: masked(g, ~xp.not_above_zero(raw(y)))),
     kind="selects", method=True)
 def relu(x: Operand, /) -> Array:
-    """The rectifier: x where it is positive, else 0; the slope at 0 is 0.
+    """The rectifier: x where it is positive, else 0; the slope at 0 is 0, at nan 1.
 
     >>> relu(Tensor([-2.0, 3.0])).numpy()
     array([0., 3.])
@@ -73,11 +73,11 @@ def relu(x: Operand, /) -> Array:
 
 
 @op("max(a, b)",
-    ("g where a > b, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(a) > raw(b), raw(a) == raw(b))),
-    ("g where b > a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) > raw(a), raw(a) == raw(b))),
+    ("g where a > b, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(a) < raw(b), raw(a) == raw(b))),
+    ("g where b > a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) < raw(a), raw(a) == raw(b))),
     kind="selects", numpy=np.maximum)
 def maximum(a: Operand, b: Operand, /) -> Array:
-    """The larger of a and b, elementwise; ties share the gradient evenly.
+    """The larger of a and b, elementwise; ties share the gradient evenly, and nan passes it on to both.
 
     >>> maximum(Tensor([1.0, 5.0]), 3.0).numpy()
     array([3., 5.])
@@ -86,11 +86,11 @@ def maximum(a: Operand, b: Operand, /) -> Array:
 
 
 @op("min(a, b)",
-    ("g where a < b, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(a) < raw(b), raw(a) == raw(b))),
-    ("g where b < a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) < raw(a), raw(a) == raw(b))),
+    ("g where a < b, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(a) > raw(b), raw(a) == raw(b))),
+    ("g where b < a, g / 2 where a = b", lambda g, a, b: _larger_vjp(g, raw(b) > raw(a), raw(a) == raw(b))),
     kind="selects", numpy=np.minimum)
 def minimum(a: Operand, b: Operand, /) -> Array:
-    """The smaller of a and b, elementwise; ties share the gradient evenly.
+    """The smaller of a and b, elementwise; ties share the gradient evenly, and nan passes it on to both.
 
     >>> minimum(Tensor([1.0, 5.0]), 3.0).numpy()
     array([1., 3.])

@@ -1,0 +1,238 @@
+"""Gradients from a walk: prepared, checked and handed out; `backward()` adds them to the leaves.
+
+Before a walk, `gradients` looks whether what was kept is still what was used. After it, a gradient that
+is not finite is looked at again (`chosen.py`), and what the user gets shares memory with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from operator import attrgetter
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from . import arrays, errors, lines
+from .chosen import sweep_chosen
+from .context import MODE, ON_ARRAYS, composite, during, recording
+from .nodes import Leaf, Node, changed_leaves, changed_since
+from .operands import as_gradient, check_backward
+from .public import method
+from .tensors import Tensor, is_tensor, raw, wrap
+from .walk import Source, collect, kept_tensors, sweep, sweep_fast
+
+
+class Gradients(dict[Source, Any]):
+    """What a walk found, by source; `finite` says whether every number is."""
+
+    finite = True
+
+
+def gradients(
+    root: Source,
+    seed: Any,
+    targets: Collection[Source] | None = None,
+    *,
+    since: int = -1,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> Gradients:
+    """The gradient of `root` with respect to the targets; if None, to every leaf that needs one.
+
+    Args:
+        root: the node of the output.
+        seed: the gradient of the output, in its shape: a raw array, or a Tensor if `create_graph`.
+        targets: nodes or leaves. Only what lies between them and the root is walked.
+        since: the walk ends at nodes older than this creation number, as it does at leaves.
+        retain_graph: keep what the rules need, for another walk.
+        create_graph: run the rules on tensors, so that the gradients can be differentiated.
+
+    Raises:
+        GraphError: the graph was freed by an earlier walk, or what it kept was overwritten.
+        ShapeError: what a rule gave does not fit its input's shape.
+    """
+    nodes, useful = collect(root, since), None
+    if targets is not None:
+        useful = _lead_to(nodes, targets)
+        nodes = [node for node in nodes if node in useful]
+        if root not in useful:
+            return Gradients()
+    if spent := [node for node in nodes if node.kept is None]:
+        raise errors.freed(spent[0])
+    if nodes and changed_since(nodes[-1].id):
+        _check_overwritten(nodes)
+    with np.errstate(all="ignore"):  # what is not finite is found afterwards, and explained
+        if not create_graph:
+            grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
+            return _handed_out(grads, root, seed, targets, nodes, useful, None)
+        with recording(), composite("gradient"):
+            grads = sweep(nodes, {root: seed}, kept_tensors, useful)
+            return _handed_out(grads, root, seed, targets, nodes, useful, kept_tensors)
+
+
+def _handed_out(
+    grads: dict[Source, Any],
+    root: Source,
+    seed: Any,
+    targets: Collection[Source] | None,
+    nodes: list[Node],
+    useful: Collection[Source] | None,
+    kept: Callable[[Node], tuple[Any, ...]] | None,
+) -> Gradients:
+    """The gradients that were asked for. If one is not finite, those of a second walk, in which what
+    was not chosen counts for nothing.
+    """
+    found = _asked_for(grads, targets)
+    if not found.finite and (again := kept or _kept_again(root, nodes)):
+        mode = MODE.get() if kept else ON_ARRAYS
+        grads = during(mode, sweep_chosen, nodes, root, seed, again, useful)
+        found = _asked_for(grads, targets)
+    return _owned(found, seed)
+
+
+def _asked_for(grads: dict[Source, Any], targets: Collection[Source] | None) -> Gradients:
+    ends = (s for s in grads if type(s) is Leaf) if targets is None else targets
+    found = Gradients({source: grads[source] for source in ends if source in grads})
+    found.finite = all(arrays.looks_finite(raw(g)) for g in found.values())
+    if not found.finite:  # or a sum of squares overflowed
+        found.finite = all(np.isfinite(raw(g)).all() for g in found.values())
+    return found
+
+
+def _kept_again(root: Source, nodes: list[Node]) -> Callable[[Node], tuple[Any, ...]] | None:
+    """What the rules ask for: as it was kept, or computed again if the first walk has freed it. None,
+    with a warning, if that is no longer possible.
+    """
+    if all(node.kept is not None for node in nodes):
+        return attrgetter("kept")
+    values: dict[Node, Any] = {}
+    kept: dict[Node, tuple[Any, ...]] = {}
+    for node in reversed(collect(root)):
+        for leaf in (s for s in node.inputs if type(s) is Leaf and s.changed > node.id):
+            what = (
+                "backward: a gradient is not finite, and whether it belongs to numbers that were not "
+                f"chosen can't be found out: {leaf.name or 'a leaf'} was overwritten at {leaf.changed_at}"
+            )
+            lines.warn(
+                errors.message(what, fix="call backward() before the update"), RuntimeWarning
+            )
+            return None
+        inputs = [
+            values[s] if type(s) is Node else s.data if type(s) is Leaf else s for s in node.inputs
+        ]
+        values[node], kept[node] = node.run(inputs)
+    return kept.__getitem__
+
+
+def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
+    """The targets, and every node on a path to one."""
+    useful: set[Source] = set(targets)
+    for node in reversed(nodes):
+        if any(type(s) in (Node, Leaf) and s in useful for s in node.inputs):
+            useful.add(node)
+    return useful
+
+
+def _owned(grads: Gradients, seed: Any) -> Gradients:
+    """The gradients; those that are views, or share memory with the seed or another gradient, are
+    copied. A tensor's copy is recorded, so that it can be differentiated.
+    """
+    given = {id(raw(seed))}
+    for source, g in grads.items():
+        array = g if type(g) is np.ndarray else raw(g)
+        # A NumPy scalar can't be changed in place, so it is made an array.
+        if id(array) in given or array.base is not None or isinstance(g, np.generic):
+            grads[source] = np.array(g) if array is g else g.astype(g.dtype)
+        given.add(id(array))
+    return grads
+
+
+def _check_overwritten(nodes: list[Node]) -> None:
+    """Raise if a leaf that one of the nodes kept was overwritten since. Compares memory, not inputs: a
+    kept transpose or slice of a leaf, or its `.data` used as a constant, changes with the leaf.
+    """
+    changed = changed_leaves(nodes[-1].id)
+    for node in nodes:
+        for array in node.kept or ():
+            for leaf in changed:
+                older = leaf.changed > node.id and isinstance(array, np.ndarray)
+                if older and np.may_share_memory(array, leaf.data):
+                    raise errors.overwritten(node, leaf)
+
+
+def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
+    """The gradient that the walk starts from, checked to have the output's shape; 1 if not given."""
+    check_backward(root, gradient)
+    if gradient is None and not as_tensor:
+        return arrays.one_like(root._data)
+    if gradient is None:
+        return wrap(arrays.one_like(root._data), None)
+    array = as_gradient(gradient, root)
+    if not as_tensor:
+        return array.astype(root.dtype, copy=False)
+    given = gradient if is_tensor(gradient) else wrap(array, None)
+    return given if array.dtype == root.dtype else given.astype(root.dtype)
+
+
+WATCHERS: list[Callable[[Tensor, Gradients], None]] = []
+"""Functions called after each `backward()`, with the output and the leaves' gradients."""
+
+_ADDING = Lock()  # threads that share parameters add to one `.grad`
+
+
+@method("backward")
+def backward(
+    self: Tensor, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False
+) -> None:
+    """Compute the gradients of this tensor with respect to the leaves it depends on, and add them to
+    their `.grad`: to all of them or, on an error, to none. Several threads may do so at once.
+
+    What the result does not depend on has the gradient 0: where(x > 0, log(x), 0) has slope 0 at 0.
+
+    Args:
+        gradient: the gradient of this tensor, in its shape; 1 if left out for a single element.
+        retain_graph: keep what the walk needs, so that it can be walked again. Without it the
+            kept arrays are freed.
+        create_graph: make gradients that can be differentiated again; implies `retain_graph`.
+
+    Raises:
+        GraphError: nothing here requires grad; the graph was freed; a leaf it kept was changed.
+        ShapeError: no gradient for more than one element, or one of another shape.
+
+    Warns:
+        NonFiniteWarning: the loss or a gradient is nan or infinite; see `tx.check.autopsy`.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> (x * x * x).backward(create_graph=True)
+    >>> slope = x.grad
+    >>> x.zero_grad()
+    >>> slope.backward()          # the second derivative, 6x
+    >>> x.grad.item()
+    18.0
+    """
+    seed = seed_gradient(self, gradient, create_graph)
+    how = {"retain_graph": retain_graph or create_graph, "create_graph": create_graph}
+    grads: Any = gradients(self._node, seed, **how)  # type: ignore[arg-type]  # seeded: it has one
+    with _ADDING:
+        _add_to_leaves(grads, create_graph)
+    for watch in WATCHERS:
+        watch(self, grads)
+
+
+def _add_to_leaves(grads: Gradients, create_graph: bool) -> None:
+    """Add each gradient to its leaf's `.grad`: to all or, if interrupted, to none."""
+    before = [(s, s.grad, s.judged, g) for s, g in grads.items() if type(s) is Leaf]
+    try:
+        for leaf, old, _, g in before:
+            if old is None:
+                leaf.grad = g if create_graph else wrap(g, None)
+                leaf.judged = (leaf.grad, "") if grads.finite else None
+            elif create_graph:
+                leaf.grad = old + g
+            else:
+                leaf.grad = wrap(np.asarray(old._data + g), None)
+    except BaseException:
+        for leaf, old, judged, _ in before:
+            leaf.grad, leaf.judged = old, judged
+        raise
