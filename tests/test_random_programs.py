@@ -30,7 +30,7 @@ from tests.tensors import leaf
 from tinygrad_xent import tracing
 from tinygrad_xent.engine.table import TABLE
 
-SEEDS, BLOCK = 400, 50
+SEEDS, BLOCK = 300, 50
 LEFT_OUT = {name for name, row in TABLE.items() if row.state}  # they take more than numbers
 FAULTS = list(faults())
 
@@ -99,7 +99,7 @@ def test_every_operation_is_in_the_programs():
     assert set(counts) & set(TABLE) | LEFT_OUT == set(TABLE)
     assert not set(counts) & LEFT_OUT
     assert set(counts) == set(NAMES) - LEFT_OUT
-    few = {name: n for name, n in counts.items() if n < (20 if has_rule(name) else 10)}
+    few = {name: n for name, n in counts.items() if n < (15 if has_rule(name) else 5)}
     assert few == {}
 
 
@@ -139,7 +139,7 @@ def test_a_seed_always_gives_the_same_program():
     assert len({str(program) for program in programs()}) == SEEDS
 
 
-@pytest.mark.parametrize("seed", range(0, SEEDS, 8))
+@pytest.mark.parametrize("seed", range(0, SEEDS, 6))
 def test_what_is_printed_runs_and_computes_the_same(seed):
     program, printed = programs()[seed], io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -205,17 +205,20 @@ def test_each_rule_has_its_faults():
     assert kinds["cut_kept"] > 20
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_fault_in_any_row_is_found(fault):
-    _, law = broken_by(fault)
-    allowed = {
-        "value": {"values"},
-        "scaled": {"gradients", "second derivatives"},  # where: other rules are made of it
-        "scaled_arrays": {"trace", "gradients", "second derivatives"},
-        "cut": {"second derivatives"},
-        "cut_kept": {"second derivatives"},
-    }
-    assert law in allowed[fault.kind]
+FOUND_BY = {
+    "value": {"values"},
+    "scaled": {"gradients", "second derivatives"},  # the latter where other rules are made of it
+    "scaled_arrays": {"trace", "gradients", "second derivatives"},
+    "cut": {"second derivatives"},
+    "cut_kept": {"second derivatives"},
+}
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_every_fault_of_a_row_is_found(row):
+    found = {fault: broken_by(fault)[1] for fault in FAULTS if fault.row == row}
+    assert found
+    assert [str(fault) for fault, law in found.items() if law not in FOUND_BY[fault.kind]] == []
 
 
 def test_a_fault_of_a_checkpoint_or_of_a_trace_is_found(monkeypatch):
@@ -234,7 +237,7 @@ def outputs(program: Program) -> list[tx.Tensor]:
     return [value for value in values if value.requires_grad]
 
 
-@pytest.mark.parametrize("fault", FAULTS[:: len(FAULTS) // 40], ids=str)
+@pytest.mark.parametrize("fault", FAULTS[:: len(FAULTS) // 20], ids=str)
 def test_a_failing_program_is_shrunk_to_few_lines(fault):
     seed, law = broken_by(fault)
     with fault.put():
@@ -261,7 +264,7 @@ def test_the_command_says_how_many_and_how_fast():
 def test_the_command_ends_with_the_shrunk_program(capsys):
     fault = next(fault for fault in FAULTS if str(fault) == "softplus: cut_kept x")
     with fault.put():
-        assert fuzz.main(["0:400", "--jobs", "1"]) == 1
+        assert fuzz.main([f"0:{SEEDS}", "--jobs", "1"]) == 1
     text = capsys.readouterr().out
     assert "tx.softplus(v0)" in text
     assert ".backward()" in text

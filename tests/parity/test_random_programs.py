@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 
 from tests.parity.test_ops import counterpart, theirs  # noqa: E402 -- it needs PyTorch
 
-SEEDS, BLOCK = 400, 50
+SEEDS, BLOCK = 300, 50
 
 
 def in_torch(name: str) -> Any:

@@ -36,7 +36,7 @@ TO_SMALL: list[tuple[str, tuple[float, ...]]] = [("tanh", ()), ("mul", (0.02,))]
 
 
 class Unfit(Exception):  # noqa: N818 -- nobody's error
-    """A line that makes too much of it, or none."""
+    """A line whose value has too many numbers or axes."""
 
 
 def random_program(seed: int) -> Program:
@@ -84,7 +84,9 @@ class Author(Maker):
         line = Line(
             name, tuple(Ref(places[id(x)]) if id(x) in places else x for x in inputs), settings
         )
-        value = np.asarray(line.run(FORWARD, self.values))
+        value = np.array(
+            line.run(FORWARD, self.values)
+        )  # a copy: values are told apart by identity
         if value.size > MOST_NUMBERS or value.ndim > MOST_AXES:
             raise Unfit
         if line.has_slope(self.live):
