@@ -2,11 +2,13 @@
 #   make demo    the environment, the worked example, pictures into out/
 #   make test    the tests
 # The others need more: `make parity` PyTorch, `make bench` the peers, `make browser` a Chromium.
+# `make fuzz` checks a million random programs; `make fuzz SEEDS=5000:6000` those of these seeds.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
+SEEDS  ?= 0:1000000
 
-.PHONY: demo test lint types parity browser notebook packaging proofs examples reading stubs bench bench-quick clean
+.PHONY: demo test lint types parity browser notebook packaging proofs fuzz examples reading stubs bench bench-quick clean
 
 demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
@@ -28,6 +30,9 @@ proofs: $(VENV)/.test
 	$(BIN)/python -m tests.check.mutation_proof
 	$(BIN)/python -m tests.check.mutation_proof --healthy
 	$(BIN)/python -m tests.check.diagnosis_proof
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.random_programs.fuzz $(SEEDS)
 
 examples: $(VENV)/.examples
 	set -e; for lesson in examples/plot_*.py; do echo "== $$lesson"; $(BIN)/python $$lesson; done
