@@ -23,7 +23,7 @@ from tests.random_programs import fuzz
 from tests.random_programs.duals import FORWARD, Kink, second_order
 from tests.random_programs.faults import faults
 from tests.random_programs.generator import random_program
-from tests.random_programs.laws import LAWS, OURS, Broken, broken_law, check, forwards
+from tests.random_programs.laws import LAWS, OURS, broken_law, check, forwards
 from tests.random_programs.programs import Leaf, Line, Program, Ref, source
 from tests.random_programs.shrinking import shrunk
 from tests.tensors import leaf
@@ -70,24 +70,8 @@ def test_every_law_holds(first):
             pytest.fail(fuzz.report(seed), pytrace=False)
 
 
-KNOWN = {
-    "the mixed second derivative of a power at the exponent 0": Program(
-        (
-            Leaf(np.array(2.0)),
-            Leaf(np.array(0.0)),
-            Line("pow", (Ref(0), Ref(1))),
-        )
-    ),
-}
-
-
-@pytest.mark.xfail(raises=Broken, reason="`Kink` in `duals.power` keeps the programs from it")
-@pytest.mark.parametrize("what", KNOWN)
-def test_known_faults(what, monkeypatch):
-    """Faults that are not mended yet. What mends one takes its exclusion away."""
-    power = lambda x, n: FORWARD["exp"](FORWARD["mul"](FORWARD["log"](x), n))  # noqa: E731
-    monkeypatch.setitem(FORWARD, "pow", power)
-    check(KNOWN[what])
+def test_the_mixed_derivative_of_a_power_at_the_exponent_0():
+    check(Program((Leaf(np.array(2.0)), Leaf(np.array(0.0)), Line("pow", (Ref(0), Ref(1))))))
 
 
 # --- the programs ---------------------------------------------------------------------------------

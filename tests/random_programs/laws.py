@@ -23,7 +23,7 @@ import tinygrad_xent as tx
 from tests.operations import NAMES, function_of
 from tests.row_checks import gradient
 from tests.tensors import leaf
-from tinygrad_xent.engine.walk import gradients
+from tinygrad_xent.engine.gradients import gradients
 
 from .duals import FORWARD, plain, second_order
 from .programs import Program
