@@ -123,10 +123,9 @@ class _Use:
 
     def whole_lines(self, mask: Array) -> Array:
         """The mask of a reduction's result, for the lines that were reduced."""
-        lines = during(
-            ON_ARRAYS, unreduce, mask, self.setting("axis"), bool(self.setting("keepdims"))
-        )
+        axis, keepdims = self.setting("axis"), bool(self.setting("keepdims"))
         try:
+            lines = during(ON_ARRAYS, unreduce, mask, axis, keepdims)
             return np.broadcast_to(lines, self.shape)
         except ValueError:  # a row that says nothing of its axes, or gives a single number
             return np.full(self.shape, mask.any())

@@ -121,7 +121,8 @@ def warn(output: Any) -> str:
 
 def _forward(trace: Trace, root: Entry) -> Autopsy:
     births, spreads = _births(trace, root)
-    suspects = [e for e in births if not _is_mask(e)]
+    rowwise = any("rowwise" in e.kinds for e in spreads)
+    suspects = [e for e in births if not _is_mask(e, rowwise)]
     if len(suspects) < len(births):  # -inf was put there on purpose: what made nan of it?
         suspects = suspects + spreads or births
     entry = min(suspects, key=lambda e: e.id)
@@ -158,12 +159,12 @@ def _births(trace: Trace, root: Entry) -> tuple[list[Entry], list[Entry]]:
     return births, spreads
 
 
-def _is_mask(entry: Entry) -> bool:
-    """Data whose only infinities are -inf and that no training changes: a mask."""
-    value = entry.value
-    return (
-        entry.kind in ("input", "constant") and not has_nan(value) and not (value == np.inf).any()
-    )
+def _is_mask(entry: Entry, rowwise: bool) -> bool:
+    """Data whose only infinities are -inf and that no training changes: a mask. Before a softmax a
+    parameter is one too: logits that were masked.
+    """
+    value, kinds = entry.value, ("input", "constant", *(["parameter"] if rowwise else []))
+    return entry.kind in kinds and not has_nan(value) and not (value == np.inf).any()
 
 
 def _operands(trace: Trace, entry: Entry, index: Index) -> tuple[Operand, ...]:
