@@ -16,6 +16,7 @@ from .. import errors
 from ..arrays import Axis
 from ..context import composite
 from ..methods import Operand
+from ..operands import plain_array
 from ..ops import arithmetic, moves, products, reductions
 from ..public import public
 from ..tensors import Tensor, is_tensor, raw
@@ -70,7 +71,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
            [2., 4.]])
     """
     arrays = _several("stack", arrays)
-    shapes = {np.shape(raw(x)) for x in arrays}
+    shapes = {plain_array("stack", raw(x), arrays).shape for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
         raise errors.ShapeError(what, arrays, "reshape them to one shape first")

@@ -13,6 +13,7 @@ from .. import arrays as xp
 from .. import errors
 from ..arrays import Array, Axis
 from ..methods import Operand
+from ..operands import as_index
 from ..public import method, op
 from ..table import SAME
 from ..tensors import Tensor, raw
@@ -200,4 +201,4 @@ def raw_index(index: Any) -> Any:
     """An index with its tensors as raw arrays."""
     if isinstance(index, tuple):
         return tuple(raw_index(part) for part in index)
-    return raw(index)
+    return as_index(raw(index))
