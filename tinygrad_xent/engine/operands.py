@@ -77,7 +77,7 @@ def _parts(x: Any, depth: int = 64) -> Iterator[Any]:
     """What is in nested lists, apart from plain numbers; x itself if it is no list. Arrays have no more
     than 64 axes.
     """
-    if isinstance(x, (str, bytes)) or not isinstance(x, Sequence):
+    if isinstance(x, (str, bytes, memoryview)) or not isinstance(x, Sequence):
         yield x
     elif depth and not _NUMBERS.issuperset(map(type, x)):
         for part in x:
@@ -120,14 +120,19 @@ def _cure(x: Any) -> str:
     return "convert to floats first: np.asarray(x, dtype=float)"
 
 
-def check_numbers(who: str, operands: Sequence[Any], array: Array, fix: str = "") -> None:
-    """Raise unless the elements are real numbers or booleans."""
-    if array.dtype.kind not in "fiub":
-        what = f"{who}: takes numbers, got dtype {array.dtype}"
-        if array.dtype.kind == "c":
-            what = f"{who}: complex numbers are not supported"
-            fix = "keep real and imaginary parts apart"
-        raise errors.DtypeError(what, operands, fix)
+def check_numbers(who: str, operands: Sequence[Any], *arrays: Any) -> None:
+    """Raise unless these arrays, or Python's numbers, are real numbers or booleans."""
+    for array in arrays:
+        dtype = getattr(array, "dtype", _FLOAT)
+        if dtype.kind not in "fiub":
+            what, fix = f"{who}: takes numbers, got dtype {dtype}", ""
+            if dtype.kind == "c":
+                what = f"{who}: complex numbers are not supported"
+                fix = "keep real and imaginary parts apart"
+            raise errors.DtypeError(what, operands, fix)
+
+
+_FLOAT = np.dtype(float)
 
 
 def as_array(data: Any, dtype: Any) -> Array:

@@ -59,7 +59,7 @@ def apply(
     tensor: Tensor = _new(Tensor)
     tensor._data, tensor._node = y, None
     if dtype.kind != "f":
-        check_numbers(op.spoken, operands, y)
+        check_numbers(op.spoken, operands, y, *raws)
     elif live and mode.recording and (plan := op.plans.get(live) or op.plan(live, len(raws))).rules:
         tensor._node = node = _new(Node)
         node.plan, node.inputs, node.settings, node.state = plan, tuple(inputs), settings, state

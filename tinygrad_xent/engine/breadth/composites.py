@@ -16,7 +16,7 @@ from .. import errors
 from ..arrays import Axis
 from ..context import composite
 from ..methods import Operand
-from ..operands import plain_array
+from ..operands import as_numbers
 from ..ops import arithmetic, moves, products, reductions
 from ..public import public
 from ..tensors import Tensor, is_tensor, raw
@@ -71,7 +71,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
            [2., 4.]])
     """
     arrays = _several("stack", arrays)
-    shapes = {plain_array("stack", raw(x), arrays).shape for x in arrays}
+    shapes = {as_numbers("stack", raw(x), arrays).shape for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
         raise errors.ShapeError(what, arrays, "reshape them to one shape first")

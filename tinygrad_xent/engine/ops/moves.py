@@ -13,7 +13,7 @@ from .. import arrays as xp
 from .. import errors
 from ..arrays import Array, Axis
 from ..methods import Operand
-from ..operands import as_index
+from ..operands import as_index, as_numbers
 from ..public import method, op
 from ..table import SAME
 from ..tensors import Tensor, raw
@@ -144,7 +144,7 @@ def astype(x: Operand, /, dtype: Any) -> Array:
     >>> astype(Tensor([1.0, 2.0]), np.float32).numpy()
     array([1., 2.], dtype=float32)
     """
-    return xp.astype(x, dtype)
+    return xp.astype(as_numbers("astype", x), dtype)
 
 
 @op("x", SAME, kind="elementwise moves")
