@@ -46,7 +46,7 @@ _WITHOUT = (
     "may_share_memory shares_memory",
     "all any allclose isclose array_equal array_equiv isin iscomplex isreal isneginf isposinf",
     "argmax argmin nanargmax nanargmin argsort argpartition lexsort",
-    "nonzero flatnonzero argwhere searchsorted digitize count_nonzero bincount histogram",
+    "nonzero flatnonzero argwhere searchsorted digitize count_nonzero histogram",
     "round around fix trunc floor_divide heaviside spacing",
     "array2string array_repr array_str save savetxt savez savez_compressed",
 )
@@ -58,18 +58,23 @@ NO_GRADIENT: frozenset[Any] = frozenset(
 _DEPENDS: dict[Any, tuple[int, str]] = {
     np.full_like: (1, "fill_value"),
     np.heaviside: (1, ""),
-    np.bincount: (1, "weights"),
     np.histogram: (4, "weights"),
 }
 
 
 def _is_flat(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a call has no gradient: the function is listed, or a ufunc of floats that gives no floats."""
+    """Whether a call has no gradient."""
     if function in NO_GRADIENT:
         place, name = _DEPENDS.get(function, (len(args), ""))
         return not _needs_grad((args[place : place + 1], kwargs.get(name)))
-    types = [kind for kind in getattr(function, "types", ()) if "d" in kind.partition("->")[0]]
-    return bool(types) and all(set(kind.partition("->")[2]) <= set("?bhilqp") for kind in types)
+    return _gives_no_floats(function)
+
+
+def _gives_no_floats(function: Any) -> bool:
+    """Whether a function is a ufunc that makes only booleans or integers of floats."""
+    kinds = [kind.split("->") for kind in getattr(function, "types", ())]
+    results = {result for inputs, result in kinds if "d" in inputs}
+    return bool(results) and set("".join(results)) <= set("?bhilqp")
 
 
 @method("__array__")
@@ -114,7 +119,7 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
         return ours(*inputs)
     if way == "reduce" and ours is not None and kwargs.keys() <= {"axis", "keepdims"}:
         return ours(*inputs, **{"axis": 0, **kwargs})  # the rows' own default is all axes
-    if way != "at" and _is_flat(ufunc, inputs, kwargs):
+    if _is_flat(ufunc, inputs, kwargs) if way in ("__call__", "outer") else _gives_no_floats(ufunc):
         return function(*_values(inputs), **_values(kwargs))
     return _on_values(f"np.{ufunc.__name__}", function, inputs, kwargs)
 
