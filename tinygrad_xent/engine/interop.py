@@ -6,8 +6,8 @@ needs a gradient, or if the function has none (`NO_GRADIENT`). Else it would cut
 
 **Arrays made of tensors.** `np.asarray(t)`, `np.array([s, t])`, `np.full(shape, t)` and `a[i:j] = t`
 ask for `__array__`, which refuses a tensor that requires grad. Where a single number is wanted,
-`a[i] = t` of one element, `np.fromiter([s, t])`, `math.sin(t)`, they ask for `float(t)`, which a
-tensor can't tell from yours.
+`a[i] = t` of one element, `a.fill(t)`, `np.fromiter([s, t])`, `np.float64(t)`, `math.sin(t)`, they ask for
+`float(t)`, which a tensor can't tell from a `float(t)` of yours.
 
 **Other libraries' arrays** become plain NumPy arrays on both sides of an operator, or are refused
 (`operands.py`). On the left side, the class of the array decides first:
@@ -46,7 +46,7 @@ _WITHOUT = (
     "may_share_memory shares_memory",
     "all any allclose isclose array_equal array_equiv isin iscomplex isreal isneginf isposinf",
     "argmax argmin nanargmax nanargmin argsort argpartition lexsort",
-    "nonzero flatnonzero argwhere searchsorted digitize count_nonzero histogram",
+    "nonzero where flatnonzero argwhere searchsorted digitize count_nonzero histogram",
     "round around fix trunc floor_divide heaviside spacing",
     "array2string array_repr array_str save savetxt savez savez_compressed",
 )
@@ -54,11 +54,12 @@ NO_GRADIENT: frozenset[Any] = frozenset(
     {getattr(np, name) for names in _WITHOUT for name in names.split()} | {np.linalg.matrix_rank}
 )
 
-# The argument of such a function on which the result does depend: its place and name.
+# An argument on which the result of one of these does depend: its place, and its name.
 _DEPENDS: dict[Any, tuple[int, str]] = {
     np.full_like: (1, "fill_value"),
     np.heaviside: (1, ""),
     np.histogram: (4, "weights"),
+    np.where: (1, "x"),
 }
 
 
@@ -66,7 +67,7 @@ def _is_flat(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bo
     """Whether a call has no gradient."""
     if function in NO_GRADIENT:
         place, name = _DEPENDS.get(function, (len(args), ""))
-        return not _needs_grad((args[place : place + 1], kwargs.get(name)))
+        return not _needs_grad((args[place:], kwargs.get(name)))
     return _gives_no_floats(function)
 
 
@@ -119,7 +120,8 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
         return ours(*inputs)
     if way == "reduce" and ours is not None and kwargs.keys() <= {"axis", "keepdims"}:
         return ours(*inputs, **{"axis": 0, **kwargs})  # the rows' own default is all axes
-    if _is_flat(ufunc, inputs, kwargs) if way in ("__call__", "outer") else _gives_no_floats(ufunc):
+    each = way in ("__call__", "outer")  # the other ways pass some numbers on as they are
+    if (each and _is_flat(ufunc, inputs, kwargs)) or _gives_no_floats(ufunc):
         return function(*_values(inputs), **_values(kwargs))
     return _on_values(f"np.{ufunc.__name__}", function, inputs, kwargs)
 

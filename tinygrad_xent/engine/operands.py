@@ -60,9 +60,10 @@ def as_numbers(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
 
 
 def as_operand(name: str, x: Any, operands: Sequence[Any]) -> Array:
-    """The array of an operand that is neither a tensor, an array nor a Python number: a list, say."""
-    is_number = isinstance(x, np.generic) and x.dtype.kind in "fiub"
-    return x if is_number else as_numbers(name, x, operands)
+    """The array of an operand that is no tensor: a list, say. Numbers stay what they are."""
+    if type(x) in _NUMBERS or (isinstance(x, np.generic) and x.dtype.kind in "fiub"):
+        return x
+    return as_numbers(name, x, operands)
 
 
 def as_index(x: Any) -> Any:
