@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11+:
 #   make demo    the environment, the worked example, pictures into out/
 #   make test    the tests
-# The others need more: `make parity` PyTorch, `make bench` the peers, `make browser` a Chromium.
+# The others need more: `make parity` PyTorch and others, `make bench` the peers, `make browser` a Chromium.
 # `make fuzz` checks a million random programs; `make fuzz SEEDS=5000:6000` those of these seeds.
 PYTHON ?= python3
 VENV   ?= .venv

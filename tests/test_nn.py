@@ -148,7 +148,7 @@ def test_loading_takes_mappings_only(state):
 
 @pytest.mark.parametrize("value", [np.array([["a"], ["b"]]), np.ones((2, 1)) * 1j, [[None], [1]]])
 def test_loading_takes_numbers_only(value):
-    with pytest.raises(tx.DtypeError, match="weight is not an array of numbers"):
+    with pytest.raises(tx.DtypeError, match=r"weight: (takes|complex) numbers"):
         Linear(2, 1, rng=0).load_state_dict({"weight": value, "bias": [0.0]})
 
 

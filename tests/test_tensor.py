@@ -180,7 +180,7 @@ def test_item_and_numbers():
     assert Tensor(2.5).item() == 2.5
     assert isinstance(Tensor([[3]]).item(), int)
     assert isinstance(Tensor(True).item(), bool)
-    assert float(leaf(2.5)) == 2.5
+    assert float(Tensor(2.5)) == 2.5
     assert int(Tensor([7.9])) == 7
     assert ["a", "b", "c"][Tensor(2)] == "c"
     with pytest.raises(TypeError):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .arguments import Seed, check_sizes, generator
 from .engine import errors
+from .engine.operands import plain_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -64,11 +65,9 @@ def batches(
     (2, [[0, 1], [0]])
     """
     check_sizes("batches", [batch_size])
-    try:
-        X, y = np.asarray(X), np.asarray(y)
-    except ValueError as error:
-        raise errors.ShapeError(f"batches: {error}", fix="pad the rows") from None
-    if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
-        what = f"batches: X of shape {X.shape} and y of shape {y.shape} must have equal row counts"
+    rows, labels = plain_array("batches", X), plain_array("batches", y)
+    if rows.ndim == 0 or labels.ndim == 0 or len(rows) != len(labels) or len(rows) == 0:
+        shapes = f"X of shape {rows.shape} and y of shape {labels.shape}"
+        what = f"batches: {shapes} must have equal row counts"
         raise errors.ShapeError(what, fix="pass one row of X and of y per sample, at least one")
-    return Batches(X, y, int(batch_size), shuffle, generator("batches", rng))
+    return Batches(rows, labels, int(batch_size), shuffle, generator("batches", rng))

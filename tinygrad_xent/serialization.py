@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .engine import errors
+from .engine.operands import plain_array
 from .engine.tensors import Tensor, raw
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -131,7 +132,7 @@ def _encode(value: Any, path: str, arrays: Arrays) -> Any:
 
 
 def _plain_array(value: Any, path: str) -> npt.NDArray[Any]:
-    array = np.asarray(raw(value))
+    array = plain_array(f"save: {path}", raw(value), [value])
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         what = f"save: {path} has dtype {array.dtype}"
         raise errors.DtypeError(what, fix="convert it to floats or integers")

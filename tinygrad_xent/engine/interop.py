@@ -1,7 +1,23 @@
-"""Tensors in NumPy calls: `array @ tensor`, `np.exp(tensor)` and `np.sum(tensor, axis=0)` are recorded.
+"""Tensors in the calls and beside the arrays of other libraries, NumPy first of all.
 
-Rows and composites name the NumPy functions they replace. Any other NumPy function runs on the raw
-values if no tensor needs a gradient; if one does, that would cut the tape silently, so it raises.
+**NumPy's functions.** `array @ tensor`, `np.exp(tensor)` and `np.sum(tensor, axis=0)` are recorded: rows
+and composites name the NumPy functions they replace. Any other runs on the raw values if no tensor
+needs a gradient, or if the function has none (`NO_GRADIENT`). Else it would cut the tape silently: it raises.
+
+**Arrays made of tensors.** `np.asarray(t)`, `np.array([s, t])`, `np.full(shape, t)` and `a[i:j] = t`
+ask for `__array__`, which refuses a tensor that requires grad. Where a single number is wanted,
+`a[i] = t` of one element, `a.fill(t)`, `np.fromiter([s, t])`, `np.float64(t)`, `math.sin(t)`, they ask for
+`float(t)`, which a tensor can't tell from a `float(t)` of yours.
+
+**Other libraries' arrays** become plain NumPy arrays on both sides of an operator, or are refused
+(`operands.py`). On the left side, the class of the array decides first:
+
+| on the left | what `left * tensor` gives |
+|---|---|
+| NumPy's arrays and matrices, PyTorch, JAX, pandas | a tensor, elementwise; but `dataframe @ tensor` asks for `__array__`, and `matrix ** tensor` takes only an integer |
+| a masked array | an error: its mask would be lost |
+| xarray | an array of theirs that holds the recorded tensor: `.data` is it |
+| scipy.sparse, polars | an error of theirs or ours; a sparse array takes a tensor that needs no gradient as its values |
 """
 
 from __future__ import annotations
@@ -15,17 +31,51 @@ import numpy as np
 
 from . import errors
 from .context import MODE
+from .methods import Methods
 from .public import NUMPY, method
 from .tensors import Tensor, is_tensor
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# They read shapes, or return booleans or indices: these have no gradient, so nothing is cut.
-ON_VALUES = frozenset(
-    {np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like}
-    | {np.isclose, np.allclose, np.array_equal, np.argmin, np.argsort}
+# Functions whose result stays the same under small changes of the numbers, so that nothing is cut.
+_WITHOUT = (
+    "shape ndim size zeros_like ones_like empty_like full_like",
+    "tril_indices_from triu_indices_from diag_indices_from einsum_path",
+    "result_type can_cast min_scalar_type common_type iscomplexobj isrealobj",
+    "may_share_memory shares_memory",
+    "all any allclose isclose array_equal array_equiv isin iscomplex isreal isneginf isposinf",
+    "argmax argmin nanargmax nanargmin argsort argpartition lexsort",
+    "nonzero where flatnonzero argwhere searchsorted digitize count_nonzero histogram",
+    "round around fix trunc floor_divide heaviside spacing",
+    "array2string array_repr array_str save savetxt savez savez_compressed",
 )
+NO_GRADIENT: frozenset[Any] = frozenset(
+    {getattr(np, name) for names in _WITHOUT for name in names.split()} | {np.linalg.matrix_rank}
+)
+
+# An argument on which the result of one of these does depend: its place, and its name.
+_DEPENDS: dict[Any, tuple[int, str]] = {
+    np.full_like: (1, "fill_value"),
+    np.heaviside: (1, ""),
+    np.histogram: (4, "weights"),
+    np.where: (1, "x"),
+}
+
+
+def _is_flat(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call has no gradient."""
+    if function in NO_GRADIENT:
+        place, name = _DEPENDS.get(function, (len(args), ""))
+        return not _needs_grad((args[place:], kwargs.get(name)))
+    return _gives_no_floats(function)
+
+
+def _gives_no_floats(function: Any) -> bool:
+    """Whether a function is a ufunc that makes only booleans or integers of floats."""
+    kinds = [kind.split("->") for kind in getattr(function, "types", ())]
+    results = {result for inputs, result in kinds if "d" in inputs}
+    return bool(results) and set("".join(results)) <= set("?bhilqp")
 
 
 @method("__array__")
@@ -33,7 +83,8 @@ def as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> npt.N
     """`np.asarray(tensor)`: refused where it would cut the tape silently."""
     if self.requires_grad:
         what = "np.asarray: the tensor requires grad, and an array would cut the tape silently"
-        fix = "call .detach() first if no gradient is wanted, or .numpy() to read the values"
+        fix = "tx.stack([a, b]) joins tensors on the tape; if no gradient is wanted, call .detach()"
+        fix += " first, or .numpy() to read the values"
         raise errors.DtypeError(what, [self], fix)
     if copy:
         return np.array(self._data, dtype=dtype)
@@ -42,6 +93,17 @@ def as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> npt.N
         array = array.view()
         array.flags.writeable = False
     return array
+
+
+@method("_mask", computed=True)
+def _no_mask(self: Tensor) -> Any:
+    """What `np.ma` asks of the other side of `masked * tensor`: the result would be off the tape."""
+    what = "np.ma: a masked array and a tensor do not mix: the mask, or the gradient, would be lost"
+    raise errors.DtypeError(what, [self], "fill the masked array first: x.filled(value)")
+
+
+# pandas leaves an operator to the other side if that has more of this than a DataFrame's 4000.
+Methods.__pandas_priority__ = 10_000  # type: ignore[attr-defined]
 
 
 @method("__array_ufunc__")
@@ -58,6 +120,9 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
         return ours(*inputs)
     if way == "reduce" and ours is not None and kwargs.keys() <= {"axis", "keepdims"}:
         return ours(*inputs, **{"axis": 0, **kwargs})  # the rows' own default is all axes
+    each = way in ("__call__", "outer")  # the other ways pass some numbers on as they are
+    if (each and _is_flat(ufunc, inputs, kwargs)) or _gives_no_floats(ufunc):
+        return function(*_values(inputs), **_values(kwargs))
     return _on_values(f"np.{ufunc.__name__}", function, inputs, kwargs)
 
 
@@ -73,7 +138,7 @@ def array_function(
         result = ours(*call[0], **call[1])
         if result is not NotImplemented:
             return result
-    if function in ON_VALUES:
+    if _is_flat(function, args, kwargs):
         return function(*_values(args), **_values(kwargs))
     return _on_values(f"np.{function.__name__}", function, args, kwargs)
 

@@ -59,7 +59,7 @@ def apply(
     tensor: Tensor = _new(Tensor)
     tensor._data, tensor._node = y, None
     if dtype.kind != "f":
-        check_numbers(op.spoken, operands, y)
+        check_numbers(op.spoken, operands, y, *raws)
     elif (
         live
         and (mode.recording or mode.in_force().recording)

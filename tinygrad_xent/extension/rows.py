@@ -18,6 +18,7 @@ import numpy as np
 from ..engine import errors
 from ..engine.context import ON_ARRAYS, during
 from ..engine.methods import Methods
+from ..engine.operands import plain_array
 from ..engine.public import NUMPY, PUBLIC, Public, bind, follow, function_of, install
 from ..engine.table import TABLE, Op
 from ..engine.tensors import Tensor, is_tensor, raw, wrap
@@ -263,7 +264,7 @@ def _on_arrays(forward: Callable[..., Any]) -> Callable[..., Any]:
         if y is None or isinstance(y, (tuple, list)):
             what = f"{forward.__name__}: returned {type(y).__name__}, it must return one array"
             raise errors.DtypeError(what, args, "is there a `return`?")
-        return y if hasattr(y, "dtype") else np.asarray(y)
+        return y if isinstance(y, np.generic) else plain_array(forward.__name__, y)
 
     return run
 
@@ -283,7 +284,7 @@ def _checked_rule(
         recorded = is_tensor(g)
         if is_tensor(c):
             return c if recorded else raw(c)
-        array = c if hasattr(c, "dtype") else np.asarray(c)
+        array = c if isinstance(c, np.generic) else plain_array(forward.__name__, c)
         if array.dtype.kind not in "fiub" or isinstance(c, (tuple, list)):
             what = f"{forward.__name__}: the rule for {formula!r} must give an array of numbers, got {c!r}"
             raise errors.DtypeError(what, fix="return the gradient of the input")

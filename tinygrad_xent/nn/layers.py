@@ -16,8 +16,9 @@ import numpy as np
 from ..arguments import Seed, check_number, check_sizes, generator
 from ..engine import errors
 from ..engine.methods import Operand
+from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, elementwise, products, selection
-from ..engine.tensors import Tensor, raw
+from ..engine.tensors import Tensor, is_tensor
 from .module import Module
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Linear(Module):
         self.formula = "x @ W + b" if bias else "x @ W"
 
     def forward(self, x: Operand) -> Tensor:
-        shape = np.shape(raw(x))
+        shape = x.shape if is_tensor(x) else as_numbers("Linear", x, [x, self.weight]).shape
         if not shape or shape[-1] != self.weight.shape[0]:
             what = f"Linear: expects {self.weight.shape[0]} features on the last axis, got {shape}"
             raise errors.ShapeError(what, [x, self.weight])

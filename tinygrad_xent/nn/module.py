@@ -17,6 +17,7 @@ import numpy as np
 from ..engine import errors
 from ..engine.context import MODE, Mode, ScopeEntry, during
 from ..engine.nodes import Leaf
+from ..engine.operands import as_numbers
 from ..engine.tensors import Tensor, raw
 
 if TYPE_CHECKING:
@@ -210,8 +211,5 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
 
 
 def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
-    array = np.asarray(raw(value))
-    if array.dtype.kind not in "fiub":
-        what = f"load_state_dict: {path} is not an array of numbers"
-        raise errors.DtypeError(what, [value])
+    array: npt.NDArray[Any] = as_numbers(f"load_state_dict: {path}", raw(value), [value])
     return array

@@ -13,7 +13,8 @@ import numpy as np
 from ..engine import arrays as xp
 from ..engine import errors, lines
 from ..engine.arrays import Array
-from ..engine.tensors import is_tensor
+from ..engine.operands import as_numbers
+from ..engine.tensors import is_tensor, raw
 
 _SIGNED, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
 REDUCTIONS = ("mean", "sum", "none")
@@ -255,14 +256,8 @@ class Elements:
 
 
 def values_of(loss: str, x: Any) -> Array:
-    """The values of a tensor, or of anything that NumPy can turn into an array."""
-    if type(x) is np.ndarray:
-        return x
-    try:
-        return np.asarray(x._data if is_tensor(x) else x)
-    except ValueError:
-        what = f"{loss}: a ragged list (rows of different lengths) is not an array"
-        raise errors.ShapeError(what, [x]) from None
+    """The values of a tensor, or of anything that `plain_array` can convert."""
+    return x if type(x) is np.ndarray else as_numbers(loss, raw(x), [x])
 
 
 def check_floats(loss: str, x: Any) -> Any:

@@ -4,6 +4,8 @@ have a slope it is 0, so their result is a tensor that needs no gradient.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -125,6 +127,9 @@ def _ne(self: Tensor, other: Any) -> Tensor:
 
 
 def _is_no_array(x: Any) -> bool:
-    """Whether an object should decide for itself what it equals: None, `pytest.approx(2)`."""
-    numbers = (Tensor, np.ndarray, np.generic, list, tuple, str, bytes, int, float, complex)
-    return not isinstance(x, numbers) and np.asarray(x).dtype == object
+    """Whether an object should decide for itself what it equals: None, `pytest.approx(2)`. Numbers,
+    collections and arrays of whatever library are compared elementwise, or refused.
+    """
+    if isinstance(x, (Tensor, np.generic, Number, Iterable)):
+        return False
+    return not hasattr(x, "__array__")

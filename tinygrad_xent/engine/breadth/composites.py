@@ -18,6 +18,7 @@ from .. import errors, lines
 from ..arrays import Axis
 from ..context import composite
 from ..methods import Operand
+from ..operands import as_numbers
 from ..ops import arithmetic, moves, products, reductions
 from ..public import plain, public
 from ..tensors import Tensor, is_tensor, raw
@@ -105,7 +106,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
            [2., 4.]])
     """
     arrays = _several("stack", arrays)
-    shapes = {np.shape(raw(x)) for x in arrays}
+    shapes = {as_numbers("stack", raw(x), arrays).shape for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
         raise errors.ShapeError(what, arrays, "reshape them to one shape first")

@@ -9,6 +9,7 @@ import numpy as np
 from .. import arrays as xp
 from ..arrays import Array
 from ..methods import Operand
+from ..operands import as_numbers
 from ..public import op
 from ..tensors import raw
 from .selection import where
@@ -91,7 +92,7 @@ def abs(x: Operand, /) -> Array:
     >>> abs(Tensor([-2.0, 3.0])).numpy()
     array([2., 3.])
     """
-    return xp.abs(x)
+    return xp.abs(as_numbers("abs", x))  # of complex numbers it would be the modulus
 
 
 @op("tanh x", ("g · (1 - y²)", lambda g, y: g * (1 - y * y)), numpy=np.tanh, method=True)

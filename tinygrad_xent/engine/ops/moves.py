@@ -13,6 +13,7 @@ from .. import arrays as xp
 from .. import errors
 from ..arrays import Array, Axis
 from ..methods import Operand
+from ..operands import as_index, as_numbers
 from ..public import method, op
 from ..table import SAME
 from ..tensors import Tensor, raw
@@ -143,7 +144,7 @@ def astype(x: Operand, /, dtype: Any) -> Array:
     >>> astype(Tensor([1.0, 2.0]), np.float32).numpy()
     array([1., 2.], dtype=float32)
     """
-    return xp.astype(x, dtype)
+    return xp.astype(as_numbers("astype", x), dtype)
 
 
 @op("x", SAME, kind="elementwise moves")
@@ -200,4 +201,4 @@ def raw_index(index: Any) -> Any:
     """An index with its tensors as raw arrays."""
     if isinstance(index, tuple):
         return tuple(raw_index(part) for part in index)
-    return raw(index)
+    return as_index(raw(index))

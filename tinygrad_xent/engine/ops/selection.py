@@ -9,6 +9,7 @@ import numpy as np
 from .. import arrays as xp
 from ..arrays import Array
 from ..methods import Operand
+from ..operands import as_operand
 from ..public import op
 from ..tensors import is_tensor, raw
 
@@ -33,11 +34,11 @@ def _constant(limit: Any) -> Any:
         raise TypeError(
             f"a limit{name} requires grad; use maximum(x, low) and minimum(x, high), or .detach()"
         )
-    return raw(limit)
+    return limit if limit is None else as_operand("clip", raw(limit), [limit])
 
 
 def _within(x: Any, low: Any, high: Any) -> Any:
-    x, low, high = raw(x), raw(low), raw(high)
+    x, low, high = raw(x), _constant(low), _constant(high)
     return (x >= (-xp.inf if low is None else low)) & (x <= (xp.inf if high is None else high))
 
 
