@@ -71,14 +71,6 @@ def test_a_frozen_parameter_is_state_but_no_parameter():
     assert "0.weight" in model.state_dict()
 
 
-def test_a_shared_parameter_counts_once_and_is_state_twice():
-    shared = Linear(2, 2, rng=0)
-    model = Sequential(shared, ReLU(), shared)
-    assert len(model.parameters()) == 2
-    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert [path for path, _ in model.named_modules()] == ["", "0", "1"]
-
-
 def test_results_of_operations_are_no_state():
     layer = Linear(2, 2, rng=0)
     layer.last = layer(np.ones((1, 2)))

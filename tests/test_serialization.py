@@ -220,7 +220,7 @@ def in_place(path, content):
 
 path = sys.argv[1]
 if "in place" in sys.argv:
-    serialization._replace = in_place
+    serialization.replace_file = in_place
 tx.save(path, {"w": np.zeros(1), "n": 0.0})
 for round, moment in enumerate(np.random.default_rng(0).uniform(0, 0.01, 50)):
     reading, writing = os.pipe()

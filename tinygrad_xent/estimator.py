@@ -7,29 +7,28 @@ interface: `fit`, `predict`, labels of any type, clones, pipelines and searches.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import check_number, check_sizes
+from . import classifier_settings as settings
 from .data import batches
 from .engine import arrays as xp
 from .engine import errors, lines
 from .engine.context import no_grad, scope
 from .engine.tensors import Tensor
+from .labels import class_weights, positions
 from .nn import MLP
 from .nn.losses import binary_cross_entropy_with_logits, cross_entropy
-from .optim import SGD, Adam, AdamW, Optimizer
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state
-    from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
     from tqdm import tqdm
@@ -42,11 +41,6 @@ __all__ = ["SoftmaxClassifier"]
 
 Array = npt.NDArray[Any]
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "adam": Adam,
-    "adamw": AdamW,
-    "sgd": partial(SGD, momentum=0.9),
-}
 PATIENCE = 10  # epochs without improvement before training stops
 
 
@@ -71,8 +65,9 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         tol: training stops after ten epochs without an improvement of more than this. None: never.
         label_smoothing: the fraction of each target, in [0, 1], spread evenly over the classes (in
             multi-label problems: over present and absent).
-        class_weight: None, "balanced", or a dictionary with one factor per class. The loss is
-            Σ wᵢ · lossᵢ / N, so a class of weight 2 counts as if each of its samples came twice.
+        class_weight: None, "balanced", or a dictionary of factors by label, 1 for classes that are
+            not in it. The loss is Σ wᵢ · lossᵢ / N, so a class of weight 2 counts as if each of its
+            samples came twice.
         random_state: a seed for the initial weights, the order of the batches and the held-out part.
         verbose: show a progress bar with loss and accuracy.
 
@@ -84,6 +79,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         accuracy_curve_: the accuracy on the same batches, before each step.
         validation_scores_: the accuracy on the held-out part after each epoch, or None.
         n_iter_: the number of epochs.
+
+    A `fit` or `partial_fit` that raises, or is interrupted, leaves the model of the last one as it was.
 
     Scale the features first, for example by a pipeline with a `StandardScaler`. Float32 features are
     computed in float32, all others in float64.
@@ -152,26 +149,29 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         Warns:
             ConvergenceWarning: after `max_epochs` the model was still improving, or it diverged.
         """
-        self._check_settings()
-        X, y = self._validated(X, y, reset=True)
-        self._start(X, y if self._multilabel else np.unique(y))
-        weight = self._class_weights(y)
-        y = self._encoded(y)
-        held_out = None
-        if self.early_stopping:
-            X, held_X, y, held_y = train_test_split(
-                X,
-                y,
-                test_size=self.validation_fraction,
-                random_state=int(self._rng.integers(2**31)),
-                stratify=None if self._multilabel else y,
-            )
-            held_out, self.validation_scores_ = (held_X, held_y), []
-        self._train(X, y, weight, held_out)
+        with self._all_or_nothing():
+            settings.check(self)
+            X, y = self._validated(X, y, reset=True)
+            self._start(X, y if self._multilabel else np.unique(y))
+            weight, held_out = self._class_weights(y), None
+            if self.early_stopping:  # split by the labels: what is wrong with them is said of them
+                X, held_X, y, held_y = train_test_split(
+                    X,
+                    y,
+                    test_size=self.validation_fraction,
+                    random_state=int(self._rng.integers(2**31)),
+                    stratify=None if self._multilabel else y,
+                )
+                held_out, self.validation_scores_ = (held_X, self._encoded(held_y)), []
+            self._train(X, self._encoded(y), weight, held_out)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train for one pass over these samples, from where the last `fit` or `partial_fit` ended.
+
+        `max_epochs`, `tol` and `validation_fraction` are of `fit` only, and `random_state` of the first
+        call. `learning_rate`, `alpha` and what concerns the loss and the batches may change between
+        calls.
 
         Args:
             X, y: as for `fit`.
@@ -180,25 +180,46 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
         Raises:
             ValueError: as `fit`; no classes in the first call, or different ones later; a label that
-                is not among them; class_weight="balanced", which needs all the data at once.
+                is not among them; class_weight="balanced" or early_stopping=True, which need all the
+                data at once; another form of network or another optimiser than in the first call.
         """
-        self._check_settings()
-        if self.class_weight == "balanced":
-            what = 'partial_fit: class_weight="balanced" needs all samples at once'
-            fix = "compute the weights from all of y and pass them as a dictionary"
-            raise errors.BadValueError(what, fix=fix)
-        first = not hasattr(self, "model_")
-        X, y = self._validated(X, y, reset=first)
-        if first:
-            if classes is None and not self._multilabel:
-                what = "partial_fit: the first call needs all labels that will ever occur"
-                raise errors.BadValueError(what, fix="pass classes=np.unique(y)")
-            self._start(X, y if self._multilabel else np.unique(classes))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            what = f"partial_fit: classes={classes} differ from the first call's {self.classes_}"
-            raise errors.BadValueError(what)
-        self._epoch(X, self._encoded(y), self._class_weights(y))
+        with self._all_or_nothing():
+            settings.check(self)
+            settings.check_can_go_on(self, getattr(self, "_made_as", None))
+            first = not hasattr(self, "model_")
+            X, y = self._validated(X, y, reset=first)
+            if first:
+                if classes is None and not self._multilabel:
+                    what = "partial_fit: the first call needs all labels that will ever occur"
+                    raise errors.BadValueError(what, fix="pass classes=np.unique(y)")
+                self._start(X, y if self._multilabel else np.unique(classes))
+            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                what = (
+                    f"partial_fit: classes={classes} differ from the first call's {self.classes_}"
+                )
+                raise errors.BadValueError(what, fix="leave them out, or call fit for a new model")
+            self._set_rates()
+            self._epoch(X, self._encoded(y), self._class_weights(y))
         return self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Whatever stops a fit, an interrupt too: what the last one left is there, in the same objects."""
+        own: dict[str, Any] = self.__dict__
+        before = dict(own)
+        parts: list[Any] = [self.model_, *self._optimizers] if "model_" in own else []
+        states = [part.state_dict() for part in parts]
+        drawn = self._rng.bit_generator.state if parts else {}
+        try:
+            yield
+        except BaseException:
+            own.clear()
+            own.update(before)
+            for part, state in zip(parts, states, strict=True):
+                part.load_state_dict(state)
+            if parts:
+                self._rng.bit_generator.state = drawn
+            raise
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
         """X as floats, y as labels or as a dense indicator matrix; sets `_multilabel` accordingly."""
@@ -222,20 +243,26 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.classes_ = np.arange(known.shape[1]) if self._multilabel else known
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._rng = np.random.default_rng(seed)
-        sizes = [X.shape[1], *self._hidden(), len(self.classes_)]
+        sizes = [X.shape[1], *settings.hidden(self), len(self.classes_)]
         self.model_ = MLP(sizes, self.activation, rng=self._rng, dtype=X.dtype)
         if len(sizes) == 2:  # no hidden layers: a single minimum, and no symmetry to break
             self.model_[0].weight.data = np.zeros(sizes)
-        make = partial(OPTIMIZERS[self.optimizer], lr=self.learning_rate)
-        parameters = self.model_.parameters()
-        self._optimizers = [  # decaying the biases would pull the classes' base rates together
-            make([p for p in parameters if p.ndim == 2], weight_decay=self.alpha),
-            make([p for p in parameters if p.ndim == 1], weight_decay=0.0),
+        make, parameters = settings.OPTIMIZERS[self.optimizer], self.model_.parameters()
+        self._optimizers: list[Any] = [
+            make([p for p in parameters if p.ndim == ndim]) for ndim in (2, 1)
         ]
+        self._set_rates()
+        self._made_as = settings.form(self)
         self.loss_curve_ = []
         self.accuracy_curve_ = []
         self.validation_scores_ = None
         self.n_iter_ = 0
+
+    def _set_rates(self) -> None:
+        """Hand the present settings to the optimisers of the weights and of the biases."""
+        for optimizer, decay in zip(self._optimizers, (self.alpha, 0.0), strict=True):
+            # decaying the biases too would pull the classes' base rates together
+            optimizer.lr, optimizer.weight_decay = self.learning_rate, decay
 
     def _train(
         self, X: Array, y: Array, weight: Array | None, held_out: tuple[Array, Array] | None
@@ -291,8 +318,9 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             what = f"SoftmaxClassifier: the loss is {loss_mean} in epoch {self.n_iter_ + 1}"
             fix = "lower learning_rate; scale the features, for example with a StandardScaler"
             raise errors.BadValueError(what, fix=fix)
-        self.loss_curve_.append(loss_mean)
-        self.accuracy_curve_.append(accuracy)
+        # new lists: those of a model that is kept don't change
+        self.loss_curve_ = [*self.loss_curve_, loss_mean]
+        self.accuracy_curve_ = [*self.accuracy_curve_, accuracy]
         self.n_iter_ += 1
         return loss_mean, accuracy
 
@@ -323,12 +351,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                 what = f"y has {y.shape[1]} columns, but the model has {len(self.classes_)} classes"
                 raise errors.BadValueError(f"SoftmaxClassifier: {what}")
             return y.astype(self._dtype)
-        places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-        unknown = np.unique(y[self.classes_[places] != y])
-        if len(unknown):
-            what = f"SoftmaxClassifier: labels {unknown} are not among the classes {self.classes_}"
-            raise errors.BadValueError(what)
-        return places
+        return positions("SoftmaxClassifier", y, self.classes_)
 
     def _class_weights(self, y: Array) -> Array | None:
         if self.class_weight is None:
@@ -336,30 +359,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         if self._multilabel:
             what = "SoftmaxClassifier: class_weight is for one class per sample, y is multi-label"
             raise errors.BadValueError(what, fix="use class_weight=None")
-        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-        return weights.astype(self._dtype)  # type: ignore[no-any-return]
-
-    # --- settings --------------------------------------------------------------------------------
-
-    def _check_settings(self) -> None:
-        who = "SoftmaxClassifier"
-        check_sizes(who, self._hidden())
-        check_sizes(who, [self.batch_size, self.max_epochs])
-        for name, table in (("activation", MLP.ACTIVATIONS), ("optimizer", OPTIMIZERS)):
-            if getattr(self, name) not in table:
-                what = f"{who}: unknown {name} {getattr(self, name)!r}"
-                raise errors.BadValueError(what, fix=f"use one of {', '.join(table)}")
-        check_number(who, "learning_rate", self.learning_rate, 0)
-        check_number(who, "alpha", self.alpha, 0)
-        check_number(who, "label_smoothing", self.label_smoothing, 0, 1)
-        check_number(who, "validation_fraction", self.validation_fraction, 0, 1, open=True)
-        if self.tol is not None:
-            check_number(who, "tol", self.tol, 0)
-
-    def _hidden(self) -> Any:
-        """The hidden widths; like scikit-learn's perceptron, also from a single number."""
-        sizes = self.hidden_layer_sizes
-        return (sizes,) if isinstance(sizes, (int, np.integer)) else sizes
+        weights = class_weights("SoftmaxClassifier", self.class_weight, y, self.classes_)
+        return weights.astype(self._dtype)
 
     @property
     def _dtype(self) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, final
 
 from tinygrad_xent.engine import lines
+from tinygrad_xent.files import replace_file
 from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
@@ -156,12 +157,16 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Write the picture to a file in the format of its ending, of those in `viz.WRITERS`.
 
+        The file is written whole or not at all, as by `tx.save`; an existing one is replaced and keeps
+        its permissions.
+
         Raises:
-            ValueError: no format has this ending; the error lists those that have one.
+            ValueError: no format has this ending; the error lists those that have one. Or there is
+                something else than a regular file at this path: a directory, a named pipe.
             EngineMissingError: no layout engine is installed (.dot and .mmd need none).
         """
         path = Path(path)
-        path.write_bytes(file_of(self, path))  # made first: what fails leaves no half of a file
+        replace_file(path, file_of(self, path))
         return path
 
     def _repr_html_(self) -> str:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import viz
 
-OF_THE_ENGINE = {"tinygrad_xent", "tinygrad_xent.engine.lines", "tinygrad_xent.tracing"}
+OF_THE_ENGINE = {
+    "tinygrad_xent",
+    "tinygrad_xent.engine.lines",
+    "tinygrad_xent.files",
+    "tinygrad_xent.tracing",
+}
 
 
 def imported(source):

@@ -2,15 +2,16 @@
 
 A module's parameters are the tensors among its attributes; they are found there, not registered.
 A parameter's name is its path in the model ("0.weight", "encoder.0.bias") everywhere: in
-`state_dict`, in errors and in pictures. Each call runs in its own scope, which a picture folds into
-one box.
+`state_dict`, in errors and in pictures. A path leads to one thing; a thing with several paths, such as
+a layer used twice, has the first of them as its name. Each call runs in its own scope, which a picture
+folds into one box.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,16 @@ from ..engine.tensors import Tensor, raw
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+Member = TypeVar("Member")
+
+WIDTHS = {
+    "b": 0,
+    "i": 1,
+    "u": 1,
+    "f": 2,
+}  # kinds of dtypes: a later one holds an earlier one's values
 
 
 class Mismatch(NamedTuple):
@@ -36,7 +47,12 @@ class Module:
 
     Every leaf tensor among the attributes, at any depth of modules, lists, tuples and dicts,
     belongs to the state; those that require grad are the parameters. There is nothing to register
-    and no `super().__init__()` to forget. Tensors get their names when an attribute is set.
+    and no `super().__init__()` to forget. Tensors get their names when an attribute is set, when the
+    model is first called, and when its state or parameters are listed.
+
+    A layer or a tensor that occurs twice has one name, the first of its paths, in `state_dict`,
+    `named_parameters`, errors and pictures. Two tensors that would share a path, as in
+    `self.table = {"a.b": p, "a": {"b": q}}`, are refused with a ValueError.
 
     Attributes:
         training: whether the module trains; `Dropout` drops only then. Set by `train` and `eval`.
@@ -56,6 +72,7 @@ class Module:
     training: bool = True
     formula: str | None = None
     _path: str = ""  # from the outermost module that holds this one
+    _called: bool = False  # this module, or one that holds it: everything has its name
     _label: str = "Module"  # what its scope is called: class and path
     _inline: str = ""  # the attribute whose items appear in paths as if they were attributes
 
@@ -71,48 +88,81 @@ class Module:
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """`forward`, inside a scope named by the class and the path in the model."""
+        if not self._called:
+            self._name_at_first_call()
         outer = MODE.get().in_force()  # what `with scope(...)` does, in half the time
         entry = ScopeEntry(self._label, outer.scope, self.formula)
         return during(Mode(outer.recording, entry), self.forward, *inputs, **settings)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        members = list(_walk(value, name))
-        if any(member is self for _, member in members):
+        own = vars(self)
+        members = [member for _, member in _walk(value, (name,))]
+        if any(member is self for member in members):
             what = f"{type(self).__name__}.{name}: a module can't hold itself"
             raise errors.GraphError(what)
+        changes = members or any(_walk(own.get(name), (name,)))
+        if changes:
+            self._by_path(own | {name: value})  # refuses two members of one path
         object.__setattr__(self, name, value)
-        if members:
-            self._name_members()
+        if changes:
+            self._give_names(_first_paths(self._by_path(own)))
 
-    def _attributes(self) -> Iterator[tuple[str, Any]]:
-        """The attributes that may hold tensors and modules, by their names in paths."""
-        own = vars(self)
-        yield from ((str(i), member) for i, member in enumerate(own.get(self._inline, ())))
+    def _attributes(self, own: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+        """Those of these attributes that may hold tensors and modules, by their names in paths."""
+        yield from enumerate(own.get(self._inline, ()))
         yield from ((name, member) for name, member in own.items() if name != self._inline)
 
-    def _name_members(self) -> None:
-        for path, member in _walk(self, self._path):
-            if isinstance(member, Module):
-                object.__setattr__(member, "_path", path)
-                object.__setattr__(member, "_label", f"{type(member).__name__} {path}".strip())
-            else:
-                member.name = path
+    def _by_path(self, own: Mapping[str, Any]) -> dict[str, Module | Tensor]:
+        """This module, with these attributes, and every module and leaf tensor inside, by path."""
+        found: dict[str, Module | Tensor] = {"": self}
+        places: dict[str, tuple[Any, ...]] = {"": ()}
+        for name, value in self._attributes(own):
+            for keys, member in _walk(value, (name,)):
+                path = ".".join(map(str, keys))
+                if found.setdefault(path, member) is not member:
+                    one, other = _written(places[path]), _written(keys)
+                    what = f"{type(self).__name__}: {one} and {other} would have one path, {path}"
+                    fix = "rename one of the two: a path is the name of one thing in state_dict"
+                    raise errors.BadValueError(what, [found[path], member], fix)
+                places.setdefault(path, keys)
+        return found
+
+    def _members(self) -> dict[str, Module | Tensor]:
+        """This module and every module and leaf tensor inside, each once, by its first path.
+
+        An outermost module gives them their names: since then, something may have been put into a
+        list, or into two places.
+        """
+        members = _first_paths(self._by_path(vars(self)))
+        if not self._path:
+            self._give_names(members)
+        return members
+
+    def _give_names(self, members: Mapping[str, Module | Tensor]) -> None:
+        for path, member in members.items():
+            name = f"{self._path}.{path}" if self._path and path else self._path or path
+            if isinstance(member, Tensor):
+                if member.name != name:
+                    member.name = name
+            elif member._path != name:
+                object.__setattr__(member, "_path", name)
+                object.__setattr__(member, "_label", f"{type(member).__name__} {name}")
+
+    def _name_at_first_call(self) -> None:
+        if not self._path:
+            for member in self._members().values():
+                if isinstance(member, Module):
+                    object.__setattr__(member, "_called", True)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """This module, at path "", and every module inside it, each once."""
-        seen = set()
-        for path, member in _walk(self, ""):
-            if isinstance(member, Module) and id(member) not in seen:
-                seen.add(id(member))
-                yield path, member
+        """This module, at path "", and every module inside it, each once, by its first path."""
+        yield from (
+            (p, member) for p, member in self._members().items() if isinstance(member, Module)
+        )
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """The path and the tensor of every parameter, each tensor once."""
-        seen = set()
-        for path, member in _walk(self, ""):
-            if isinstance(member, Tensor) and member.requires_grad and id(member) not in seen:
-                seen.add(id(member))
-                yield path, member
+        """The path and the tensor of every parameter, each tensor once, by its first path."""
+        yield from ((path, t) for path, t in self._named_state().items() if t.requires_grad)
 
     def parameters(self) -> list[Tensor]:
         """Every tensor that requires grad: what an optimiser takes."""
@@ -134,10 +184,11 @@ class Module:
         return self.train(False)
 
     def _named_state(self) -> dict[str, Tensor]:
-        return {path: member for path, member in _walk(self, "") if isinstance(member, Tensor)}
+        return {p: member for p, member in self._members().items() if isinstance(member, Tensor)}
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
-        """A copy of every leaf tensor's values, by path, including those that require no grad.
+        """A copy of every leaf tensor's values, including those that require no grad: each tensor
+        once, by the first of its paths.
 
         >>> {name: array.shape for name, array in tx.nn.MLP([4, 8, 3], rng=0).state_dict().items()}
         {'0.weight': (4, 8), '0.bias': (8,), '2.weight': (8, 3), '2.bias': (3,)}
@@ -148,36 +199,46 @@ class Module:
         """Copy values into the tensors at the same paths: all of them or, on an error, none.
 
         Args:
-            state: arrays by path, as `state_dict` gives them; converted to each tensor's dtype.
+            state: arrays by path, as `state_dict` gives them; converted to each tensor's dtype. A
+                tensor with several paths may be given at any of them, or with equal values at
+                several, as PyTorch saves it. NaN and infinities are values like any other.
             strict: raise if a path is missing or unexpected. A wrong shape raises either way.
 
         Returns:
             The missing and the unexpected paths: both empty when strict.
 
         Raises:
-            ShapeError: the paths or shapes differ; the message lists every one.
-            DtypeError: `state` is not a mapping, or a value is not an array of numbers.
+            ShapeError: the paths or shapes differ; the message lists every one. Or a value is a
+                ragged list.
+            DtypeError: `state` is not a mapping, a value is not an array of numbers, or it holds
+                floats for a tensor of integers.
+            ValueError: a number is too large for the tensor's dtype, or two paths of one tensor have
+                different values.
         """
         if not isinstance(state, Mapping):
             what = "load_state_dict: takes a mapping of paths to arrays"
             raise errors.DtypeError(what, [state], "pass model.state_dict()")
-        own = self._named_state()
-        new = {path: _as_values(path, state[path]) for path in own if path in state}
-        missing = [path for path in own if path not in state]
+        paths = self._by_path(vars(self))
+        own = {path: member for path, member in paths.items() if isinstance(member, Tensor)}
+        given = {path: _as_values(path, state[path]) for path in own if path in state}
+        found = {id(own[path]) for path in given}
+        missing = [p for p, tensor in self._named_state().items() if id(tensor) not in found]
         unexpected = [path for path in state if path not in own]
         misshapen = [
             f"{path} {array.shape} for {own[path].shape}"
-            for path, array in new.items()
+            for path, array in given.items()
             if array.shape != own[path].shape
         ]
         problems = {"misshapen": misshapen}
         if strict:
             problems = {"missing": missing, "unexpected": unexpected, **problems}
         if any(problems.values()):
-            listed = "; ".join(f"{kind}: {', '.join(p)}" for kind, p in problems.items() if p)
-            what = f"load_state_dict: does not fit {type(self).__name__}. {listed}"
+            listed = [f"{kind}: {', '.join(map(str, p))}" for kind, p in problems.items() if p]
+            what = f"load_state_dict: does not fit {type(self).__name__}. {'; '.join(listed)}"
             fix = "build the model with the saved sizes; weights are (in, out), transpose PyTorch's"
             raise errors.ShapeError(what, fix=fix)
+        new = {path: _converted(path, array, own[path].dtype) for path, array in given.items()}
+        _check_equal(own, new)
         for path, array in new.items():
             own[path].data = array
         return Mismatch(missing, unexpected)
@@ -186,30 +247,75 @@ class Module:
         """The class with the modules inside it; without any, with its `_settings()`, if defined."""
         lines = [
             f"  {name}: " + repr(member).replace("\n", "\n  ")
-            for name, member in self._attributes()
+            for name, member in self._attributes(vars(self))
             if isinstance(member, Module)
         ]
         inside = "\n".join(["", *lines, ""]) if lines else getattr(self, "_settings", str)()
         return f"{type(self).__name__}({inside})"
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Module | Tensor]]:
-    """Every module and leaf tensor of a value, itself included, with its path."""
+def _walk(value: Any, keys: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Module | Tensor]]:
+    """Every module and leaf tensor of a value, itself included, with the keys that lead to it."""
     members: Any = ()
     if isinstance(value, Module):
-        yield path, value
-        members = value._attributes()
+        yield keys, value
+        members = value._attributes(vars(value))
     elif isinstance(value, Tensor):
         if type(value._node) is Leaf:  # results of operations are not state
-            yield path, value
+            yield keys, value
     elif isinstance(value, dict):
         members = value.items()
     elif isinstance(value, (list, tuple)):
         members = enumerate(value)
-    for name, member in members:
-        yield from _walk(member, f"{path}.{name}" if path else str(name))
+    for key, member in members:
+        yield from _walk(member, (*keys, key))
+
+
+def _written(keys: tuple[Any, ...]) -> str:
+    """The place that keys lead to, as a program writes it: `table['a'][0]`."""
+    return "".join([*map(str, keys[:1]), *(f"[{key!r}]" for key in keys[1:])]) or "itself"
+
+
+def _first_paths(by_path: Mapping[str, Member]) -> dict[str, Member]:
+    """Each thing once, by the first of its paths."""
+    first: dict[int, str] = {}
+    for path, member in by_path.items():
+        first.setdefault(id(member), path)
+    return {path: by_path[path] for path in first.values()}
 
 
 def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(raw(value))
+    except ValueError:
+        what = f"load_state_dict: {path} is a ragged list (rows of different lengths), not an array"
+        raise errors.ShapeError(what, [value]) from None
+    if array.dtype.kind not in "fiub":
+        what = f"load_state_dict: {path} is not an array of numbers"
+        raise errors.DtypeError(what, [value])
     array: npt.NDArray[Any] = as_numbers(f"load_state_dict: {path}", raw(value), [value])
     return array
+
+
+def _converted(path: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """A copy in a tensor's dtype: floats are rounded, integers stay what they are."""
+    what = f"load_state_dict: {path} is {array.dtype}, and its tensor {dtype}"
+    if WIDTHS[array.dtype.kind] > WIDTHS[dtype.kind]:
+        raise errors.DtypeError(what, [array], "build the model with the dtype of the saved one")
+    with np.errstate(all="ignore"):
+        new = array.astype(dtype)
+    lost = np.isfinite(new) != np.isfinite(array) if dtype.kind == "f" else new != array
+    if lost.any():
+        what += f", which can't hold {array[lost].flat[0]}"
+        raise errors.BadValueError(what, fix="build the model with the dtype of the saved one")
+    return new
+
+
+def _check_equal(own: Mapping[str, Tensor], new: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Raise if two paths of one tensor have different values."""
+    first: dict[int, str] = {}
+    for path, array in new.items():
+        other = first.setdefault(id(own[path]), path)
+        if other != path and not np.array_equal(array, new[other], equal_nan=True):
+            what = f"load_state_dict: {other} and {path} are one tensor, with two different values"
+            raise errors.BadValueError(what, [own[path]], f"leave one of them out, such as {path}")

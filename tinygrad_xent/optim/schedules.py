@@ -6,14 +6,21 @@ same rates to the last bit.
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..arguments import check_number, check_sizes
 from ..engine import errors
 from .base import Optimizer
+
+_in_use: weakref.WeakValueDictionary[int, Schedule] = weakref.WeakValueDictionary()
+"""The schedule of each optimiser, by the optimiser's id: it lives at least as long as its schedule."""
 
 
 class Schedule:
@@ -21,7 +28,12 @@ class Schedule:
     `super().__init__(optimizer)`, which asks for the first rate.
 
     Args:
-        optimizer: the optimiser whose `lr` is set; its current rate becomes `base_lr`.
+        optimizer: the optimiser whose `lr` is set; its current rate becomes `base_lr`. It has one
+            schedule at a time: to replace it, let go of the first (`del schedule`).
+
+    Raises:
+        ValueError: the optimiser has a schedule that is still in use: each of the two would undo what
+            the other does. Or `rate(0)` is negative or not finite.
 
     Attributes:
         base_lr: the rate before the first step.
@@ -44,8 +56,10 @@ class Schedule:
         if not hasattr(optimizer, "lr"):
             what = f"{type(self).__name__}: takes an optimiser"
             raise errors.DtypeError(what, [optimizer])
+        _check_free(type(self).__name__, optimizer)
         self.optimizer, self.base_lr, self.count = optimizer, optimizer.lr, 0
-        optimizer.lr = self.rate(0)
+        self._move(optimizer.lr, 0)
+        _in_use[id(optimizer)] = self
 
     @abstractmethod
     def rate(self, count: int) -> float:
@@ -53,26 +67,71 @@ class Schedule:
         raise NotImplementedError(errors.message(f"{type(self).__name__} defines no rate(count)"))
 
     def step(self) -> None:
-        """Advance by one: called once per optimiser step, or per epoch, as the schedule counts."""
-        self.count += 1
-        self.optimizer.lr = self.rate(self.count)
+        """Advance by one: called once per optimiser step, or per epoch, as the schedule counts.
+
+        Raises:
+            ValueError: the new rate is negative or not finite; nothing has changed.
+        """
+        self._move(self.base_lr, self.count + 1)
+
+    def _move(self, base_lr: float, count: int) -> None:
+        """Take on a base rate and a count, and set the optimiser's rate; on an error, none of them."""
+        before = self.base_lr, self.count
+        self.base_lr, self.count = base_lr, count
+        try:
+            lr = self.rate(count)
+            check_number(type(self).__name__, f"rate({count})", lr, 0)
+            self.optimizer.lr = lr
+        except BaseException:
+            self.base_lr, self.count = before
+            raise
 
     def state_dict(self) -> dict[str, Any]:
         """What `load_state_dict` needs to continue: the base rate and the count."""
         return {"kind": type(self).__name__, "base_lr": self.base_lr, "count": self.count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a saved state and set the optimiser's rate from it.
+        """Restore a saved state and set the optimiser's rate from it; on an error, change nothing.
 
         Raises:
             DtypeError: it is not the state of this kind of schedule.
+            ValueError: `base_lr` or `count` is negative or not finite, or so is the rate.
         """
         kind = type(self).__name__
-        if not isinstance(state, Mapping) or state.get("kind") != kind or "count" not in state:
+        known = isinstance(state, Mapping) and {"kind", "base_lr", "count"} <= state.keys()
+        if not known or state["kind"] != kind:
             what = f"{kind}.load_state_dict: not the state of a {kind}"
-            raise errors.DtypeError(what, [state])
-        self.base_lr, self.count = float(state["base_lr"]), int(state["count"])
-        self.optimizer.lr = self.rate(self.count)
+            raise errors.DtypeError(what, [state], "pass what schedule.state_dict() returned")
+        base_lr, count = state["base_lr"], state["count"]
+        check_number(f"{kind}.load_state_dict", "base_lr", base_lr, 0)
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
+            what = f"{kind}.load_state_dict: count must be an integer"
+            raise errors.DtypeError(what, [count])
+        check_number(f"{kind}.load_state_dict", "count", count, 0)
+        self._move(float(base_lr), int(count))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Copied or pickled, it is the schedule of the copied optimiser."""
+        vars(self).update(state)
+        if _schedule_of(self.optimizer) is None:
+            _in_use[id(self.optimizer)] = self
+
+
+def _schedule_of(optimizer: Any) -> Schedule | None:
+    """The schedule that an optimiser has."""
+    found = _in_use.get(id(optimizer))
+    return found if found is not None and found.optimizer is optimizer else None
+
+
+def _check_free(who: str, optimizer: Any) -> None:
+    if _schedule_of(optimizer) is not None:
+        gc.collect()  # it may have been let go of already, in a circle
+    if (other := _schedule_of(optimizer)) is not None:
+        what = (
+            f"{who}: the optimiser has a schedule, a {type(other).__name__} at step {other.count}"
+        )
+        fix = "let go of that one first (del schedule), or write both as one Schedule with a rate"
+        raise errors.BadValueError(what, [optimizer], fix)
 
 
 class StepLR(Schedule):
