@@ -285,14 +285,6 @@ def _first_paths(by_path: Mapping[str, Member]) -> dict[str, Member]:
 
 
 def _as_values(path: str, value: Any) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(raw(value))
-    except ValueError:
-        what = f"load_state_dict: {path} is a ragged list (rows of different lengths), not an array"
-        raise errors.ShapeError(what, [value]) from None
-    if array.dtype.kind not in "fiub":
-        what = f"load_state_dict: {path} is not an array of numbers"
-        raise errors.DtypeError(what, [value])
     array: npt.NDArray[Any] = as_numbers(f"load_state_dict: {path}", raw(value), [value])
     return array
 
