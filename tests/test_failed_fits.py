@@ -38,7 +38,7 @@ BAD = {
     "numbers as labels": ({}, X, X[:, 0]),
     "a matrix of labels": ({}, X, np.c_[Y, Y, Y]),
     "a loss that runs away": (
-        {"hidden_layer_sizes": (4,), "optimizer": "sgd", "learning_rate": 1e150},
+        {"hidden_layer_sizes": (4,), "optimizer": "sgd", "learning_rate": 1e160},
         1e3 * X,
         NAMES,
     ),

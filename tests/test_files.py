@@ -97,11 +97,21 @@ def make_socket(path):
         os.chdir(here)
 
 
+def link_to_a_device(path):
+    """To a terminal of our own. Its directory takes no files, whatever is being tested: to replace
+    /dev/null by a file, as root can, would harm the machine.
+    """
+    _, terminal = TERMINAL
+    path.symlink_to(os.ttyname(terminal))
+
+
+TERMINAL = os.openpty() if os.name == "posix" else (0, 0)
+
 NO_FILES = {
     "a directory": Path.mkdir,
     "a named pipe": os.mkfifo,
     "a socket": make_socket,
-    "a device": lambda path: path.symlink_to("/dev/null"),
+    "a device": link_to_a_device,
 }
 
 

@@ -39,6 +39,7 @@ _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 # np.sum and the like spend 1 us on keyword arguments, which the ufunc's own method does not.
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
+_vdot: Any = np.vdot
 
 
 def shape(x: Array) -> tuple[int, ...]:
@@ -74,11 +75,10 @@ def astype(x: Array, dtype: Any) -> Array:
     return np.asarray(x).astype(dtype)
 
 
-def looks_finite(x: Array) -> bool:
-    """Whether no element is nan or infinite; also False if the sum of squares overflows."""
-    if x.dtype.char == "e":  # above 256 every square overflows
-        return bool(np.isfinite(x).all())
-    return math.isfinite(np.vdot(x, x))  # 0.4 us where np.isfinite(x).all() takes 1.0
+def is_finite(x: Array) -> bool:
+    """Whether no element is nan or infinite."""
+    # The sum of squares takes 0.7 us where np.isfinite(x).all() takes 3, but may itself overflow.
+    return math.isfinite(_vdot(x, x)) or bool(np.isfinite(x).all())
 
 
 def floats(x: Array) -> Array:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, errors, lines
+from . import errors, lines
+from .arrays import is_finite, one_like
 from .chosen import sweep_chosen
-from .context import MODE, ON_ARRAYS, composite, during, recording
+from .context import ON_ARRAYS, composite, during, recording
 from .nodes import Leaf, Node, changed_leaves, changed_since
 from .operands import as_gradient, check_backward
 from .public import method
@@ -29,6 +30,7 @@ class Gradients(dict[Source, Any]):
     finite = True
 
 
+@np.errstate(all="ignore")  # what is not finite is found afterwards, and explained
 def gradients(
     root: Source,
     seed: Any,
@@ -62,41 +64,41 @@ def gradients(
         raise errors.freed(spent[0])
     if nodes and changed_since(nodes[-1].id):
         _check_overwritten(nodes)
-    with np.errstate(all="ignore"):  # what is not finite is found afterwards, and explained
-        if not create_graph:
-            grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
-            return _handed_out(grads, root, seed, targets, nodes, useful, None)
-        with recording(), composite("gradient"):
-            grads = sweep(nodes, {root: seed}, kept_tensors, useful)
-            return _handed_out(grads, root, seed, targets, nodes, useful, kept_tensors)
+    if not create_graph:
+        grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
+        found = _handed_out(grads, targets, seed)
+        if not found.finite and (kept := _kept_again(root, nodes)):
+            grads = during(ON_ARRAYS, sweep_chosen, nodes, root, seed, kept, useful)
+            found = _handed_out(grads, targets, seed)
+        return found
+    with recording(), composite("gradient"):
+        found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
+        if not found.finite:
+            grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
+            found = _handed_out(grads, targets, seed)
+        return found
 
 
 def _handed_out(
-    grads: dict[Source, Any],
-    root: Source,
-    seed: Any,
-    targets: Collection[Source] | None,
-    nodes: list[Node],
-    useful: Collection[Source] | None,
-    kept: Callable[[Node], tuple[Any, ...]] | None,
+    grads: dict[Source, Any], targets: Collection[Source] | None, seed: Any
 ) -> Gradients:
-    """The gradients that were asked for. If one is not finite, those of a second walk, in which what
-    was not chosen counts for nothing.
+    """The gradients that were asked for; those that are views, or share memory with the seed or another
+    gradient, are copied. A tensor's copy is recorded, so that it can be differentiated.
     """
-    found = _asked_for(grads, targets)
-    if not found.finite and (again := kept or _kept_again(root, nodes)):
-        mode = MODE.get() if kept else ON_ARRAYS
-        grads = during(mode, sweep_chosen, nodes, root, seed, again, useful)
-        found = _asked_for(grads, targets)
-    return _owned(found, seed)
-
-
-def _asked_for(grads: dict[Source, Any], targets: Collection[Source] | None) -> Gradients:
-    ends = (s for s in grads if type(s) is Leaf) if targets is None else targets
-    found = Gradients({source: grads[source] for source in ends if source in grads})
-    found.finite = all(arrays.looks_finite(raw(g)) for g in found.values())
-    if not found.finite:  # or a sum of squares overflowed
-        found.finite = all(np.isfinite(raw(g)).all() for g in found.values())
+    found, given = Gradients(), {id(raw(seed))}
+    if targets is not None:
+        grads = {source: grads[source] for source in targets if source in grads}
+    for source, g in grads.items():
+        if targets is None and type(source) is not Leaf:
+            continue
+        array = g if type(g) is np.ndarray else raw(g)
+        if not is_finite(array):
+            found.finite = False
+        # A NumPy scalar can't be changed in place, so it is made an array.
+        if id(array) in given or array.base is not None or isinstance(g, np.generic):
+            g = np.array(g) if array is g else g.astype(g.dtype)
+        given.add(id(array))
+        found[source] = g
     return found
 
 
@@ -134,20 +136,6 @@ def _lead_to(nodes: list[Node], targets: Collection[Source]) -> set[Source]:
     return useful
 
 
-def _owned(grads: Gradients, seed: Any) -> Gradients:
-    """The gradients; those that are views, or share memory with the seed or another gradient, are
-    copied. A tensor's copy is recorded, so that it can be differentiated.
-    """
-    given = {id(raw(seed))}
-    for source, g in grads.items():
-        array = g if type(g) is np.ndarray else raw(g)
-        # A NumPy scalar can't be changed in place, so it is made an array.
-        if id(array) in given or array.base is not None or isinstance(g, np.generic):
-            grads[source] = np.array(g) if array is g else g.astype(g.dtype)
-        given.add(id(array))
-    return grads
-
-
 def _check_overwritten(nodes: list[Node]) -> None:
     """Raise if a leaf that one of the nodes kept was overwritten since. Compares memory, not inputs: a
     kept transpose or slice of a leaf, or its `.data` used as a constant, changes with the leaf.
@@ -165,9 +153,9 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
     """The gradient that the walk starts from, checked to have the output's shape; 1 if not given."""
     check_backward(root, gradient)
     if gradient is None and not as_tensor:
-        return arrays.one_like(root._data)
+        return one_like(root._data)
     if gradient is None:
-        return wrap(arrays.one_like(root._data), None)
+        return wrap(one_like(root._data), None)
     array = as_gradient(gradient, root)
     if not as_tensor:
         return array.astype(root.dtype, copy=False)
@@ -212,27 +200,27 @@ def backward(
     18.0
     """
     seed = seed_gradient(self, gradient, create_graph)
-    how = {"retain_graph": retain_graph or create_graph, "create_graph": create_graph}
-    grads: Any = gradients(self._node, seed, **how)  # type: ignore[arg-type]  # seeded: it has one
+    keep = retain_graph or create_graph
+    grads = gradients(self._node, seed, retain_graph=keep, create_graph=create_graph)  # type: ignore[arg-type]  # seeded: it has a node
     with _ADDING:
         _add_to_leaves(grads, create_graph)
     for watch in WATCHERS:
         watch(self, grads)
 
 
-def _add_to_leaves(grads: Gradients, create_graph: bool) -> None:
+def _add_to_leaves(grads: Any, create_graph: bool) -> None:
     """Add each gradient to its leaf's `.grad`: to all or, if interrupted, to none."""
-    before = [(s, s.grad, s.judged, g) for s, g in grads.items() if type(s) is Leaf]
+    before = [leaf.grad for leaf in grads]
     try:
-        for leaf, old, _, g in before:
-            if old is None:
-                leaf.grad = g if create_graph else wrap(g, None)
-                leaf.judged = (leaf.grad, "") if grads.finite else None
+        for leaf, g in grads.items():
+            if leaf.grad is None:
+                leaf.grad = new = g if create_graph else wrap(g, None)
+                leaf.judged = (new, "") if grads.finite else None
             elif create_graph:
-                leaf.grad = old + g
+                leaf.grad = leaf.grad + g
             else:
-                leaf.grad = wrap(np.asarray(old._data + g), None)
+                leaf.grad = wrap(np.asarray(leaf.grad._data + g), None)
     except BaseException:
-        for leaf, old, judged, _ in before:
-            leaf.grad, leaf.judged = old, judged
+        for leaf, old in zip(grads, before, strict=True):
+            leaf.grad = old
         raise

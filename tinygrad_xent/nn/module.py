@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 import numpy as np
 
 from ..engine import errors
-from ..engine.context import MODE, Mode, ScopeEntry, during
+from ..engine.context import MODE, Mode, ScopeEntry
 from ..engine.nodes import Leaf
 from ..engine.operands import as_numbers
 from ..engine.tensors import Tensor, raw
@@ -90,9 +90,14 @@ class Module:
         """`forward`, inside a scope named by the class and the path in the model."""
         if not self._called:
             self._name_at_first_call()
-        outer = MODE.get().in_force()  # what `with scope(...)` does, in half the time
+        before = MODE.get()  # what `with scope(...)` does, in half the time
+        outer = before if before.generator is None else before.in_force()
         entry = ScopeEntry(self._label, outer.scope, self.formula)
-        return during(Mode(outer.recording, entry), self.forward, *inputs, **settings)
+        try:
+            MODE.set(Mode(outer.recording, entry))
+            return self.forward(*inputs, **settings)
+        finally:
+            MODE.set(before)
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = vars(self)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arguments import Check, Checked, number, one_of
 from ..engine import errors, lines
-from ..engine.arrays import looks_finite
+from ..engine.arrays import is_finite
 from ..engine.nodes import Leaf, touch
 from ..engine.tensors import Tensor
 
@@ -235,7 +235,7 @@ def is_spoilt(leaf: Leaf) -> bool:
     g = leaf.grad
     if leaf.judged and leaf.judged[0] is g and g._node is None:
         return leaf.judged[1] != ""
-    return not (looks_finite(g._data) or np.isfinite(g._data).all())
+    return not is_finite(g._data)
 
 
 def spoilt(leaf: Leaf) -> str:

@@ -35,7 +35,7 @@ def in_float32(function: Function) -> Function:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         x = args[0] if args else kwargs.get(first)
-        if getattr(raw(x), "dtype", None) != np.float16:
+        if getattr(getattr(raw(x), "dtype", None), "char", "") != "e":
             return function(*args, **kwargs)
         wide = moves.astype(cast("Operand", x), np.float32)
         if args:
