@@ -85,6 +85,31 @@ class Decision:
         return self.rung.value if self.rung else np.nan
 
 
+@dataclass
+class Claim:
+    """A claimed slope, and what it is compared with.
+
+    Attributes:
+        magnitude: the size of what it is a sum of. largest: the largest slope of the kind.
+        peak: how steep f is seen to be near the point: a slope of 0 has no size of its own.
+    """
+
+    value: float
+    magnitude: float
+    largest: float
+    peak: float = 0.0
+
+    @property
+    def important(self) -> float:
+        return self.largest or self.peak
+
+    def excess(self, rung: Rung, rtol: float, hidden: float = 0.0) -> float:
+        """How far a measurement lies away from it, in units of the tolerance."""
+        off = rung.off(self.value)
+        slack = rtol * (self.magnitude or self.peak) + rung.error + hidden
+        return float(off / slack if off and slack else off and np.inf)
+
+
 class Decider:
     """A function at a point, and the claims about its slopes there.
 
@@ -95,6 +120,7 @@ class Decider:
 
     Attributes:
         unit: what slopes are measured in, so that they don't overflow where values are huge.
+        floor: the rounding in f's values; that in a gradient times its point is like it.
     """
 
     def __init__(
@@ -108,6 +134,8 @@ class Decider:
         self.least = float(info.smallest_subnormal) / self.unit
         self.here = self.at(x)
         self.noise = noise_of(self.at, x, scales(x), self.eps)
+        rounding = np.maximum(self.eps * np.abs(self.here), self.noise)
+        self.floor = 16 * float(rounding.sum())
 
     def at(self, x: Array) -> Array:
         """The terms there, as a flat array."""
@@ -121,42 +149,53 @@ class Decider:
             magnitude: the size of what the claim is a sum of; |claimed| along one axis.
             largest: the largest slope along any such direction: errors far below do not matter.
         """
-        magnitude = magnitude if np.isfinite(magnitude) else 0.0
+        claim = Claim(claimed, magnitude if np.isfinite(magnitude) else 0.0, largest)
         ladder: list[Rung] = []
+        verdict: Verdict
         for rung in self.ladder(along):
             ladder.append(rung)
-            # A slope of 0 has no size: it is compared with how far f moves at all near the point.
-            peak = next((r.secant for r in ladder if r.moves), 0.0)
-            important = largest or peak
-
-            def slack(r: Rung, scale: float = magnitude or peak) -> float:
-                return self.rtol * scale + r.error
-
-            if rung.kink or rung.off(claimed) > slack(rung):
+            if rung.moves:
+                claim.peak = claim.peak or rung.secant
+            if rung.kink or not np.isfinite(rung.error):
                 continue
-            if not magnitude:
-                confirmed = rung.error + rung.hidden <= self.sharp * important
-            else:
-                confirmed = rung.error <= self.sharp * magnitude
-            if confirmed:
-                return Decision("right", rung, rung.off(claimed) / (slack(rung) or 1.0))
-        best = self.best(ladder, magnitude)
+            excess, verdict = claim.excess(rung, self.rtol), "inconclusive"
+            if excess <= 1:
+                scale = claim.magnitude or claim.important
+                error = rung.error + (0.0 if claim.magnitude else rung.hidden)
+                verdict = "right" if error <= self.sharp * scale else verdict
+            elif rung.error + rung.hidden <= self.sharp * max(rung.size, claim.magnitude):
+                verdict = self.disputed(rung, claim, along)
+            if verdict != "inconclusive":
+                return Decision(verdict, rung, excess)
+        best = self.best(ladder, claim.magnitude)
         if best is None:
             return Decision("inconclusive", None, np.inf)
-        off = best.off(claimed)
-        excess = off / slack(best) if off else 0.0
+        excess, verdict = claim.excess(best, self.rtol), "inconclusive"
         if excess <= 1:
-            constant = not magnitude and not peak
-            sure = best.kink or constant or best.error + best.hidden <= self.sharp * important
-            return Decision("right" if sure else "inconclusive", best, excess)
-        again = [self.rung(along, best.step * share) for share in (0.37, 0.61, 1.7)]
+            constant = not claim.magnitude and not claim.peak
+            if best.kink or constant or best.error + best.hidden <= self.sharp * claim.important:
+                verdict = "right"
+        else:
+            verdict = self.disputed(best, claim, along)
+        return Decision(verdict, best, excess)
+
+    def disputed(self, rung: Rung, claim: Claim, along: Array) -> Verdict:
+        """The verdict on a claim that a measurement does not agree with. It is wrong if others at
+        smaller steps agree with the measurement, and not with the claim.
+        """
+        off = rung.off(claim.value)
+        if off <= self.floor:  # the rounding of the gradient itself may be as large
+            dust = rung.size <= self.sharp * claim.magnitude
+            dust |= off <= self.rtol * claim.largest
+            return "right" if dust else "inconclusive"
+        again = [self.rung(along, rung.step * share) for share in (0.37, 0.61, 0.83)]
         refuted = all(
             self.is_settled(r)
-            and r.off(claimed) > slack(r) + r.hidden
-            and abs(r.value - best.value) <= SETTLED * off + best.error + r.error
-            for r in (best, *again)
+            and claim.excess(r, self.rtol, r.hidden) > 1
+            and abs(r.value - rung.value) <= SETTLED * off + rung.error + r.error
+            for r in (rung, *again)
         )
-        return Decision("wrong" if refuted else "inconclusive", best, excess)
+        return "wrong" if refuted else "inconclusive"
 
     def ladder(self, along: Array) -> Iterator[Rung]:
         """Measurements at one step after another, as far as each asks for another."""
@@ -178,8 +217,8 @@ class Decider:
     def shake(self, along: Array) -> float:
         """The step that the rounding of x itself amounts to."""
         x, reach = self.x[along != 0], np.abs(along).max()
-        size = EPS * float(np.linalg.norm(x / reach)) + TINY / reach
-        return size / float(np.linalg.norm(along / reach))
+        size = EPS * np.linalg.norm(x / reach) + TINY / reach
+        return float(size / np.linalg.norm(along / reach))
 
     @property
     def sharp(self) -> float:
@@ -189,11 +228,12 @@ class Decider:
         """The measurement to rely on: a sharp one, or the nearest look at a kink, or any at all."""
         finite = [r for r in ladder if np.isfinite(r.error)]
         plain = [r for r in finite if not r.kink]
-        sharp = [r for r in plain if r.error <= self.sharp * max(magnitude, r.size)]
-        if kinks := [r for r in finite if r.kink and not sharp]:
+        sharp = [r for r in plain if r.error + r.hidden <= self.sharp * max(magnitude, r.size)]
+        kinks = [r for r in finite if r.kink and r.error <= SETTLED * r.size]
+        if kinks and not sharp:
             return min(kinks, key=lambda r: r.step)
         settled = [r for r in plain if self.is_settled(r)]
-        pool = sharp or settled or plain
+        pool = sharp or settled or plain or finite
         return min(pool, key=lambda r: r.error + r.hidden, default=None)
 
     def is_settled(self, rung: Rung) -> bool:

@@ -267,7 +267,9 @@ class _Check:
         parts = [self.point.split(a) for a in (wrong, self.gradient, numeric)]
         for name, bad, g, d in zip(self.point.names, *parts, strict=True):
             if bad.any():
-                self.diagnoses[name] = diagnose(g, d, n=self.n, tolerance=max(self.rtol, 1e-6))
+                with np.errstate(all="ignore"):
+                    tolerance = max(self.rtol, 1e-6)
+                    self.diagnoses[name] = diagnose(g, d, n=self.n, tolerance=tolerance)
 
     def check_directions(self) -> None:
         """Compare along random directions in each input; in a wrong one look for a wrong entry."""
