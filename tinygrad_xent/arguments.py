@@ -44,3 +44,10 @@ def check_number(
         excluded = f", {high:g} excluded" if open else ""
         what = f"{who}: {name} must be {limits}{excluded}, got {value}"
         raise errors.BadValueError(what)
+
+
+def check_integer(who: str, name: str, value: Any, low: float, high: float = math.inf) -> None:
+    """Raise unless the value is an integer and `low <= value <= high`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise errors.DtypeError(f"{who}: {name} must be an integer", [value])
+    check_number(who, name, value, low, high)

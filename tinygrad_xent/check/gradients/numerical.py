@@ -3,18 +3,21 @@
 The function's output is weighted by fixed random numbers and summed, so one scalar represents all
 of it. Small inputs are checked entry by entry, large ones along random directions, and a wrong
 direction is halved until one wrong entry is left. A kink is not a mistake: there the gradient has
-to lie between the one-sided slopes, and a warning says so. A value that is not finite never passes.
+to lie between the one-sided slopes, and a warning says so. Where differences can't tell right from
+wrong, and where a value is not finite, the check is inconclusive, which never passes as right.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...engine import lines
+from ...arguments import check_integer, check_number
+from ...engine import errors, lines
 from ...textbook.diagnosis import Diagnosis, diagnose
 from .deciding import Decider, Decision, Verdict, scales
 from .point import Function, Point
@@ -118,20 +121,23 @@ def gradcheck(
         inputs: tensors or arrays. Those of a floating dtype are differentiated; they are copied, so
             no `.grad` is touched. float32 and float16 are checked in float64, at their own values.
         order: 1 for the gradient, 2 for the second derivatives too.
-        rtol: relative tolerance; None chooses it by the dtype of the output (float64: 1e-6).
+        rtol: relative tolerance, above 0 and below 1; None chooses it by the dtype of the output
+            (float64: 1e-6).
         entries: inputs of up to this many elements in all are checked entry by entry.
-        directions: the number of random directions along which larger ones are checked.
+        directions: the number of random directions along which larger ones are checked, at least 1.
         n: the number of samples, so that the diagnosis can name a missing 1/N.
         seed: of the random weights and directions.
 
     Returns:
-        A `GradCheck`: true if right. It holds the worst place, the diagnosis and the guilty rules.
+        A `GradCheck`: true if right; false if wrong, or if differences can't tell (its `verdict` is
+        then "inconclusive"). It holds the worst place, the diagnosis and the guilty rules.
 
     Warns:
         KinkWarning: at a kink (relu at 0, a tie in max), where one-sided slopes bound the gradient.
 
     Raises:
-        DtypeError: no input has a floating dtype, or `f` does not return a tensor that has one.
+        DtypeError: no input has a floating dtype, or `f` does not return a tensor that has one; an
+            argument has the wrong type. BadValueError: a value out of its range.
         ShapeError: the inputs have no element.
         GraphError: `f` gives a different result when called again.
 
@@ -145,8 +151,7 @@ def gradcheck(
       x: missing factor 2
       missing factor 2: every component is half as large
     """
-    if order not in (1, 2):
-        raise ValueError(f"gradcheck: order must be 1 or 2, got {order!r}")
+    _check_arguments(f, order, rtol, entries, directions, n, seed)
     point = Point(f, inputs, seed)
     reports = [
         _Check(point, level, rtol, entries, directions, n, seed).run()
@@ -163,6 +168,27 @@ def gradcheck(
     shown = max(reports, key=lambda r: (_SEVERITY.index(r.verdict), r.excess))
     guilty = () if verdict == "right" else _guilty(point)
     return GradCheck(verdict, shown.worst, shown.diagnoses, guilty, tuple(notes))
+
+
+def _check_arguments(
+    f: Any, order: Any, rtol: Any, entries: Any, directions: Any, n: Any, seed: Any
+) -> None:
+    who = "gradcheck"
+    if not callable(f):
+        raise errors.DtypeError(f"{who}: the first argument must be a function of tensors", [f])
+    check_integer(who, "order", order, -math.inf)
+    if order not in (1, 2):
+        raise errors.BadValueError(f"{who}: order must be 1 or 2, got {order}")
+    if rtol is not None:
+        check_number(who, "rtol", rtol, 0, 1, open=True)
+        if rtol == 0:
+            what = f"{who}: rtol must be above 0: differences are never exact"
+            raise errors.BadValueError(what, fix="rtol=None chooses it by the dtype")
+    check_integer(who, "entries", entries, 0)
+    check_integer(who, "directions", directions, 1)
+    if n is not None:
+        check_integer(who, "n", n, 1)
+    check_integer(who, "seed", seed, 0)
 
 
 def _guilty(point: Point) -> tuple[RuleCheck, ...]:
