@@ -164,7 +164,7 @@ class Decider:
                 error = rung.error + (0.0 if claim.magnitude else rung.hidden)
                 verdict = "right" if error <= self.sharp * scale else verdict
             elif rung.error + rung.hidden <= self.sharp * max(rung.size, claim.magnitude):
-                verdict = self.disputed(rung, claim, along)
+                verdict = self.disputed(rung, claim, along, whole=False)
             if verdict != "inconclusive":
                 return Decision(verdict, rung, excess)
         best = self.best(ladder, claim.magnitude)
@@ -176,17 +176,17 @@ class Decider:
             if best.kink or constant or best.error + best.hidden <= self.sharp * claim.important:
                 verdict = "right"
         else:
-            verdict = self.disputed(best, claim, along)
+            verdict = self.disputed(best, claim, along, whole=True)
         return Decision(verdict, best, excess)
 
-    def disputed(self, rung: Rung, claim: Claim, along: Array) -> Verdict:
+    def disputed(self, rung: Rung, claim: Claim, along: Array, whole: bool) -> Verdict:
         """The verdict on a claim that a measurement does not agree with. It is wrong if others at
-        smaller steps agree with the measurement, and not with the claim.
+        smaller steps agree with the measurement, and not with the claim. With `whole`, all steps
+        have been tried: if f has not moved at any, it is constant up to rounding.
         """
         off = rung.off(claim.value)
         if off <= self.floor:  # the rounding of the gradient itself may be as large
-            dust = rung.size <= self.sharp * claim.magnitude
-            dust |= off <= self.rtol * claim.largest
+            dust = (whole and not claim.peak) or off <= self.rtol * claim.largest
             return "right" if dust else "inconclusive"
         again = [self.rung(along, rung.step * share) for share in (0.37, 0.61, 0.83)]
         refuted = all(
