@@ -78,6 +78,12 @@ class GradCheck:
     def __bool__(self) -> bool:
         return self.ok
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "ok" in state:  # a pickle from when there were two verdicts
+            state = {"verdict": "right" if state["ok"] else "wrong"} | state
+            del state["ok"]
+        vars(self).update(state)
+
     def __str__(self) -> str:
         lines = [_HEADLINES[self.verdict]]
         if self.worst:
