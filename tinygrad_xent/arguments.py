@@ -52,6 +52,13 @@ def check_number(
     return value
 
 
+def check_integer(who: str, name: str, value: Any, low: float, high: float = math.inf) -> None:
+    """Raise unless the value is an integer and `low <= value <= high`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise errors.DtypeError(f"{who}: {name} must be an integer", [value])
+    check_number(who, name, value, low, high)
+
+
 def number(low: float, high: float = math.inf, open: bool = False) -> Check:
     """The check of a setting that is a number within these limits; see `check_number`."""
     return lambda owner, name, value: check_number(

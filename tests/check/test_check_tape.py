@@ -113,9 +113,57 @@ def test_what_is_not_finite_never_passes():
     with np.errstate(all="ignore"):
         report = check_tape(tx.sqrt(x).sum())
     assert not report
-    assert report.guilty[0].status == "not finite"
+    assert [r.status for r in report] == ["undefined", "right"]
+    assert report.guilty == ()
+    assert "2 rules checked: 1 not judged" in str(report)
     nan = tx.Tensor([np.nan, 1.0], requires_grad=True)
     assert not check_tape((nan * nan).sum())
+
+
+UNDEFINED = {
+    "the mean of nothing": (lambda x: x[:0].mean(), [1.0]),
+    "0 / 0": (lambda x: x / x, [0.0, 1.0]),
+    "x / 0": (lambda x: x / np.zeros(2), [1.0, 1.0]),
+    "log of 0": (tx.log, [0.0, 1.0]),
+    "log of a negative number": (tx.log, [-1.0, 1.0]),
+    "sqrt at 0": (tx.sqrt, [0.0, 1.0]),
+    "pow at 0": (lambda x: x**0.5, [0.0, 1.0]),
+    "log1p at -1": (tx.log1p, [-1.0, 1.0]),
+    "overflow": (tx.exp, [1e4, 1.0]),
+    "an overflowing slope": (lambda x: x**0.25, [5e-324, 1.0]),
+    "nan": (lambda x: x * x, [np.nan, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_no_rule_is_guilty_where_there_is_no_finite_slope(name):
+    function, x = UNDEFINED[name]
+    with np.errstate(all="ignore"):
+        report = check_tape(function(tx.Tensor(x, requires_grad=True)).sum())
+    assert report.guilty == ()
+    assert {r.status for r in report} <= {"right", "undefined", "kink"}
+
+
+def test_the_mean_of_nothing_is_not_judged():
+    with np.errstate(all="ignore"):
+        report = check_tape(tx.Tensor(np.zeros((0, 3)), requires_grad=True).mean())
+    assert [(r.op, r.status) for r in report] == [("sum", "right"), ("div", "undefined")]
+    assert not report
+    assert "not finite" in report.undefined[0].reason
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("function", [tx.exp, tx.tanh, tx.sqrt, tx.relu])
+def test_a_rule_that_is_not_finite_where_the_slope_is_remains_guilty(function, wrong):
+    def rule(g, y):
+        spoiled = np.array(g * y)
+        spoiled[1] = wrong
+        return spoiled
+
+    with mutated(TABLE[function.__name__], 0, rule):
+        report = check_tape(function(tx.Tensor([0.5, 2.0, 3.0], requires_grad=True)).sum())
+    assert [r.status for r in report.guilty] == ["not finite"]
+    assert "by differences it is" in report.guilty[0].reason
 
 
 def test_an_array_overwritten_after_the_operation_kept_it():

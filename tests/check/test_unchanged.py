@@ -119,3 +119,60 @@ def test_nan_is_equal_to_itself_and_a_leaf_is_trivial():
     w = tx.Tensor([np.nan, 1.0], requires_grad=True)
     check_unchanged((w * 2).sum())
     assert len(check_unchanged(w)) == 1
+
+
+# --- what no replay can notice: a change that leaves every kept result as it was -------------------
+
+
+def gradient_after(loss, w):
+    w.zero_grad()
+    loss.backward(retain_graph=True)
+    return w.grad.numpy().copy()
+
+
+HIDDEN = {  # a function of x and w; what x and w are; what x[0] becomes
+    "a weight of 0": (lambda x, w: (x * w).sum(), [1.0, 2.0], [0.0, 0.5], 5.0),
+    "all weights 0": (lambda x, w: (x @ w) ** 2 + (x @ w), [1.0, 2.0], [0.0, 0.0], 5.0),
+    "the flat side of a relu": (lambda x, w: tx.relu(w + x).sum(), [-9.0, 2.0], [1.0, 1.0], -7.0),
+    "a mask": (lambda x, w: tx.where([False, True], x * w, 0.0).sum(), [1.0, 2.0], [1.0, 1.0], 5.0),
+    "rounding": (lambda x, w: (1e9 + x * w).sum(), [1.0, 2.0], [1.0, 1.0], 1.0 + 1e-9),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_change_that_moves_no_kept_result_goes_unnoticed(name):
+    function, x, w, new = HIDDEN[name]
+    x, w = np.array(x), tx.Tensor(w, requires_grad=True)
+    loss = function(x, w)
+    x[0] = new
+    check_unchanged(loss)
+
+
+@pytest.mark.parametrize("name", sorted(set(HIDDEN) - {"a mask"}))
+def test_the_same_change_is_noticed_where_it_moves_one(name):
+    function, x, w, _ = HIDDEN[name]
+    x, w = np.array(x), tx.Tensor(np.add(w, 0.25), requires_grad=True)
+    loss = function(x, w)
+    x[0] += 40.0
+    with pytest.raises(tx.GraphError, match="since then one of these has changed"):
+        check_unchanged(loss)
+
+
+@pytest.mark.parametrize("name", ["a weight of 0", "all weights 0"])
+def test_the_gradient_of_an_unnoticed_change_differs(name):
+    function, x, w, new = HIDDEN[name]
+    x, w = np.array(x), tx.Tensor(w, requires_grad=True)
+    loss = function(x, w)
+    right = gradient_after(loss, w)
+    x[0] = new
+    check_unchanged(loss)
+    assert not np.allclose(gradient_after(loss, w), right)
+
+
+@pytest.mark.parametrize("weight", [1e-9, 1.0, 1e9])
+def test_a_weight_other_than_0_shows_the_change(weight):
+    x, w = np.array([1.0, 2.0]), tx.Tensor([weight, 0.0], requires_grad=True)
+    loss = (x * w).sum()
+    x[0] = 5.0
+    with pytest.raises(tx.GraphError, match="gives"):
+        check_unchanged(loss)

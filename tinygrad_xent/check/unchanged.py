@@ -3,7 +3,8 @@
 `t.data = ...` and `t.data += ...` are noticed, and results are read-only. An element of a leaf
 (`t.data[0] = 1.0`) or a raw NumPy array that an operation read can still be changed silently: the
 gradients are then those of a computation that never ran. A replay gives values other than the
-recorded ones, which shows where.
+recorded ones, which shows where. The tape keeps no copies, so a change that no recorded value shows
+can't be found: behind a weight of 0, for example.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from ..tracing import Trace, trace
 
 
 def check_unchanged(output: Tensor) -> Trace:
-    """Raise if something that the output was computed from has been changed since.
+    """Raise if something that the output was computed from has been changed since, and a result
+    differs for it.
+
+    Results are compared, since copies of what operations read would cost every forward pass memory.
+    So a change goes unnoticed if it moves no result that was kept by more than rounding (a thousand
+    times the dtype's eps, relative or absolute), even where it changes a gradient: behind a weight of
+    0, on the flat side of a relu, in a class that a mask excludes. The last example shows one.
 
     Args:
         output: a tensor, usually the loss, best before `backward()`, which frees what was kept:
@@ -42,6 +49,17 @@ def check_unchanged(output: Tensor) -> Trace:
     ... except tx.GraphError as error:
     ...     print(str(error)[-56:])
     fix: change it after backward(), or a copy: array.copy()
+
+    With weights of 0 the result is 0 before and after: what changed is only the gradient.
+
+    >>> x = np.array([1.0, 2.0])
+    >>> w = tx.Tensor([0.0, 0.0], requires_grad=True, name="w")
+    >>> loss = (x * w).sum()
+    >>> x[0] = 100.0
+    >>> unnoticed = tx.check.check_unchanged(loss)
+    >>> loss.backward()
+    >>> w.grad.numpy()
+    array([100.,   2.])
     """
     with np.errstate(all="ignore"):
         replay = trace(output)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 import warnings
 from functools import lru_cache
@@ -131,9 +132,34 @@ def user_line() -> Line:
     return line_of(*user_position())
 
 
+_WITH_DIGITS = r"[-+\w.]*\d[-+\w.]*"
+_NUMBERS = re.compile(rf"{_WITH_DIGITS}(,\s*{_WITH_DIGITS})*|[-+]?\b(nan|inf)\b")
+
+
+class _Text(str):
+    """The text of a warning, equal to any that differs from it in numbers, or words with digits, only.
+
+    Python notes in a table, by their texts, which warnings it has shown. By this equality it takes a
+    text with other numbers for one that it has shown, and the table stays small.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The text with its numbers, and the line breaks that move with them, left out."""
+        return " ".join(_NUMBERS.sub("#", self).split())
+
+    def __eq__(self, other: object) -> bool:
+        return self.kind == other.kind if isinstance(other, _Text) else str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+
 def warn(text: str, category: type[Warning]) -> None:
-    """Warn at the user's line; filters and "once per line" work as with `warnings.warn`."""
+    """Warn at the user's line; filters work as with `warnings.warn`, and so does "once per line", for
+    which only the words of the text count, not its numbers.
+    """
     frame = user_frame(2)
     file, number, names = frame.f_code.co_filename, frame.f_lineno, frame.f_globals
     shown = names.setdefault("__warningregistry__", {})
-    warnings.warn_explicit(text, category, file, number, names.get("__name__"), shown)
+    warnings.warn_explicit(_Text(text), category, file, number, names.get("__name__"), shown)

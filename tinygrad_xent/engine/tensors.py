@@ -70,7 +70,7 @@ class Tensor(Methods):
         If you change what a recorded operation kept, `backward()` raises. It notices changes by
         `t.data = ...`, `t.data += ...` and the optimisers, but not by `t.data[0] = ...`, nor to a raw
         NumPy array that you used in an operation and changed afterwards: `check.check_unchanged(loss)`
-        finds those.
+        finds those that changed a result.
         """
         node = self._node or self._source()
         return node.data if type(node) is Leaf else self.numpy()

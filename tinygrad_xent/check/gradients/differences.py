@@ -86,16 +86,20 @@ def slope(
     return Slope(value, error, rounding, np.minimum(*sides), np.maximum(*sides), measured)
 
 
-def noise_of(f: Callable[[Array], Array], x: Array, along: Array, eps: float = EPS) -> float:
-    """The standard deviation of the rounding in the values of a scalar f near x.
+def noise_of(f: Callable[[Array], Array], x: Array, along: Array, eps: float = EPS) -> Array:
+    """The standard deviation of the rounding in each of f's values near x; 0 where f has none.
 
     Intermediate values may be far larger than the result. The third differences of seven values on
     a line, so close together that the function is straight there, come from rounding alone (Moré
-    and Wild, "Estimating computational noise", 2011).
+    and Wild, "Estimating computational noise", 2011). Curvature only adds to it, so the smallest of
+    several spacings' is taken, but not of one so close that the values are all equal.
     """
-    spacing = eps**0.5
+    found = []
     with np.errstate(all="ignore"):
-        values = [float(f(x + k * spacing * along)) for k in range(7)]
-        differences = np.diff(values, n=3) / np.sqrt(20)  # 1² + 3² + 3² + 1² times the variance
-        found = float(np.sqrt(np.mean(differences**2)))
-    return found if np.isfinite(found) else 0.0
+        for spacing in (eps**0.5, eps**0.65, eps**0.8):
+            values = np.stack([np.float64(f(x + k * spacing * along)) for k in range(7)])
+            differences = np.diff(values, n=3, axis=0) / np.sqrt(20)  # 1² + 3² + 3² + 1²: variance
+            found.append(np.sqrt(np.mean(differences**2, axis=0)))
+    seen = np.stack([np.where(np.isfinite(noise) & (noise > 0), noise, np.inf) for noise in found])
+    smallest = seen.min(axis=0)
+    return np.where(np.isfinite(smallest), smallest, 0.0)

@@ -94,13 +94,13 @@ class Point:
         parts = np.split(x, ends[:-1])
         return [part.reshape(s) for part, s in zip(parts, self.shapes, strict=True)]
 
-    def value(self, order: int, x: Array) -> Array:
-        """The scalar whose gradient is judged, from a flat array: the weighted output, or for the
-        second order its slope along a fixed direction.
+    def terms(self, order: int, x: Array) -> Array:
+        """The terms of the scalar whose gradient is judged, from a flat array: the weighted output,
+        or for the second order its slopes times a fixed direction.
         """
         if order == 1:
-            return np.sum(self.output(x).numpy() * self.weights)
-        return np.sum(self.first(x) * self.along)
+            return self.output(x).numpy() * self.weights
+        return self.first(x) * self.along
 
     def gradient(self, order: int) -> Array:
         """The gradient of that scalar as the engine gives it."""

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ...arguments import check_integer
 from ...engine import errors
 from ...engine.context import recording
 from ...engine.lines import Line
@@ -22,7 +23,8 @@ from ...engine.tensors import Tensor
 from ...engine.walk import collect, sweep_arrays
 from ...textbook.diagnosis import Diagnosis, diagnose
 from ...tracing import check_unchanged
-from ..reading import alone
+from ..reading import alone, is_finite
+from .deciding import Decider, scales
 from .differences import Slope, slope, step_for
 
 Array: TypeAlias = Any
@@ -31,7 +33,7 @@ PROBES = 2  # pairs of random directions a rule must satisfy
 TOLERANCE = 1e-6  # of |v| · |J u|, in addition to the error of the differences
 DIAGNOSED = 200  # the mistake is named for inputs of up to this many elements
 
-Status: TypeAlias = Literal["right", "wrong", "not finite", "kink"]
+Status: TypeAlias = Literal["right", "wrong", "not finite", "undefined", "kink"]
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,11 @@ class RuleCheck:
     Attributes:
         op, argument, line, scope: which operation of the table, which of its inputs, where the
             user wrote it, and the names of the scopes around it.
-        status: "right"; "wrong"; "not finite" (the rule gave NaN or infinity, or the inputs hold
-            them); "kink" (no output could be measured: each lies at a kink or at the edge of where
-            the operation is defined).
+        status: "right"; "wrong"; "not finite" (the rule gave NaN or infinity where the slope is a
+            number); "undefined" (it gave them where the operation has no finite slope either: its
+            inputs or its value are not finite, or it is infinitely steep, as sqrt is at 0; so the
+            rule could not be judged); "kink" (no output could be measured: each lies at a kink or
+            at the edge of where the operation is defined).
         measured, ruled: <v, J u> by differences and <Jᵀv, u> by the rule, where they differed most.
         kinks: how many outputs were left out because they lie at a kink or an edge.
         reason: what is wrong, in words; "" where nothing is.
@@ -63,7 +67,7 @@ class RuleCheck:
 
     @property
     def is_guilty(self) -> bool:
-        """Whether the rule is wrong, or not finite."""
+        """Whether the rule is wrong, or not finite where the slope is."""
         return self.status in ("wrong", "not finite")
 
     def __str__(self) -> str:
@@ -75,7 +79,9 @@ class RuleCheck:
 
 @dataclass(frozen=True)
 class TapeCheck:
-    """The verdicts on the rules of a tape: true if none is guilty. Printed, it names the guilty."""
+    """The verdicts on the rules of a tape: true if none is guilty or undefined. Printed, it names
+    those that are.
+    """
 
     rules: tuple[RuleCheck, ...]
 
@@ -85,9 +91,14 @@ class TapeCheck:
         return tuple(r for r in self.rules if r.is_guilty)
 
     @property
+    def undefined(self) -> tuple[RuleCheck, ...]:
+        """The rules that could not be judged, because there is no finite slope to judge them by."""
+        return tuple(r for r in self.rules if r.status == "undefined")
+
+    @property
     def ok(self) -> bool:
-        """Whether no rule is guilty."""
-        return not self.guilty
+        """Whether no rule is guilty, and none had to be left unjudged."""
+        return not self.guilty and not self.undefined
 
     def __bool__(self) -> bool:
         return self.ok
@@ -98,8 +109,10 @@ class TapeCheck:
     def __str__(self) -> str:
         kinks = [r for r in self.rules if r.kinks]
         count = f"{len(self.rules)} rule{'s' if len(self.rules) != 1 else ''} checked"
-        lines = [f"{count}: " + (f"{len(self.guilty)} at fault" if self.guilty else "all right")]
-        lines += [str(r) for r in self.guilty]
+        found = [f"{len(self.guilty)} at fault"] if self.guilty else []
+        found += [f"{len(self.undefined)} not judged"] if self.undefined else []
+        lines = [f"{count}: " + (", ".join(found) or "all right")]
+        lines += [str(r) for r in (*self.guilty, *self.undefined)]
         lines += [
             f"left out: {r.kinks} output{'s' if r.kinks > 1 else ''} of {r.op} at {r.line}: at a kink or an edge"
             for r in kinks
@@ -118,12 +131,14 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
         seed: of the random directions.
 
     Returns:
-        A `TapeCheck`: true if every rule is right; it names the guilty operations otherwise.
+        A `TapeCheck`: true if every rule is right; otherwise it names the guilty operations, and
+        those that have no finite slope to judge a rule by.
 
     A tape of float32 is checked in float64, at its own values. Before `backward()` the arrays that
     the rules kept are compared with what they should be, so an array overwritten in place is found.
 
     Raises:
+        DtypeError, BadValueError: `seed` is no integer of at least 0.
         GraphError: `output` does not require grad, or a leaf was changed since it was used.
 
     >>> import tinygrad_xent as tx
@@ -137,6 +152,7 @@ def check_tape(output: Tensor, seed: int = 0) -> TapeCheck:
         raise errors.GraphError(what, [output])
     if not isinstance(root, Node):
         return TapeCheck(())
+    check_integer("check_tape", "seed", seed, 0)
     rng = np.random.default_rng(seed)
     return TapeCheck(tuple(_checked(collect(root)[::-1], rng, {})))
 
@@ -233,7 +249,7 @@ class _Probe:
             except Exception as error:  # whatever a wrong rule runs into
                 return self.finding("wrong", f"the rule raised {type(error).__name__}: {error}")
             if not np.isfinite(taken_back).all():
-                return self.finding("not finite", self.where_not_finite(taken_back))
+                return self.not_finite(taken_back)
             found = _compare(v, moved, taken_back * along, self.tolerance)
             if worst is None or not found.excess <= worst.excess:
                 worst = found
@@ -243,7 +259,7 @@ class _Probe:
     def judge(self, worst: _Comparison, rng: np.random.Generator) -> RuleCheck:
         numbers = {"measured": worst.left, "ruled": worst.right, "kinks": worst.kinks}
         if not np.isfinite(worst.excess):
-            return self.finding("not finite", "the products overflow", **numbers)
+            return self.finding("undefined", "the products overflow", **numbers)
         if worst.excess > 1:
             diagnosis = self.diagnose(rng)
             reason = f"<v, J u> = {worst.left:.6g} by differences, "
@@ -272,9 +288,26 @@ class _Probe:
         own = np.where(size > 0, size, largest)
         yield from (largest, own, 1e-3 * own)
 
-    def where_not_finite(self, gradient: Array) -> str:
+    def not_finite(self, gradient: Array) -> RuleCheck:
+        """The finding where the rule gives nan or infinity: its fault only if the slope is finite."""
         at = tuple(int(k) for k in np.argwhere(~np.isfinite(gradient))[0])
-        return f"the rule gives {gradient[at]} at {list(at)}, where the input is {self.x[at]}"
+        reason = f"the rule gives {gradient[at]} at {list(at)}, where the input is {self.x[at]}"
+        if bad := [x for x in map(np.asarray, self.inputs) if not is_finite(x)]:
+            return self.finding("undefined", f"{reason}; {len(bad)} of the inputs are not finite")
+        if not is_finite(self.y):
+            return self.finding("undefined", reason + "; the operation's value is not finite")
+        if not np.isfinite(slope := self.slope_at(at)):
+            return self.finding("undefined", reason + "; no finite slope can be measured there")
+        return self.finding("not finite", f"{reason}; by differences it is {slope:.6g}")
+
+    def slope_at(self, at: tuple[int, ...]) -> float:
+        """The slope of the outputs' sum along one element; nan or inf if the differences show none."""
+        i = int(np.ravel_multi_index(at, self.x.shape)) if at else 0
+        flat = self.x.ravel()
+        decider = Decider(lambda x: self.forward(x.reshape(self.x.shape)), flat, self.y.dtype)
+        along = np.where(np.arange(flat.size) == i, scales(flat), 0.0)
+        found = decider.decide(along, np.nan, 0.0, 0.0)
+        return found.value * decider.unit / along[i] if found.verdict == "wrong" else np.nan
 
     def diagnose(self, rng: np.random.Generator) -> Diagnosis | None:
         """Name the mistake by comparing Jᵀv by the rule with the slopes of <v, y>, elementwise."""
