@@ -183,6 +183,39 @@ def test_hyper_parameters_are_checked_wherever_they_are_set(name, setting, wrong
     assert str(made.state_dict()) == str(before)
 
 
+SCHEDULED = {
+    "StepLR": (lambda o: optim.StepLR(o, 2, 0.5), ("step_size", "gamma", "base_lr", "count")),
+    "CosineAnnealingLR": (
+        lambda o: optim.CosineAnnealingLR(o, 4, 0.1),
+        ("T_max", "eta_min", "base_lr", "count"),
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_schedules_check_what_is_assigned(name, wrong):
+    make, settings = SCHEDULED[name]
+    schedule = make(optim.SGD([leaf([1.0])], lr=0.1))
+    before = dict(vars(schedule))
+    for setting in settings:
+        with pytest.raises((ValueError, TypeError), match=f"{name}: {setting}"):
+            setattr(schedule, setting, wrong)
+    assert vars(schedule) == before
+    schedule.count = np.int64(3)
+    assert type(schedule.count) is int
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_dropout_checks_what_is_assigned(wrong):
+    layer = nn.Dropout(0.25)
+    with pytest.raises((ValueError, TypeError), match="Dropout: p must be"):
+        layer.p = wrong
+    assert layer.p == 0.25
+    layer.p = np.float32(0.5)
+    assert layer.formula == "x / 0.5 where kept"
+
+
 def test_settings_that_contradict_each_other():
     sgd = optim.SGD([leaf([1.0])], lr=0.1)
     with pytest.raises(ValueError, match="made without momentum and holds no velocity"):

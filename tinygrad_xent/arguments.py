@@ -66,6 +66,16 @@ def number(low: float, high: float = math.inf, open: bool = False) -> Check:
     )
 
 
+def whole(low: int) -> Check:
+    """The check of a setting that is an integer of at least `low`."""
+
+    def check(owner: Any, name: str, value: Any) -> int:
+        check_integer(type(owner).__name__, name, value, low)
+        return int(value)
+
+    return check
+
+
 def flag(owner: Any, name: str, value: Any) -> bool:
     """The check of a setting that is true or false."""
     if not isinstance(value, (bool, np.bool_)):

@@ -184,9 +184,16 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
-        check_number("Dropout", "p", p, 0, 1)
-        self.p, self.rng = float(p), generator("Dropout", rng)
-        self.formula = f"x / {1 - p:g} where kept"
+        self.p, self.rng = p, generator("Dropout", rng)
+
+    @property
+    def p(self) -> float:
+        return self._p
+
+    @p.setter
+    def p(self, value: float) -> None:
+        self._p = float(check_number("Dropout", "p", value, 0, 1))
+        self.formula = f"x / {1 - self._p:g} where kept"
 
     def forward(self, x: Operand) -> Tensor:
         x = x if isinstance(x, Tensor) else Tensor(x)

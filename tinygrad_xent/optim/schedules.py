@@ -11,11 +11,9 @@ import math
 import weakref
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
-from ..arguments import check_number, check_sizes
+from ..arguments import Check, Checked, check_integer, check_number, number, whole
 from ..engine import errors
 from .base import Optimizer
 
@@ -23,7 +21,7 @@ _in_use: weakref.WeakValueDictionary[int, Schedule] = weakref.WeakValueDictionar
 """The schedule of each optimiser, by the optimiser's id: it lives at least as long as its schedule."""
 
 
-class Schedule:
+class Schedule(Checked):
     """The base class of schedules: a subclass defines `rate(count)`. What that needs it sets before
     `super().__init__(optimizer)`, which asks for the first rate.
 
@@ -51,6 +49,8 @@ class Schedule:
     >>> rates
     [0.2, 0.4, 0.6000000000000001, 0.8, 0.8]
     """
+
+    checks: ClassVar[Mapping[str, Check]] = {"base_lr": number(0), "count": whole(0)}
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not hasattr(optimizer, "lr"):
@@ -104,10 +104,7 @@ class Schedule:
             raise errors.DtypeError(what, [state], "pass what schedule.state_dict() returned")
         base_lr, count = state["base_lr"], state["count"]
         check_number(f"{kind}.load_state_dict", "base_lr", base_lr, 0)
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
-            what = f"{kind}.load_state_dict: count must be an integer"
-            raise errors.DtypeError(what, [count])
-        check_number(f"{kind}.load_state_dict", "count", count, 0)
+        check_integer(f"{kind}.load_state_dict", "count", count, 0)
         self._move(float(base_lr), int(count))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -145,9 +142,15 @@ class StepLR(Schedule):
     [0.8, 0.8, 0.4, 0.4, 0.2]
     """
 
+    checks: ClassVar[Mapping[str, Check]] = {
+        **Schedule.checks,
+        "step_size": whole(1),
+        "gamma": number(0),
+    }
+    step_size: int
+    gamma: float
+
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        check_sizes("StepLR", [step_size])
-        check_number("StepLR", "gamma", gamma, 0)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
@@ -171,9 +174,15 @@ class CosineAnnealingLR(Schedule):
     [0.8, 0.683, 0.4, 0.117, 0.0]
     """
 
+    checks: ClassVar[Mapping[str, Check]] = {
+        **Schedule.checks,
+        "T_max": whole(1),
+        "eta_min": number(0),
+    }
+    T_max: int
+    eta_min: float
+
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        check_sizes("CosineAnnealingLR", [T_max])
-        check_number("CosineAnnealingLR", "eta_min", eta_min, 0)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
