@@ -181,8 +181,8 @@ def relu(x: Array) -> Array:
     return x.clip(zero, number(inf, x.dtype))  # NumPy's loop for two limits is 3 times as fast
 
 
-def not_above_zero(x: Array) -> Array:
-    return x <= number(0, x.dtype)
+def not_zero(x: Array) -> Array:
+    return x != number(0, x.dtype)
 
 
 def masked(x: Array, chosen: Array) -> Array:

@@ -62,7 +62,7 @@ def where(condition: Operand, a: Operand, b: Operand, /) -> Array:
     return xp.where(xp.as_condition(condition), a, b)
 
 
-@op("max(x, 0)", ("g where y > 0", lambda g, y: masked(g, ~xp.not_above_zero(raw(y)))),
+@op("max(x, 0)", ("g where y > 0", lambda g, y: masked(g, xp.not_zero(raw(y)))),
     kind="selects", method=True)
 def relu(x: Operand, /) -> Array:
     """The rectifier: x where it is positive, else 0; the slope at 0 is 0, at nan 1.
