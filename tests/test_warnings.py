@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 import re
 import subprocess
 import sys
@@ -34,11 +35,31 @@ def draw(i):
     viz.draw(y, max_nodes=3)
 
 
+def overwritten(i):
+    x, b = (tx.Tensor([value], requires_grad=True) for value in (0.0, 1.0))
+    loss = (tx.log(x) * i + b).sum()
+    b.data = [2.0]
+    with tx.check.autopsy(False):
+        loss.backward()
+
+
+def with_nan(use):
+    w = tx.Tensor([1.0], requires_grad=True)
+    w.grad = [np.nan]
+    use(w)
+
+
 WARNINGS = {  # what warns, with a number in its text that depends on i; how often a test can afford it
     "a target row": (lambda i: tx.cross_entropy(np.ones((1, 2)), [[0.5, 0.1 + 1e-4 * i]]), 1000),
     "no samples": (lambda i: tx.mse_loss(np.ones((0, i + 1)), np.ones((0, i + 1))), 1000),
     "no grad": (lambda i: (X * i).grad, 1000),
     "not finite": (lambda i: tx.exp(X[0] + 1000.0 + i).backward(), 200),
+    "an overwritten leaf": (overwritten, 100),
+    "a step": (lambda i: with_nan(lambda w: tx.optim.SGD([w], lr=0.1 + i).step()), 100),
+    "a norm": (lambda i: with_nan(lambda w: tx.optim.clip_grad_norm([w], 1.0 + i)), 100),
+    "a variance": (lambda i: tx.var([1.0], ddof=1 + i), 1000),
+    "a plain number": (lambda i: float(X[0] * i), 1000),
+    "an augmented assignment": (lambda i: operator.iadd(X * 1, i), 1000),
     "a kink": (lambda i: tx.check.gradcheck(tx.relu, np.zeros(2 + i)), 10),
     "the classifier": (fit, 3),
     "a picture": (draw, 3),

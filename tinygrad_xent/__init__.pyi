@@ -78,11 +78,11 @@ from .engine.ops.moves import broadcast_to as broadcast_to
 from .engine.ops.moves import take_along_axis as take_along_axis
 from .engine.ops.moves import astype as astype
 from .engine.ops.moves import identity as identity
-from .engine.ops.products import matmul as matmul
-from .engine.ops.products import linear as linear
 from .engine.ops.reductions import sum as sum
 from .engine.ops.reductions import max as max
 from .engine.ops.reductions import min as min
+from .engine.ops.products import matmul as matmul
+from .engine.ops.products import linear as linear
 from .engine.ops.rowwise import logsumexp as logsumexp
 from .engine.ops.rowwise import softmax as softmax
 from .engine.ops.rowwise import log_softmax as log_softmax
@@ -105,4 +105,4 @@ from .engine.breadth.searches import any as any
 from .engine.breadth.searches import all as all
 from .estimator import SoftmaxClassifier as SoftmaxClassifier
 
-__all__ = ["DtypeError", "GraphError", "OutOfRangeError", "ShapeError", "Tensor", "Trace", "binary_cross_entropy_with_logits", "check", "checkpoint", "cross_entropy", "custom_vjp", "data", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "linear_cross_entropy", "load", "mse_loss", "nll_loss", "nn", "no_grad", "op", "optim", "remove_op", "save", "scope", "softmax_focal_loss", "trace", "value_and_grad", "vjp", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "bitwise_and", "bitwise_or", "bitwise_xor", "invert", "neg", "negative", "add", "sub", "subtract", "mul", "multiply", "div", "divide", "where", "relu", "maximum", "minimum", "clip", "exp", "log", "log1p", "expm1", "sqrt", "abs", "absolute", "tanh", "sigmoid", "softplus", "pow", "power", "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "take_along_axis", "astype", "identity", "matmul", "linear", "sum", "max", "min", "logsumexp", "softmax", "log_softmax", "mean", "var", "concatenate", "stack", "square", "positive", "isfinite", "isnan", "isinf", "signbit", "sign", "floor", "ceil", "rint", "argmax", "any", "all"]
+__all__ = ["DtypeError", "GraphError", "OutOfRangeError", "ShapeError", "Tensor", "Trace", "binary_cross_entropy_with_logits", "check", "checkpoint", "cross_entropy", "custom_vjp", "data", "grad", "hessian", "hvp", "is_grad_enabled", "jacobian", "linear_cross_entropy", "load", "mse_loss", "nll_loss", "nn", "no_grad", "op", "optim", "remove_op", "save", "scope", "softmax_focal_loss", "trace", "value_and_grad", "vjp", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "bitwise_and", "bitwise_or", "bitwise_xor", "invert", "neg", "negative", "add", "sub", "subtract", "mul", "multiply", "div", "divide", "where", "relu", "maximum", "minimum", "clip", "exp", "log", "log1p", "expm1", "sqrt", "abs", "absolute", "tanh", "sigmoid", "softplus", "pow", "power", "reshape", "transpose", "squeeze", "expand_dims", "broadcast_to", "take_along_axis", "astype", "identity", "sum", "max", "min", "matmul", "linear", "logsumexp", "softmax", "log_softmax", "mean", "var", "concatenate", "stack", "square", "positive", "isfinite", "isnan", "isinf", "signbit", "sign", "floor", "ceil", "rint", "argmax", "any", "all"]

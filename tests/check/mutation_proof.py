@@ -130,7 +130,7 @@ SLIPS = {
     ("pow", "n"): {"slip: log x dropped": lambda g, x, n, y: g * y},
     ("matmul", "a"): {"slip: b not transposed": lambda g, b: g @ b},
     ("matmul", "b"): {"slip: factors exchanged": lambda g, a, b_shape: g @ a.T},
-    ("linear", "x"): {"slip: W not transposed": lambda g, weight: g @ weight},
+    ("linear", "x"): {"slip: W not transposed": lambda g, weight, x_shape: g @ weight},
     ("linear", "bias"): {"slip: summed over the wrong axis": lambda g: np.sum(g, axis=1)},
     ("softmax_cross_entropy", "x"): {
         "slip: missing indicator": lambda g, log_p, labels, axis: g / 3 * (np.exp(log_p) - 1),
@@ -258,7 +258,8 @@ def gradient_or_none(function, inputs):
     try:
         leaves = list(map(leaf, inputs))
         y = function(*leaves)
-        y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+        with tx.check.autopsy(False):
+            y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
         return [x.grad.numpy() for x in leaves]
     except (ValueError, IndexError):
         return None

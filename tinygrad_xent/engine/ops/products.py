@@ -14,6 +14,7 @@ from ..public import op
 from ..table import SAME
 from .arithmetic import add
 from .moves import expand_dims, reshape
+from .reductions import sum
 
 # A row is laid out by hand: what it computes, a rule per input, then the other facts.
 # fmt: off
@@ -43,6 +44,18 @@ def _matmul_vjp_b(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
     return db[..., 0] if len(b_shape) == 1 else db
 
 
+def _before_bias(g: Any, x_shape: tuple[int, ...], weight_shape: tuple[int, ...]) -> Any:
+    """The gradient of x @ weight: that of the sum, added up where the bias stretched the product."""
+    if len(weight_shape) == 2:
+        shape = x_shape[:-1] + weight_shape[1:]
+    else:
+        stack = np.broadcast_shapes(x_shape[:-2], weight_shape[:-2])
+        shape = stack + x_shape[-2:-1] + weight_shape[-1:] * (len(weight_shape) > 1)
+    if g.shape == shape:
+        return g
+    return reshape(sum(g, axis=xp.stretched(shape, g.shape)), shape)
+
+
 @op("a @ b",
     ("g @ bᵀ", _matmul_vjp_a),
     ("aᵀ @ g", _matmul_vjp_b),
@@ -63,8 +76,8 @@ def matmul(a: Operand, b: Operand, /) -> Array:
 
 
 @op("x @ weight + bias",
-    ("g @ weightᵀ", lambda g, weight: _matmul_vjp_a(g, weight)),
-    ("xᵀ @ g", lambda g, x, weight_shape: _matmul_vjp_b(g, x, weight_shape)),
+    ("g @ weightᵀ", lambda g, weight, x_shape: _matmul_vjp_a(_before_bias(g, x_shape, weight.shape), weight)),
+    ("xᵀ @ g", lambda g, x, weight_shape: _matmul_vjp_b(_before_bias(g, x.shape, weight_shape), x, weight_shape)),
     SAME,
     kind="product", parts=lambda x, weight, bias: add(matmul(x, weight), bias))
 def linear(x: Operand, weight: Operand, bias: Operand, /) -> Array:
