@@ -267,3 +267,26 @@ def test_an_interrupt_at_any_line_leaves_modes_and_gradients_whole():
             p.grad = None
         n += 7 if n > 100 else 1
     assert whole > 50
+
+
+def test_an_interrupted_step_counts_only_finished_updates():
+    class Interrupted(tx.optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.5})
+
+        def update(self, w, g, t, buffers, scratch):
+            if w.size == 2:
+                raise KeyboardInterrupt
+            w -= self.lr * g
+
+    w, b = leaf([1.0]), leaf([1.0, 2.0])
+    optimizer = Interrupted([w, b])
+    loss = (w * w).sum() + (b * b).sum()
+    loss.backward(retain_graph=True)
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step()
+    assert optimizer.state_dict()["counts"] == [1, 0]
+    equal(w.numpy(), [0.0])
+    equal(b.numpy(), [1.0, 2.0])
+    with pytest.raises(tx.GraphError, match="overwritten"):  # the change is known all the same
+        loss.backward()

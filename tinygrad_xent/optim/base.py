@@ -122,8 +122,9 @@ class Optimizer(Checked):
         try:
             for i, (leaf, update, buffers, scratch) in enumerate(self._jobs):
                 if leaf.grad is not None:
-                    counts[i] = t = counts[i] + 1
+                    t = counts[i] + 1
                     update(leaf.data, leaf.grad._data, t, buffers, scratch)
+                    counts[i] = t  # not before: an interrupted update was none
         finally:
             touch(graded)
 
