@@ -142,6 +142,14 @@ def test_what_happens_between_backward_and_step_is_seen(way):
     assert state_of(optimizer) == before
 
 
+def test_a_huge_gradient_is_finite():
+    optimizer, w, _ = trained(OPTIMISERS["SGD"])
+    w.grad = [1e200, -1e200]
+    with np.errstate(all="raise"):
+        optimizer.step()
+    equal(w.numpy(), [-1e199, 1e199])
+
+
 def test_backward_tells_of_gradients_and_of_the_loss():
     for loss in LOSSES.values():
         w = leaf([0.0, 0.0], "w")

@@ -236,7 +236,8 @@ def is_spoilt(leaf: Leaf) -> bool:
     g = leaf.grad
     if leaf.judged and leaf.judged[0] is g and g._node is None:
         return leaf.judged[1] != ""
-    return not is_finite(g._data)
+    with np.errstate(all="ignore"):  # a square may overflow
+        return not is_finite(g._data)
 
 
 def spoilt(leaf: Leaf) -> str:
