@@ -257,6 +257,89 @@ def test_each_row_of_a_jacobian_chooses_its_output():
         equal(h([0.0, 4.0]).numpy(), [[0, 0], [0, 0.25]])
 
 
+SECOND = {
+    "where": lambda x: tx.where(x > 0, x**1.5, 0.0).sum(),
+    "index": lambda x: (x**1.5)[1:].sum(),
+    "relu": lambda x: tx.relu(x**1.5 - 1).sum(),
+    "max": lambda x: tx.max(x**1.5),
+    "checkpoint": lambda x: tx.where(x > 0, tx.checkpoint(lambda a: a**1.5)(x), 0.0).sum(),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_a_finite_slope_whose_own_slope_is_not(name):
+    """The first walk is sound, and what it records says what was not chosen."""
+    h = tx.hessian(SECOND[name])([0.0, 4.0])
+    np.testing.assert_allclose(h.numpy(), [[0, 0], [0, 0.375]])
+    np.testing.assert_allclose(tx.hvp(SECOND[name], [0.0, 4.0], [1.0, 1.0]).numpy(), [0, 0.375])
+
+
+def test_a_checkpoint_that_is_flat_in_first_order_is_not_in_second():
+    equal(
+        tx.hessian(lambda x: tx.checkpoint(lambda a: a * a)(x).sum())([0.0, 1.0]).numpy(),
+        2 * np.eye(2),
+    )
+
+
+def test_a_seed_of_0_that_is_a_variable_is_differentiated():
+    """The Jacobian-vector product as the derivative of a vector-Jacobian product by its vector."""
+    x, v, u = leaf([1.0, 2.0]), leaf([0.0, 0.0]), np.array([3.0, 5.0])
+    y = tx.where(x > 0, x**3, 0.0)
+    y.backward(v, create_graph=True)
+    slope, x.grad = x.grad, None
+    (slope * u).sum().backward()
+    equal(v.grad.numpy(), 3 * np.array([1.0, 4.0]) * u)
+
+
+def quietly(f, x):
+    x = leaf(x)
+    with np.errstate(all="ignore"), tx.check.autopsy(False):
+        f(x).sum().backward()
+    return x.grad.numpy()
+
+
+ZEROS = [[0, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    "matrix", [ZEROS, np.array(ZEROS), np.array(ZEROS, bool), np.array(ZEROS, float)]
+)
+def test_zeros_of_a_matrix_are_arithmetic_in_any_dtype(matrix):
+    equal(quietly(lambda x: tx.sqrt(x) @ matrix, [[0.0, 4.0]]), [[np.nan, 0.5]])
+    bias = np.zeros(2)
+    equal(quietly(lambda x: tx.linear(tx.sqrt(x), matrix, bias), [[0.0, 4.0]]), [[np.nan, 0.5]])
+
+
+def test_zeros_inside_rows_that_walk_themselves_are_arithmetic():
+    equal(quietly(lambda x: tx.checkpoint(lambda a: a * a)(tx.sqrt(x)), [0.0, 4.0]), [np.nan, 1])
+    weight, y = np.array([[0.0, 0, 0], [1, 2, 3]]), [1, 0]
+    composed = quietly(lambda x: tx.cross_entropy(tx.sqrt(x) @ weight, y), [[0.0, 4.0], [1.0, 1.0]])
+    chunked = quietly(
+        lambda x: tx.linear_cross_entropy(tx.sqrt(x), weight, None, y), [[0.0, 4.0], [1.0, 1.0]]
+    )
+    np.testing.assert_allclose(chunked, composed)
+    assert np.isnan(chunked[0, 0])
+
+
+def test_ignored_rows_of_a_chunked_loss_have_no_say():
+    rng = np.random.default_rng(0)
+    x, weight, bias = [[-np.inf, 1.0], [1.0, 2.0]], rng.random((2, 3)), np.zeros(3)
+    found = [leaf(v) for v in (x, weight, bias)]
+    right = [leaf(v) for v in (x[1:], weight, bias)]
+    tx.linear_cross_entropy(*found, [-100, 1]).backward()
+    tx.linear_cross_entropy(*right, [1]).backward()
+    np.testing.assert_allclose(found[0].grad.numpy(), [[0, 0], right[0].grad.numpy()[0]])
+    for a, b in zip(found[1:], right[1:], strict=True):
+        np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy())
+    each = lambda x: tx.linear_cross_entropy(x, weight, bias, [0, 1], reduction="none")[1]  # noqa: E731
+    equal(quietly(each, x)[0], [0, 0])
+
+
+def test_a_function_of_ones_own_whose_slope_is_not_finite():
+    own = tx.custom_vjp(lambda x: np.log(x), lambda g, x: g / x, name="clog")
+    equal(quietly(lambda x: tx.where(x > 0, own(x), 0.0), [0.0, 4.0]), [0, 0.25])
+
+
 def test_an_overwritten_leaf_is_said_to_stand_in_the_way():
     x, b = leaf([0.0, 4.0]), leaf([1.0])
     with np.errstate(all="ignore"):

@@ -229,6 +229,28 @@ def test_settings_that_contradict_each_other():
             setattr(sgd, setting, value)
 
 
+def test_a_consistent_state_is_loaded_whatever_was_set_before():
+    w = leaf([1.0])
+    states = [
+        optim.SGD([w], lr=0.1, momentum=0.9, nesterov=True).state_dict(),
+        optim.SGD([w], lr=0.1, momentum=0.9, dampening=0.1).state_dict(),
+    ]
+    sgd = optim.SGD([w], lr=0.5, momentum=0.5)
+    for state in states * 2:
+        sgd.load_state_dict(state)
+        assert sgd.state_dict()["settings"] == state["settings"]
+
+
+def test_argnums_and_words():
+    f = lambda a, b: a * b  # noqa: E731
+    for one in (np.int64(1), np.array(1)):
+        for transform in (tx.grad, tx.jacobian):
+            assert transform(f, argnums=one)(2.0, 3.0).item() == 2
+    assert [g.item() for g in tx.grad(f, argnums=np.array([1, 0]))(2.0, 3.0)] == [2, 3]
+    with pytest.raises(ValueError, match="nonfinite must be one of"):
+        optim.SGD([leaf([1.0])], lr=0.1).nonfinite = np.array(["skip", "raise"])
+
+
 BAD_STATES = {
     "a count below 0": {"counts": [-1]},
     "half a count": {"counts": [0.5]},

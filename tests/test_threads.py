@@ -133,6 +133,16 @@ def test_an_abandoned_generator():
     del second
 
 
+def test_many_open_generators():
+    x = leaf([1.0])
+    generators = [halves(x, tx.no_grad()) for _ in range(1500)]
+    for generator in generators:
+        next(generator)
+    for generator in generators:  # in the order in which they were opened
+        generator.close()
+    assert (x * 2).requires_grad
+
+
 def test_helpers_and_fixtures_that_hold_a_block_go_on_working():
     @contextmanager
     def quiet():

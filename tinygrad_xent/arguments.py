@@ -87,7 +87,7 @@ def one_of(*options: str) -> Check:
     """The check of a setting that is one of a few words."""
 
     def check(owner: Any, name: str, value: Any) -> str:
-        if value not in options:
+        if not isinstance(value, str) or value not in options:
             what = (
                 f"{type(owner).__name__}: {name} must be one of {', '.join(options)}, got {value!r}"
             )
@@ -109,9 +109,12 @@ class Checked:
         object.__setattr__(self, name, check(self, name, value) if check else value)
 
     def set_all(self, values: Mapping[str, Any]) -> None:
-        """Set several attributes: all of them or, if one is refused, none."""
+        """Set several attributes: all of them or, if one is refused, none. Those that depend on each
+        other are checked as they will be.
+        """
         before = dict(vars(self))
         try:
+            vars(self).update(values)
             for name, value in values.items():
                 setattr(self, name, value)
         except BaseException:

@@ -64,7 +64,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
             what = f"grad: the function's result has shape {y.shape}, but must have one element"
             raise errors.ShapeError(what, [y], "use jacobian or vjp")
         found = _pull_back(y, variables, None)
-        return _result(y, variables), found[0] if isinstance(argnums, int) else found
+        return _result(y, variables), found[0] if _is_one(argnums) else found
 
     return value_and_gradient
 
@@ -111,7 +111,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
             moves.reshape(_stacked([row[k] for row in rows], v), y.shape + v.shape)
             for k, v in enumerate(variables)
         )
-        return found[0] if isinstance(argnums, int) else found
+        return found[0] if _is_one(argnums) else found
 
     return derivatives
 
@@ -275,11 +275,16 @@ def as_variable(x: Any) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
+def _is_one(argnums: Any) -> bool:
+    """Whether it names a single argument: with an integer, NumPy's included."""
+    return hasattr(argnums, "__index__") and np.ndim(argnums) == 0
+
+
 def _call(
     f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | Sequence[int]
 ) -> tuple[list[Tensor], Tensor]:
     """Run `f` with a fresh variable for each argument in `argnums`."""
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    places: tuple[Any, ...] = (argnums,) if _is_one(argnums) else tuple(argnums)  # type: ignore[arg-type]
     replaced = list(args)
     variables = []
     if len({place % max(len(args), 1) for place in places}) < len(places):

@@ -11,7 +11,8 @@ whatever its slope. The mask goes back by the kind of the row (`table.KINDS`):
     reduction        to the whole line that was reduced
     rowwise          to the whole line, if any number of it is chosen
     product          to the rows and columns that a chosen number was made of
-    none of these    to what gets a gradient other than 0 (the row walks itself, as `checkpoint` does)
+    none of these    to everything, if any number is chosen; a row that walks itself, as `checkpoint`
+                     does, is told the mask and says which numbers it reaches (`Inner`)
 
 A product with a 0 of the user is arithmetic: there 0 · inf stays nan.
 """
@@ -19,6 +20,7 @@ A product with a 0 of the user is arithmetic: there 0 · inf stays nan.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -44,18 +46,25 @@ def sweep_chosen(
     """Like `walk.sweep`, but what the output does not depend on gets the gradient 0. A 0 of the seed
     counts as not chosen: each row of a Jacobian has its own seed.
     """
-    grads, chosen = {root: seed}, {root: np.asarray(raw(seed) != 0)}
+    outer = INNER.get()
+    grads = {root: seed}
+    chosen = {root: asked_for(seed) if outer is None else outer.mask}
     for node in nodes:
         if (g := grads.get(node)) is None:
             continue
         mask, arguments = chosen[node], kept(node)
-        g = _put_out(in_dtype_of(node, g), mask)
+        g, inner = _put_out(in_dtype_of(node, g), mask), Inner(mask) if node.state else None
         for i, rule, pick in node.plan.rules:
             source = node.inputs[i]
             if useful is None or source in useful:
                 use = _Use(node, i, rule, pick(arguments) if pick else arguments)
-                c = use.contribution(g, mask)
-                here = use.carry(mask, c)
+                token = INNER.set(inner)
+                try:
+                    c = use.contribution(g, mask)
+                finally:
+                    INNER.reset(token)
+                here = inner.reached.get(source) if inner else None
+                here = use.carry(mask) if here is None else here
                 c = _put_out(c, here)
                 if note is not None:
                     note(node, i, c)
@@ -64,7 +73,30 @@ def sweep_chosen(
                     chosen[source] = chosen[source] | here
                 else:
                     grads[source], chosen[source] = c, here
+    if outer is not None:
+        outer.reached.update(chosen)
     return {source: in_dtype_of(source, g) for source, g in grads.items()}
+
+
+def asked_for(seed: Any) -> Array:
+    """Which numbers of the output are asked for: those with a seed other than 0; all if the seed itself
+    is differentiated, since its 0 may be a variable's.
+    """
+    if getattr(seed, "requires_grad", False):
+        return np.ones(seed.shape, bool)
+    return np.asarray(raw(seed) != 0)
+
+
+class Inner:
+    """What a rule that runs a walk of its own is told, and says: the mask of the row's output, and which
+    numbers its walk reached, by source.
+    """
+
+    def __init__(self, mask: Array) -> None:
+        self.mask, self.reached = mask, dict[Source, Array]()
+
+
+INNER: ContextVar[Inner | None] = ContextVar("tinygrad_xent_inner", default=None)
 
 
 def _put_out(g: Any, mask: Array) -> Any:
@@ -86,6 +118,8 @@ class _Use:
             c = self.without_unchosen(c, g, mask)
         if "elementwise" in self.kinds and not mask.all():
             c = _put_out(c if c.shape == mask.shape else where(mask, c, 0), mask)
+        if not self.kinds and c.shape == mask.shape and not np.isfinite(raw(c)).all():
+            c = where(np.isfinite(raw(c)) | mask, c, 0)
         return fit(c, self.node, self.i)
 
     def without_unchosen(self, c: Any, g: Any, mask: Array) -> Any:
@@ -103,14 +137,14 @@ class _Use:
         found = during(ON_ARRAYS, self.rule, mask.astype(np.float64), *map(raw, arguments))
         return np.asarray(found != 0)
 
-    def carry(self, mask: Array, c: Any) -> Array:
+    def carry(self, mask: Array) -> Array:
         """The mask of the value: which of its numbers reach the output through this use."""
         if self.node.state:
-            return np.asarray(raw(c) != 0)
+            return np.full(self.shape, mask.any())
         if self.kinds & {"moves", "selects"}:
             return self.stretched(self.on_mask(mask, *self.arguments))
         if "product" in self.kinds:
-            ones = [np.ones(raw(x).shape) if _is_float(x) else x for x in self.arguments]
+            ones = [np.ones(raw(x).shape) if _has_numbers(x) else x for x in self.arguments]
             return self.stretched(self.on_mask(mask, *ones))
         if "reduction" in self.kinds:
             return self.whole_lines(mask)
@@ -119,7 +153,7 @@ class _Use:
             return np.broadcast_to(mask.any(axis=axis, keepdims=True), self.shape)
         if "elementwise" in self.kinds:
             return self.stretched(mask)
-        return np.asarray(raw(c) != 0)
+        return np.full(self.shape, mask.any())
 
     def whole_lines(self, mask: Array) -> Array:
         """The mask of a reduction's result, for the lines that were reduced."""
@@ -139,6 +173,10 @@ class _Use:
     def setting(self, name: str) -> Any:
         settings = dict(zip(self.node.op.settings, self.node.settings, strict=True))
         return settings.get(name)
+
+
+def _has_numbers(x: Any) -> bool:
+    return isinstance(raw(x), (np.ndarray, np.generic))
 
 
 def _is_float(x: Any) -> bool:

@@ -170,12 +170,18 @@ def _without(mode: Mode, block: _Block) -> Mode:
     """The mode after leaving a block: the one before it. Blocks that were entered inside and are still
     open (an abandoned generator is closed at any time) are entered again without it.
     """
-    if mode.block is block and mode.before is not None:
-        return mode.before
-    if mode.before is None or (below := _without(mode.before, block)) is mode.before:
+    inside: list[Mode] = []
+    found: Mode | None = mode
+    while found is not None and found.block is not block:
+        inside.append(found)
+        found = found.before
+    if found is None or found.before is None:
         return mode  # it was never entered here
-    inner = mode.block
-    return inner._inside(below, mode.generator) if isinstance(inner, _Block) else mode
+    left = found.before
+    for inner in reversed(inside):
+        if isinstance(inner.block, _Block):
+            left = inner.block._inside(left, inner.generator)
+    return left
 
 
 class no_grad(_Block):

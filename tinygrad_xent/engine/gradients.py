@@ -15,7 +15,7 @@ import numpy as np
 
 from . import errors, lines
 from .arrays import is_finite, one_like
-from .chosen import sweep_chosen
+from .chosen import INNER, asked_for, sweep_chosen
 from .context import ON_ARRAYS, composite, during, recording
 from .nodes import Leaf, Node, changed_leaves, changed_since
 from .operands import as_gradient, check_backward
@@ -64,19 +64,27 @@ def gradients(
         raise errors.freed(spent[0])
     if nodes and changed_since(nodes[-1].id):
         _check_overwritten(nodes)
-    if not create_graph:
+    masks = INNER.get() is not None
+    if create_graph:
+        # What is recorded is walked again, so it must say what was not chosen.
+        selects = any("selects" in node.op.kinds for node in nodes)
+        masks = masks or selects or not asked_for(seed).all()
+        with recording(), composite("gradient"):
+            if not masks:
+                found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
+            if masks or not found.finite:
+                grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
+                found = _handed_out(grads, targets, seed)
+            return found
+    if not masks:
         grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
         found = _handed_out(grads, targets, seed)
-        if not found.finite and (kept := _kept_again(root, nodes)):
-            grads = during(ON_ARRAYS, sweep_chosen, nodes, root, seed, kept, useful)
-            found = _handed_out(grads, targets, seed)
+    if since >= 0 and not masks:  # the walk of a row: it can't know what its output is used for
         return found
-    with recording(), composite("gradient"):
-        found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
-        if not found.finite:
-            grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
-            found = _handed_out(grads, targets, seed)
-        return found
+    if (masks or not found.finite) and (kept := _kept_again(root, nodes)):
+        grads = during(ON_ARRAYS, sweep_chosen, nodes, root, seed, kept, useful)
+        found = _handed_out(grads, targets, seed)
+    return found
 
 
 def _handed_out(

@@ -227,6 +227,7 @@ def _remove(name: str) -> tuple[Public, Op | None]:
             delattr(Methods, attribute)
             if attribute == operator and f"__r{known.operator}__" in vars(Methods):
                 delattr(Methods, f"__r{known.operator}__")
+                delattr(Methods, f"__i{known.operator}__")
     return known, row
 
 

@@ -200,6 +200,9 @@ class _Blocks:
         count, classes = len(x), weight.shape[1]
         unit = np.broadcast_to(np.asarray(unit, self.dtype), (count,))
         rows, scale = np.empty((2, count), self.dtype)
+        chosen = unit != 0 if self.counted is None else self.counted & (unit != 0)
+        if not chosen.all():  # rows without a say: even an infinity in them has none
+            x = np.where(chosen[:, None], x, 0)
         shapes = (x.shape, weight.shape, (classes,))
         grads = {i: np.zeros(shapes[i], self.dtype) for i in live}
         block = np.empty((min(self.rows, count), classes), self.dtype)

@@ -7,13 +7,13 @@ Rows are samples: a layer maps `(N, in)` to `(N, out)` by `x @ W + b`, so a weig
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..arguments import Seed, check_number, check_sizes, generator
+from ..arguments import Check, Seed, check_number, check_sizes, generator, number
 from ..engine import errors
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
@@ -183,17 +183,16 @@ class Dropout(Module):
     ([2.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0])
     """
 
+    _checks: ClassVar[Mapping[str, Check]] = {"p": number(0, 1)}
+    p: float
+
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
         self.p, self.rng = p, generator("Dropout", rng)
 
     @property
-    def p(self) -> float:
-        return self._p
-
-    @p.setter
-    def p(self, value: float) -> None:
-        self._p = float(check_number("Dropout", "p", value, 0, 1))
-        self.formula = f"x / {1 - self._p:g} where kept"
+    def formula(self) -> str:  # type: ignore[override]  # it follows p
+        """What it computes in training."""
+        return f"x / {1 - self.p:g} where kept"
 
     def forward(self, x: Operand) -> Tensor:
         x = x if isinstance(x, Tensor) else Tensor(x)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from ..arguments import Check
 from ..engine import errors
 from ..engine.context import MODE, Mode, ScopeEntry
 from ..engine.nodes import Leaf
@@ -71,6 +72,7 @@ class Module:
 
     training: bool = True
     formula: str | None = None
+    _checks: ClassVar[Mapping[str, Check]] = {}  # of settings, when they are assigned
     _path: str = ""  # from the outermost module that holds this one
     _called: bool = False  # this module, or one that holds it: everything has its name
     _label: str = "Module"  # what its scope is called: class and path
@@ -100,6 +102,8 @@ class Module:
             MODE.set(before)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if check := self._checks.get(name):
+            value = check(self, name, value)
         own = vars(self)
         members = [member for _, member in _walk(value, (name,))]
         if any(member is self for member in members):

@@ -130,6 +130,7 @@ class Optimizer(Checked):
 
     def _refuse(self, leaf: Leaf) -> None:
         """Skip a step, with a warning; raise in the third in a row, or at once if so set."""
+        self.checks["nonfinite"](self, "nonfinite", self.nonfinite)  # it may be the class's
         self._skipped += 1
         what = f"{type(self).__name__}.step: {spoilt(leaf)}"
         fix = 'optimizer.nonfinite = "raise" stops at the first, "proceed" updates all the same'
