@@ -138,9 +138,11 @@ def test_many_open_generators():
     generators = [halves(x, tx.no_grad()) for _ in range(1500)]
     for generator in generators:
         next(generator)
-    for generator in generators:  # in the order in which they were opened
+    for generator in generators[:5]:  # in the order in which they were opened
         generator.close()
     assert (x * 2).requires_grad
+    for generator in reversed(generators):
+        generator.close()
 
 
 def test_helpers_and_fixtures_that_hold_a_block_go_on_working():
