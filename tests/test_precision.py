@@ -51,6 +51,7 @@ def results(f, points, dtype):
     if y.size > 1000:
         seed = seed / np.float16(16)  # so that a sum of so many is below the largest float16
     y.backward(seed)
+    assert all(leaf.grad.dtype == dtype for leaf in leaves)
     return [y.numpy(), *(leaf.grad.numpy() for leaf in leaves)]
 
 
@@ -178,7 +179,7 @@ def test_one_value_used_4096_times():
     w = tx.Tensor(np.float16(1), requires_grad=True)
     total = tx.concatenate([w.reshape(1)] * 4096).sum()
     total.backward()
-    assert w.grad.item() == 4096
+    assert (w.grad.item(), w.grad.dtype) == (4096, np.float16)
     assert tx.trace(total)[w].gradient == 4096
     table = tx.Tensor(np.zeros((3, 2), np.float16), requires_grad=True)
     table[np.zeros(4096, int)].sum().backward()

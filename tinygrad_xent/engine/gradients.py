@@ -21,7 +21,7 @@ from .nodes import Leaf, Node, changed_leaves, changed_since
 from .operands import as_gradient, check_backward
 from .public import method
 from .tensors import Tensor, is_tensor, raw, wrap
-from .walk import Source, collect, kept_tensors, sweep, sweep_fast
+from .walk import Source, collect, in_dtype_of, kept_tensors, sweep, sweep_fast
 
 
 class Gradients(dict[Source, Any]):
@@ -99,6 +99,8 @@ def _handed_out(
     for source, g in grads.items():
         if targets is None and type(source) is not Leaf:
             continue
+        if g.dtype is not source.dtype:  # a sum of float16
+            g = in_dtype_of(source, g)
         array = g if type(g) is np.ndarray else raw(g)
         if not is_finite(array):
             found.finite = False
