@@ -52,6 +52,13 @@ class Leaf:
         self._changed_at, self.changed = None, -1
 
     @property
+    def verdict(self) -> str | None:
+        """What was found when the present gradient was looked at: "" if every number of it is finite,
+        else why not; None if it has not been looked at.
+        """
+        return self.judged[1] if self.judged and self.judged[0] is self.grad else None
+
+    @property
     def changed_at(self) -> Line | None:
         """The user's line that last overwrote the data, None if none did."""
         return self._changed_at and line_of(*self._changed_at)

@@ -234,9 +234,9 @@ def is_spoilt(leaf: Leaf) -> bool:
     """Whether the leaf's gradient has an element that is not finite. What `backward()` has looked at,
     and nobody has touched since, is not looked at again.
     """
-    g = leaf.grad
-    if leaf.judged and leaf.judged[0] is g and g._node is None:
-        return leaf.judged[1] != ""
+    g, verdict = leaf.grad, leaf.verdict
+    if verdict is not None and g._node is None:
+        return verdict != ""
     with np.errstate(all="ignore"):  # a square may overflow
         return not is_finite(g._data)
 
@@ -244,8 +244,7 @@ def is_spoilt(leaf: Leaf) -> bool:
 def spoilt(leaf: Leaf) -> str:
     """That the leaf's gradient is not finite, and why, as far as `backward()` found out."""
     text = f"the gradient of {leaf.name or f'a parameter of shape {leaf.shape}'} is not finite"
-    why = leaf.judged[1] if leaf.judged and leaf.judged[0] is leaf.grad else ""
-    return f"{text}: {why}" if why else text
+    return f"{text}: {leaf.verdict}" if leaf.verdict else text
 
 
 def _working_dtype(tensor: Tensor) -> Any:

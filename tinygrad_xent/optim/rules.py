@@ -293,7 +293,7 @@ def _not_clipped(norm: float, graded: list[Tensor], error: bool) -> None:
     what = f"clip_grad_norm: the norm is {norm}, since {spoilt(bad)}"
     if error:
         raise errors.BadValueError(what, fix="lower the learning rate; look for log 0 or 0/0")
-    if not (bad.judged and bad.judged[0] is bad.grad):
+    if bad.verdict is None:
         text = errors.message(what, fix="the gradients stay as they are; step() will skip them")
         lines.warn(text, errors.NonFiniteWarning)
 
