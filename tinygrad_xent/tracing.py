@@ -315,12 +315,11 @@ class _Replay:
             self.contributions.setdefault(node.inputs[i], []).append((node, i, np.asarray(c)))
 
         nodes = sorted({*self.copies.values()}, key=self.ages.__getitem__, reverse=True)
-        start = {self.copies.get(root, root): seed}
-        self.gradients = sweep_arrays(nodes, dict(start), note=note)
+        first = self.copies.get(root, root)
+        self.gradients = sweep_arrays(nodes, {first: seed}, note=note)
         leaves = (g for source, g in self.gradients.items() if isinstance(source, Leaf))
         if not all(np.isfinite(g).all() for g in leaves):
             self.contributions.clear()
-            ((first, _),) = start.items()
             self.gradients = during(
                 ON_ARRAYS, sweep_chosen, nodes, first, seed, attrgetter("kept"), None, note
             )

@@ -132,8 +132,7 @@ class _Block:
             raise
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        kinds = ("isgeneratorfunction", "iscoroutinefunction", "isasyncgenfunction")
-        if any(getattr(inspect, kind)(function) for kind in kinds):
+        if any(is_one(function) for is_one in _RUN_LATER):
             # Its body runs after the call, when the block would already be over.
             block = type(self).__name__
             raise TypeError(
@@ -163,6 +162,11 @@ def _generator_of(frame: FrameType | None) -> FrameType | None:
     return None
 
 
+_RUN_LATER = (
+    inspect.isgeneratorfunction,
+    inspect.iscoroutinefunction,
+    inspect.isasyncgenfunction,
+)
 _GENERATORS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 

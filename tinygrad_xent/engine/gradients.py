@@ -17,7 +17,7 @@ from . import errors, lines
 from .arrays import is_finite, one_like
 from .chosen import INNER, asked_for, sweep_chosen
 from .context import ON_ARRAYS, composite, during, recording
-from .nodes import Leaf, Node, changed_leaves, changed_since
+from .nodes import Leaf, Node, changed_leaves, changed_since, value_of
 from .operands import as_gradient, check_backward
 from .public import method
 from .tensors import Tensor, is_tensor, raw, wrap
@@ -130,10 +130,7 @@ def _kept_again(root: Source, nodes: list[Node]) -> Callable[[Node], tuple[Any, 
                 errors.message(what, fix="call backward() before the update"), RuntimeWarning
             )
             return None
-        inputs = [
-            values[s] if type(s) is Node else s.data if type(s) is Leaf else s for s in node.inputs
-        ]
-        values[node], kept[node] = node.run(inputs)
+        values[node], kept[node] = node.run([value_of(source, values) for source in node.inputs])
     return kept.__getitem__
 
 

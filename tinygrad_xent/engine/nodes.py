@@ -7,7 +7,7 @@ computes: `tape.py` makes nodes, `walk.py` walks back over them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from types import CodeType
 from typing import Any
@@ -143,3 +143,10 @@ class Node:
         for name in Node.__slots__:
             setattr(node, name, changes[name] if name in changes else getattr(self, name))
         return node
+
+
+def value_of(source: Any, values: Mapping[Node, Array]) -> Array:
+    """The value of one of a node's inputs, where the values of the nodes that ran before are known."""
+    if isinstance(source, Node):
+        return values[source]
+    return source.data if isinstance(source, Leaf) else source

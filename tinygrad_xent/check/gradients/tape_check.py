@@ -18,7 +18,7 @@ from ...arguments import check_integer
 from ...engine import errors
 from ...engine.context import recording
 from ...engine.lines import Line
-from ...engine.nodes import Leaf, Node
+from ...engine.nodes import Node, value_of
 from ...engine.tensors import Tensor
 from ...engine.walk import collect, sweep_arrays
 from ...textbook.diagnosis import Diagnosis, diagnose
@@ -163,7 +163,7 @@ def _checked(
     """Check the nodes in the order in which they ran; `values` collects their outputs."""
     check_unchanged(nodes)
     for node in nodes:
-        inputs = [_value_of(source, values) for source in node.inputs]
+        inputs = [value_of(source, values) for source in node.inputs]
         values[node], should = node.run(inputs)
         if node.op.name == "checkpoint":  # its inputs are read from outside: check what it runs
             (segment,) = node.state
@@ -178,12 +178,6 @@ def _checked(
         for i, *_ in node.plan.rules:
             yield _Probe(node, i, inputs).check(rng)
         node.run(inputs)  # leaves the memory of an operation as it was found
-
-
-def _value_of(source: Any, values: dict[Node, Array]) -> Array:
-    if isinstance(source, Node):
-        return values[source]
-    return source.data if isinstance(source, Leaf) else source
 
 
 def _spoiled(node: Node, should: tuple[Any, ...]) -> RuleCheck | None:
