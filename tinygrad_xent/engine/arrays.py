@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from itertools import accumulate
 from typing import Any
 
@@ -88,9 +88,19 @@ def floats(x: Array) -> Array:
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
-def in_float32(f: Callable[..., Array], x: Array, *args: Any) -> Array:
-    """A function of float16 numbers, computed in float32: each step would round to 3 digits."""
-    return f(x.astype(np.float32), *args).astype(x.dtype)
+def _of_floats(f: Callable[..., Array]) -> Callable[..., Array]:
+    """Decorate a function of several steps: integers and booleans are float64 for it; float16 numbers
+    are float32, since each step would round them to 3 digits, and its result is float16 again.
+    """
+
+    @wraps(f)
+    def call(x: Array, *args: Any) -> Array:
+        x = floats(x)
+        if x.dtype.char == "e":
+            return f(x.astype(np.float32), *args).astype(x.dtype)
+        return f(x, *args)
+
+    return call
 
 
 def _largest(x: Array, axis: Axis) -> Array:
@@ -100,11 +110,9 @@ def _largest(x: Array, axis: Axis) -> Array:
     return _max(x, axis=axis, keepdims=True, initial=-inf)
 
 
+@_of_floats
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))), shifted by the largest entry so that no exp overflows."""
-    x = floats(x)
-    if x.dtype.char == "e":
-        return in_float32(logsumexp, x, axis, keepdims)
     top = _largest(x, axis)
     if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
         top = np.where(np.isfinite(top), top, 0)
@@ -115,32 +123,26 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return y if keepdims else squeeze(y, tuple(range(y.ndim)) if axis is None else axis)
 
 
+@_of_floats
 def softmax(x: Array, axis: Axis = -1) -> Array:
     """exp(x) / sum exp(x), shifted by the largest entry so that no exp overflows."""
-    x = floats(x)
-    if x.dtype.char == "e":
-        return in_float32(softmax, x, axis)
     e = np.exp(x - _largest(x, axis))
     e /= sum(e, axis, keepdims=True)
     return e
 
 
+@_of_floats
 def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """x - log(sum(exp(x))), shifted by the largest entry: never the log of an underflowed number."""
-    x = floats(x)
-    if x.dtype.char == "e":
-        return in_float32(log_softmax, x, axis)
     shifted = x - _largest(x, axis)
     if x.size:
         shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
     return shifted
 
 
+@_of_floats
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), computed from exp(-|x|): never overflows, keeps small values exact."""
-    x = floats(x)
-    if x.dtype.char == "e":
-        return in_float32(sigmoid, x)
     below = np.exp(-np.abs(x))
     below += 1
     above = np.exp(np.minimum(x, 0))  # 1 or exp(x); np.where takes twice as long to choose
@@ -148,11 +150,9 @@ def sigmoid(x: Array) -> Array:
     return above
 
 
+@_of_floats
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)), computed as max(x, 0) + log1p(exp(-|x|)): accurate for any size of x."""
-    x = floats(x)
-    if x.dtype.char == "e":
-        return in_float32(softplus, x)
     return relu(x) + np.log1p(np.exp(-np.abs(x)))
 
 
