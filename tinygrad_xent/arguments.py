@@ -20,10 +20,7 @@ def check_sizes(who: str, sizes: Any) -> None:
         what = f"{who}: the sizes must be a list of integers"
         raise errors.DtypeError(what, [sizes])
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
-            raise errors.DtypeError(f"{who}: a size must be an integer", [size])
-        if size < 1:
-            raise errors.BadValueError(f"{who}: a size must be at least 1, got {size}")
+        check_integer(who, "a size", size, 1)
 
 
 def generator(who: str, rng: Any) -> np.random.Generator:
@@ -52,11 +49,11 @@ def check_number(
     return value
 
 
-def check_integer(who: str, name: str, value: Any, low: float, high: float = math.inf) -> None:
-    """Raise unless the value is an integer and `low <= value <= high`."""
+def check_integer(who: str, name: str, value: Any, low: float, high: float = math.inf) -> int:
+    """The value as a Python integer; an error unless it is one and `low <= value <= high`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise errors.DtypeError(f"{who}: {name} must be an integer", [value])
-    check_number(who, name, value, low, high)
+    return int(check_number(who, name, value, low, high))
 
 
 def number(low: float, high: float = math.inf, open: bool = False) -> Check:
@@ -68,12 +65,7 @@ def number(low: float, high: float = math.inf, open: bool = False) -> Check:
 
 def whole(low: int) -> Check:
     """The check of a setting that is an integer of at least `low`."""
-
-    def check(owner: Any, name: str, value: Any) -> int:
-        check_integer(type(owner).__name__, name, value, low)
-        return int(value)
-
-    return check
+    return lambda owner, name, value: check_integer(type(owner).__name__, name, value, low)
 
 
 def flag(owner: Any, name: str, value: Any) -> bool:

@@ -102,10 +102,10 @@ class Schedule(Checked):
         if not known or state["kind"] != kind:
             what = f"{kind}.load_state_dict: not the state of a {kind}"
             raise errors.DtypeError(what, [state], "pass what schedule.state_dict() returned")
-        base_lr, count = state["base_lr"], state["count"]
-        check_number(f"{kind}.load_state_dict", "base_lr", base_lr, 0)
-        check_integer(f"{kind}.load_state_dict", "count", count, 0)
-        self._move(float(base_lr), int(count))
+        who = f"{kind}.load_state_dict"
+        base_lr = check_number(who, "base_lr", state["base_lr"], 0)
+        count = check_integer(who, "count", state["count"], 0)
+        self._move(float(base_lr), count)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Copied or pickled, it is the schedule of the copied optimiser."""
