@@ -197,7 +197,8 @@ _PLAIN = frozenset({int, bool, type(None), tuple})
 
 def plain(setting: Any, name: str) -> Any:
     """A setting without NumPy's types: `axis=x.argmax()` is an int, `axes=np.arange(2)` a tuple of
-    them, and a number never widens a float32 result as np.float64 would.
+    them, and a number never widens a float32 result as np.float64 would. A tensor that requires grad
+    stays one, so that the row can refuse it.
     """
     value = setting if getattr(setting, "requires_grad", False) else raw(setting)
     if isinstance(value, np.generic) or (isinstance(value, ndarray) and value.ndim == 0):

@@ -17,6 +17,7 @@ Array: TypeAlias = Any  # a raw array or scalar of the array library; NumPy's to
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 BLOCK = 1 << 9  # so many numbers BLAS adds without losing a digit
+LONG = 1 << 16  # the same for numbers side by side in memory, of which it adds several at a time
 LAST = (1, -1)  # the axis of a matrix's rows
 
 # np.sum and the like spend 1 us on keyword arguments, which the ufunc's own method does not.
@@ -77,8 +78,8 @@ def _sum_of_squares(arrays: list[Array], unit: float) -> float:
         flat = x.reshape(-1)
         if unit != 1 or flat.dtype.char == "e":
             flat = flat.astype(np.float64) / unit
-        for i in range(0, flat.size, BLOCK << 7):
-            block = flat[i : i + (BLOCK << 7)]
+        for i in range(0, flat.size, LONG):
+            block = flat[i : i + LONG]
             total += float(block.dot(block))
     return total
 

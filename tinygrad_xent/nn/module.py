@@ -28,12 +28,8 @@ if TYPE_CHECKING:
 
 Member = TypeVar("Member")
 
-WIDTHS = {
-    "b": 0,
-    "i": 1,
-    "u": 1,
-    "f": 2,
-}  # kinds of dtypes: a later one holds an earlier one's values
+# Kinds of dtypes: one of a larger number holds the values of one of a smaller.
+WIDTHS = {"b": 0, "i": 1, "u": 1, "f": 2}
 
 
 class Mismatch(NamedTuple):

@@ -41,7 +41,9 @@ def _momentum(sgd: Any, name: str, value: Any) -> Any:
     if now["nesterov"] and (now["momentum"] == 0 or now["dampening"] != 0):
         what = f"SGD: nesterov with momentum={now['momentum']} and dampening={now['dampening']}"
         raise errors.BadValueError(what, fix="it needs momentum > 0 and dampening 0")
-    if now["momentum"] and not now.get("_names", True):
+    if (
+        now["momentum"] and now["_names"] == ()
+    ):  # no buffers: the velocity is made with the optimiser
         what = f"SGD: {name}={value}, but it was made without momentum and holds no velocity"
         raise errors.BadValueError(what, fix="make a new one: SGD(params, lr, momentum)")
     return value

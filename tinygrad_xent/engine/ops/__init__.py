@@ -15,8 +15,8 @@ only puts back the dropped axes, with length 1: the walk fixes shapes.
     reductions.py   sum, max, min                          rowwise.py      softmax and its relatives
     products.py     matmul, linear
 
-To add an operation, add a row to the file of its kind and a line of sample inputs to
-`tests/operations.py`, then run `make stubs`.
+To add an operation, add a row to the file of its kind, a line of sample inputs to `tests/operations.py`
+and its formula on dual numbers to `tests/random_programs/duals.py`, then run `make stubs`.
 """
 
 from . import arithmetic, elementwise, moves, products, reductions, rowwise, selection
