@@ -29,4 +29,4 @@ def watch_backward(output: Tensor, grads: Gradients) -> None:
     why = nonfinite.warn(output)
     for leaf, g in grads.items():
         if type(leaf) is Leaf and not np.isfinite(raw(g)).all():
-            leaf.judged = (leaf.grad, why)
+            leaf.flaw = why

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from .sums import LAST, columns, has_many_rows
+from .sums import LAST, columns, has_many_rows, lines
 from .sums import Array as Array
 from .sums import Axis as Axis
 from .sums import sum as sum
@@ -39,7 +39,8 @@ _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 # np.sum and the like spend 1 us on keyword arguments, which the ufunc's own method does not.
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
-_vdot: Any = np.vdot
+_vdot: Any = getattr(np.vdot, "_implementation", np.vdot)  # without a look for overrides
+_isfinite = math.isfinite
 
 
 def shape(x: Array) -> tuple[int, ...]:
@@ -75,10 +76,15 @@ def astype(x: Array, dtype: Any) -> Array:
     return np.asarray(x).astype(dtype)
 
 
-def is_finite(x: Array) -> bool:
-    """Whether no element is nan or infinite."""
-    # The sum of squares takes 0.7 us where np.isfinite(x).all() takes 3, but may itself overflow.
-    return math.isfinite(_vdot(x, x)) or bool(np.isfinite(x).all())
+def all_finite(arrays: Sequence[Array]) -> bool:
+    """Whether no element of any array is nan or infinite."""
+    for x in arrays:  # a loop takes half the time of all() with a generator
+        # The sum of squares takes 0.3 us where np.isfinite(x).all() takes 3, but may itself overflow.
+        if _isfinite(_vdot(x, x)):
+            continue
+        if not np.isfinite(x).all():
+            return False
+    return True
 
 
 def floats(x: Array) -> Array:
@@ -95,9 +101,10 @@ def _of_floats(f: Callable[..., Array]) -> Callable[..., Array]:
 
     @wraps(f)
     def call(x: Array, *args: Any) -> Array:
-        x = floats(x)
-        if x.dtype.char == "e":
-            return f(x.astype(np.float32), *args).astype(x.dtype)
+        if type(x) is not np.ndarray or x.dtype.char not in "fd":
+            x = floats(x)
+            if x.dtype.char == "e":
+                return f(x.astype(np.float32), *args).astype(x.dtype)
         return f(x, *args)
 
     return call
@@ -117,9 +124,9 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
         top = np.where(np.isfinite(top), top, 0)
         with np.errstate(divide="ignore"):
-            y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
+            y = np.log(lines(np.exp(x - top), axis)) + top
     else:
-        y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
+        y = np.log(lines(np.exp(x - top), axis)) + top
     return y if keepdims else squeeze(y, tuple(range(y.ndim)) if axis is None else axis)
 
 
@@ -127,7 +134,7 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 def softmax(x: Array, axis: Axis = -1) -> Array:
     """exp(x) / sum exp(x), shifted by the largest entry so that no exp overflows."""
     e = np.exp(x - _largest(x, axis))
-    e /= sum(e, axis, keepdims=True)
+    e /= lines(e, axis)
     return e
 
 
@@ -136,7 +143,7 @@ def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """x - log(sum(exp(x))), shifted by the largest entry: never the log of an underflowed number."""
     shifted = x - _largest(x, axis)
     if x.size:
-        shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
+        shifted -= np.log(lines(np.exp(shifted), axis))
     return shifted
 
 

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from . import errors, lines
-from .arrays import is_finite, one_like
+from .arrays import all_finite, one_like
 from .chosen import INNER, asked_for, sweep_chosen
 from .context import ON_ARRAYS, composite, during, recording
 from .nodes import Leaf, Node, changed_leaves, changed_since, value_of
 from .operands import as_gradient, check_backward
 from .public import method
+from .quiet import quietly
 from .tensors import Tensor, is_tensor, raw, wrap
 from .walk import Source, collect, in_dtype_of, kept_tensors, sweep, sweep_fast
 
@@ -30,7 +31,6 @@ class Gradients(dict[Source, Any]):
     finite = True
 
 
-@np.errstate(all="ignore")  # what is not finite is found afterwards, and explained
 def gradients(
     root: Source,
     seed: Any,
@@ -64,27 +64,54 @@ def gradients(
         raise errors.freed(spent[0])
     if nodes and changed_since(nodes[-1].id):
         _check_overwritten(nodes)
+    way = _recorded if create_graph else _swept
+    return way(root, nodes, seed, targets, useful, since >= 0, retain_graph)
+
+
+@quietly  # what is not finite is found afterwards, and explained
+def _swept(
+    root: Source,
+    nodes: list[Node],
+    seed: Any,
+    targets: Collection[Source] | None,
+    useful: Collection[Source] | None,
+    inner: bool,
+    retain_graph: bool,
+) -> Gradients:
+    """The gradients as raw arrays; `inner`: for a row that walks itself."""
     masks = INNER.get() is not None
-    if create_graph:
-        # What is recorded is walked again, so it must say what was not chosen.
-        selects = any("selects" in node.op.kinds for node in nodes)
-        masks = masks or selects or not asked_for(seed).all()
-        with recording(), composite("gradient"):
-            if not masks:
-                found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
-            if masks or not found.finite:
-                grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
-                found = _handed_out(grads, targets, seed)
-            return found
     if not masks:
         grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
         found = _handed_out(grads, targets, seed)
-    if since >= 0 and not masks:  # the walk of a row: it can't know what its output is used for
-        return found
-    if (masks or not found.finite) and (kept := _kept_again(root, nodes)):
+        if found.finite or inner:  # a row can't know what its output is used for
+            return found
+    if kept := _kept_again(root, nodes):
         grads = during(ON_ARRAYS, sweep_chosen, nodes, root, seed, kept, useful)
         found = _handed_out(grads, targets, seed)
     return found
+
+
+@quietly
+def _recorded(
+    root: Source,
+    nodes: list[Node],
+    seed: Any,
+    targets: Collection[Source] | None,
+    useful: Collection[Source] | None,
+    *_: bool,
+) -> Gradients:
+    """The gradients as tensors that can be differentiated. What is recorded is walked again, so it must
+    say what was not chosen.
+    """
+    selects = any("selects" in node.op.kinds for node in nodes)
+    masks = INNER.get() is not None or selects or not asked_for(seed).all()
+    with recording(), composite("gradient"):
+        if not masks:
+            found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
+        if masks or not found.finite:
+            grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
+            found = _handed_out(grads, targets, seed)
+        return found
 
 
 def _handed_out(
@@ -93,22 +120,22 @@ def _handed_out(
     """The gradients that were asked for; those that are views, or share memory with the seed or another
     gradient, are copied. A tensor's copy is recorded, so that it can be differentiated.
     """
-    found, given = Gradients(), {id(raw(seed))}
     if targets is not None:
         grads = {source: grads[source] for source in targets if source in grads}
+    found, given, arrays = Gradients(), {id(raw(seed))}, []
     for source, g in grads.items():
         if targets is None and type(source) is not Leaf:
             continue
         if g.dtype is not source.dtype:  # a sum of float16
             g = in_dtype_of(source, g)
         array = g if type(g) is np.ndarray else raw(g)
-        if not is_finite(array):
-            found.finite = False
+        arrays.append(array)
         # A NumPy scalar can't be changed in place, so it is made an array.
-        if id(array) in given or array.base is not None or isinstance(g, np.generic):
+        if array.base is not None or id(array) in given or isinstance(g, np.generic):
             g = np.array(g) if array is g else g.astype(g.dtype)
         given.add(id(array))
         found[source] = g
+    found.finite = all_finite(arrays)
     return found
 
 
@@ -218,16 +245,16 @@ def backward(
 def _add_to_leaves(grads: Any, create_graph: bool) -> None:
     """Add each gradient to its leaf's `.grad`: to all or, if interrupted, to none."""
     before = [leaf.grad for leaf in grads]
+    flaw = "" if grads.finite else None
     try:
         for leaf, g in grads.items():
             if leaf.grad is None:
-                leaf.grad = new = g if create_graph else wrap(g, None)
-                leaf.judged = (new, "") if grads.finite else None
+                leaf.grad, leaf.flaw = g if create_graph else wrap(g, None), flaw
             elif create_graph:
-                leaf.grad = leaf.grad + g
+                leaf.grad, leaf.flaw = leaf.grad + g, None
             else:
-                leaf.grad = wrap(np.asarray(leaf.grad._data + g), None)
+                leaf.grad, leaf.flaw = wrap(np.asarray(leaf.grad._data + g), None), None
     except BaseException:
         for leaf, old in zip(grads, before, strict=True):
-            leaf.grad = old
+            leaf.grad, leaf.flaw = old, None
         raise

@@ -27,8 +27,8 @@ class Leaf:
     """Data the user made: a parameter, an input, a constant.
 
     `changed` is the creation number at which the data was last overwritten: an operation with a
-    smaller number saw the old values. `grad` is a tensor, or None. `judged` is the last gradient that
-    was looked at for numbers that are not finite, with what was found: "" if there are none.
+    smaller number saw the old values. `grad` is a tensor, or None. `flaw` is what was found when
+    that was looked at: "" if all its numbers are finite, else why not; None if nobody has looked.
     `borrowed`: it stands for an argument while a transform runs a function.
     """
 
@@ -40,7 +40,7 @@ class Leaf:
     grad: Any
     id: int
     changed: int
-    judged: tuple[Any, str] | None
+    flaw: str | None
     borrowed: bool
     _changed_at: tuple[CodeType, int] | None
     __slots__ = (*__annotations__, "__weakref__")
@@ -48,15 +48,8 @@ class Leaf:
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
         self.data, self.requires_grad, self.name = data, requires_grad, name
         self.id, self.shape, self.dtype = next_id(), data.shape, data.dtype
-        self.grad, self.judged, self.borrowed = None, None, False
+        self.grad, self.flaw, self.borrowed = None, None, False
         self._changed_at, self.changed = None, -1
-
-    @property
-    def verdict(self) -> str | None:
-        """What was found when the present gradient was looked at: "" if every number of it is finite,
-        else why not; None if it has not been looked at.
-        """
-        return self.judged[1] if self.judged and self.judged[0] is self.grad else None
 
     @property
     def changed_at(self) -> Line | None:

@@ -109,13 +109,14 @@ class Tensor(Methods):
         if type(leaf) is not Leaf:
             raise errors.GraphError("grad: only leaves keep .grad", [self])
         if value is None:
-            leaf.grad = None
+            leaf.grad = leaf.flaw = None
             return
         grad = value if isinstance(value, Tensor) else Tensor(value, dtype=leaf.dtype)
         if grad.shape != leaf.shape:
             what = f"grad: the gradient has shape {grad.shape}, but the tensor {leaf.shape}"
             raise errors.ShapeError(what, [self])
         leaf.grad = grad if grad.dtype == leaf.dtype else grad.astype(leaf.dtype)
+        leaf.flaw = None
 
     @property
     def requires_grad(self) -> bool:

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..arguments import Check, Checked, number, one_of
 from ..engine import errors, lines
-from ..engine.arrays import is_finite
+from ..engine.arrays import all_finite
 from ..engine.nodes import Leaf, touch
+from ..engine.quiet import quietly
 from ..engine.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -114,10 +115,11 @@ class Optimizer(Checked):
         if not graded:
             what = f"{type(self).__name__}.step: no parameter has a gradient"
             raise errors.GraphError(what, self.params[:4], "call loss.backward()")
-        if self.nonfinite != "proceed" and (bad := next(filter(is_spoilt, graded), None)):
+        if self.nonfinite != "proceed" and (bad := spoilt_of(graded)):
             self._refuse(bad)
             return
-        self._skipped = 0
+        if self._skipped:
+            self._skipped = 0
         counts = self._counts
         try:
             for i, (leaf, update, buffers, scratch) in enumerate(self._jobs):
@@ -230,21 +232,27 @@ class Optimizer(Checked):
 SKIPS = 3  # so many steps in a row with a gradient that is not finite are an error
 
 
-def is_spoilt(leaf: Leaf) -> bool:
-    """Whether the leaf's gradient has an element that is not finite. What `backward()` has looked at,
+def spoilt_of(leaves: Iterable[Leaf]) -> Leaf | None:
+    """The first leaf whose gradient has an element that is not finite. What `backward()` has looked at,
     and nobody has touched since, is not looked at again.
     """
-    g, verdict = leaf.grad, leaf.verdict
-    if verdict is not None and g._node is None:
-        return verdict != ""
-    with np.errstate(all="ignore"):  # a square may overflow
-        return not is_finite(g._data)
+    for leaf in leaves:
+        g, flaw = leaf.grad, leaf.flaw
+        looked = flaw is not None and g._node is None
+        if flaw if looked else not _is_finite(g._data):
+            return leaf
+    return None
+
+
+@quietly  # a square may overflow
+def _is_finite(array: Array) -> bool:
+    return all_finite([array])
 
 
 def spoilt(leaf: Leaf) -> str:
     """That the leaf's gradient is not finite, and why, as far as `backward()` found out."""
     text = f"the gradient of {leaf.name or f'a parameter of shape {leaf.shape}'} is not finite"
-    return f"{text}: {leaf.verdict}" if leaf.verdict else text
+    return f"{text}: {leaf.flaw}" if leaf.flaw else text
 
 
 def _working_dtype(tensor: Tensor) -> Any:

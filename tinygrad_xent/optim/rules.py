@@ -17,7 +17,7 @@ from ..engine import errors, lines
 from ..engine.nodes import Node
 from ..engine.sums import norm as norm_of
 from ..engine.tensors import Tensor
-from .base import Optimizer, check_parameters, is_spoilt, spoilt
+from .base import Optimizer, check_parameters, spoilt, spoilt_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -284,18 +284,19 @@ def clip_grad_norm(
         _not_clipped(norm, [tensor for tensor, _ in graded], error_if_nonfinite)
     elif (scale := max_norm / (norm + 1e-6)) < 1:
         for tensor, grad in graded:
-            tensor.grad = _scaled(grad, scale)
+            if (scaled := _scaled(grad, scale)) is not grad:
+                tensor.grad = scaled
     return norm
 
 
 def _not_clipped(norm: float, graded: list[Tensor], error: bool) -> None:
     """Raise, or warn that a norm is not finite; unless `backward()` has said so of these gradients."""
     leaves: list[Any] = [tensor._node for tensor in graded]
-    bad = next(leaf for leaf in leaves if is_spoilt(leaf))
+    bad: Any = spoilt_of(leaves)
     what = f"clip_grad_norm: the norm is {norm}, since {spoilt(bad)}"
     if error:
         raise errors.BadValueError(what, fix="lower the learning rate; look for log 0 or 0/0")
-    if bad.verdict is None:
+    if bad.flaw is None:
         text = errors.message(what, fix="the gradients stay as they are; step() will skip them")
         lines.warn(text, errors.NonFiniteWarning)
 

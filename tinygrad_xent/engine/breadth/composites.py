@@ -35,7 +35,8 @@ def in_float32(function: Function) -> Function:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         x = args[0] if args else kwargs.get(first)
-        if getattr(getattr(raw(x), "dtype", None), "char", "") != "e":
+        data: Any = x._data if isinstance(x, Tensor) else x
+        if not hasattr(data, "dtype") or data.dtype.char != "e":
             return function(*args, **kwargs)
         wide = moves.astype(cast("Operand", x), np.float32)
         if args:
