@@ -27,7 +27,7 @@ def without_the_look() -> AbstractContextManager[object]:
     """While it is open, nobody looks at gradients, and NumPy may warn of what it finds."""
     stack = ExitStack()
     stack.enter_context(patch.object(gradients, "all_finite", lambda arrays: True))
-    stack.enter_context(patch.object(gradients, "_swept", gradients._swept.__wrapped__))
+    stack.enter_context(patch.object(gradients, "gradients", gradients.gradients.__wrapped__))
     stack.enter_context(patch.object(base, "spoilt_of", lambda leaves: None))
     return stack
 

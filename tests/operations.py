@@ -7,18 +7,20 @@ maker decides what the call is for:
     tests/strategies.py: Drawn  what Hypothesis chooses: the gradient, parity and other tests
 
 So an operation is added by one line here, or by one small function where its inputs depend on each
-other.
+other. Those of `tinygrad_xent/library/` have their lines in `tests/themes/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-import tinygrad_xent  # noqa: F401 -- fills the table
+import tinygrad_xent.library  # noqa: F401 -- fills the table
+from tests import themes
 from tinygrad_xent.engine.public import PUBLIC
 from tinygrad_xent.engine.table import TABLE
 
@@ -77,9 +79,15 @@ def is_float(x: Any) -> bool:
 def function_of(name: str) -> Callable[..., Any]:
     """The public function of a row or composite, with one argument per array."""
     function = PUBLIC[name].function
-    if name in ("concatenate", "stack"):
-        return lambda *arrays, axis: function(arrays, axis)
+    if takes_a_list(name):
+        return lambda *arrays, **settings: function(arrays, **settings)
     return function
+
+
+def takes_a_list(name: str) -> bool:
+    """Whether the arrays are passed as one list."""
+    first = next(iter(signature(PUBLIC[name].function).parameters.values()))
+    return first.name == "arrays" and first.kind is not first.VAR_POSITIONAL
 
 
 def has_rule(name: str) -> bool:
@@ -428,6 +436,7 @@ CASES: dict[str, Callable[[Maker], Call]] = {
     "concatenate": join,
     "stack": stack,
 }
+themes.read_all()
 ROWS = tuple(TABLE)
 COMPOSITES = tuple(name for name, p in PUBLIC.items() if name not in TABLE and p.export)
 NAMES = (*ROWS, *COMPOSITES)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.operations import NAMES, has_rule
+from tests.operations import NAMES
 from tests.random_programs import fuzz
 from tests.random_programs.duals import FORWARD, Kink, second_order
 from tests.random_programs.faults import faults
@@ -30,7 +30,7 @@ from tests.tensors import leaf
 from tinygrad_xent import tracing
 from tinygrad_xent.engine.table import TABLE
 
-SEEDS, BLOCK = 300, 50
+SEEDS, BLOCK = 5 * len(NAMES), 50
 LEFT_OUT = {name for name, row in TABLE.items() if row.state}  # they take more than numbers
 FAULTS = list(faults())
 
@@ -49,13 +49,13 @@ def with_row(name: str) -> list[int]:
     return [seed for seed, program in enumerate(programs()) if name in program.names]
 
 
-def broken_by(fault) -> tuple[int, str] | tuple[None, None]:
-    """The first seed whose program breaks a law with this fault, and the law."""
+def broken_by(fault, laws=frozenset(LAWS)) -> tuple[int, str] | tuple[None, None]:
+    """The first seed whose program breaks one of these laws with this fault, and the law."""
     for seed in with_row(fault.row):
         reference = expected(seed)
         with fault.put():
             law = broken_law(programs()[seed], reference)
-        if law:
+        if law in laws:
             return seed, law
     return None, None
 
@@ -65,7 +65,7 @@ def broken_by(fault) -> tuple[int, str] | tuple[None, None]:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
 def test_every_law_holds(first):
-    for seed in range(first, first + BLOCK):
+    for seed in range(first, min(first + BLOCK, SEEDS)):
         if broken_law(programs()[seed], expected(seed)):
             pytest.fail(fuzz.report(seed), pytrace=False)
 
@@ -83,7 +83,7 @@ def test_every_operation_is_in_the_programs():
     assert set(counts) & set(TABLE) | LEFT_OUT == set(TABLE)
     assert not set(counts) & LEFT_OUT
     assert set(counts) == set(NAMES) - LEFT_OUT
-    few = {name: n for name, n in counts.items() if n < (15 if has_rule(name) else 5)}
+    few = {name: n for name, n in counts.items() if n < 5}
     assert few == {}
 
 
@@ -200,9 +200,9 @@ FOUND_BY = {
 
 @pytest.mark.parametrize("row", TABLE)
 def test_every_fault_of_a_row_is_found(row):
-    found = {fault: broken_by(fault)[1] for fault in FAULTS if fault.row == row}
-    assert found
-    assert [str(fault) for fault, law in found.items() if law not in FOUND_BY[fault.kind]] == []
+    own = [fault for fault in FAULTS if fault.row == row]
+    assert own
+    assert [str(fault) for fault in own if not broken_by(fault, FOUND_BY[fault.kind])[1]] == []
 
 
 def test_a_fault_of_a_checkpoint_or_of_a_trace_is_found(monkeypatch):

@@ -9,15 +9,17 @@ array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 
 The operations are exported from the table; for type checkers and editors,
-`python -m tinygrad_xent.stubs` writes `__init__.pyi`.
+`python -m tinygrad_xent.stubs` writes `__init__.pyi`. Those of `library/` are imported at first use.
 """
+
+from importlib import import_module as _import_module
 
 from . import data, nn, optim
 from .engine.context import is_grad_enabled, no_grad, scope
 from .engine.errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .engine.gradients import WATCHERS
 from .engine.memory import keep_freed_memory
-from .engine.public import export_into
+from .engine.public import LATER, bring_all, export_into, exported
 from .engine.tensors import Tensor
 from .extension import custom_vjp, op, remove_op
 from .nn.chunked import linear_cross_entropy
@@ -45,9 +47,7 @@ _LATER = {
     "trace": "tracing",
 }
 
-_OPERATIONS = export_into(globals())
-
-__all__ = [
+_NAMES = (
     "DtypeError",
     "GraphError",
     "OutOfRangeError",
@@ -80,23 +80,29 @@ __all__ = [
     "trace",
     "value_and_grad",
     "vjp",
-    *_OPERATIONS,
-]
+)
 
+export_into(globals())
+LATER.append(lambda: _import_module(".library", __name__))
 WATCHERS.append(watch_backward)
 keep_old_names()
 keep_freed_memory()
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
     if name in _LATER_MODULES:
-        return import_module(f".{name}", __name__)
+        return _import_module(f".{name}", __name__)
     if name in _LATER:
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+        return getattr(_import_module(f".{_LATER[name]}", __name__), name)
+    if name == "__all__":
+        bring_all()
+        return [*_NAMES, *exported()]
+    if not name.startswith("__"):
+        bring_all()
+        if name in globals():
+            return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__getattr__("__all__")})  # type: ignore[misc]

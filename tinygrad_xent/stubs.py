@@ -16,6 +16,7 @@ from typing import Any
 
 import tinygrad_xent as tx
 
+from . import library as library
 from .engine import methods
 from .engine.methods import Methods
 

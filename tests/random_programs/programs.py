@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.operations import has_rule
+from tests.operations import has_rule, takes_a_list
 from tinygrad_xent.engine.public import PUBLIC
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -128,10 +128,12 @@ def written(step: Step) -> str:
     if isinstance(step, Leaf):
         return f"tx.Tensor({numbers(step.data)}, requires_grad=True)"
     inputs = ", ".join(map(argument, step.inputs))
-    if step.name in ("concatenate", "stack"):
+    if takes_a_list(step.name):
         inputs = f"[{inputs}]"
     settings = [f"{name}={argument(x)}" for name, x in step.settings.items()]
-    function = f"tx.{step.name}" if PUBLIC[step.name].export else step.name
+    known = PUBLIC[step.name]
+    home = f"tx.{known.namespace}." if known.namespace else "tx."
+    function = f"{home}{step.name}" if known.export else step.name
     return f"{function}({', '.join([inputs, *settings])})"
 
 

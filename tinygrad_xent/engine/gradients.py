@@ -31,6 +31,7 @@ class Gradients(dict[Source, Any]):
     finite = True
 
 
+@quietly  # what is not finite is found afterwards, and explained
 def gradients(
     root: Source,
     seed: Any,
@@ -64,54 +65,29 @@ def gradients(
         raise errors.freed(spent[0])
     if nodes and changed_since(nodes[-1].id):
         _check_overwritten(nodes)
-    way = _recorded if create_graph else _swept
-    return way(root, nodes, seed, targets, useful, since >= 0, retain_graph)
-
-
-@quietly  # what is not finite is found afterwards, and explained
-def _swept(
-    root: Source,
-    nodes: list[Node],
-    seed: Any,
-    targets: Collection[Source] | None,
-    useful: Collection[Source] | None,
-    inner: bool,
-    retain_graph: bool,
-) -> Gradients:
-    """The gradients as raw arrays; `inner`: for a row that walks itself."""
     masks = INNER.get() is not None
+    if create_graph:
+        # What is recorded is walked again, so it must say what was not chosen.
+        selects = any("selects" in node.op.kinds for node in nodes)
+        masks = masks or selects or not asked_for(seed).all()
+        with recording(), composite("gradient"):
+            if not masks:
+                found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
+            if masks or not found.finite:
+                grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
+                found = _handed_out(grads, targets, seed)
+            return found
     if not masks:
         grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
         found = _handed_out(grads, targets, seed)
-        if found.finite or inner:  # a row can't know what its output is used for
+        if (
+            found.finite or since >= 0
+        ):  # the walk of a row: it can't know what its output is used for
             return found
     if kept := _kept_again(root, nodes):
         grads = during(ON_ARRAYS, sweep_chosen, nodes, root, seed, kept, useful)
         found = _handed_out(grads, targets, seed)
     return found
-
-
-@quietly
-def _recorded(
-    root: Source,
-    nodes: list[Node],
-    seed: Any,
-    targets: Collection[Source] | None,
-    useful: Collection[Source] | None,
-    *_: bool,
-) -> Gradients:
-    """The gradients as tensors that can be differentiated. What is recorded is walked again, so it must
-    say what was not chosen.
-    """
-    selects = any("selects" in node.op.kinds for node in nodes)
-    masks = INNER.get() is not None or selects or not asked_for(seed).all()
-    with recording(), composite("gradient"):
-        if not masks:
-            found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)
-        if masks or not found.finite:
-            grads = sweep_chosen(nodes, root, seed, kept_tensors, useful)
-            found = _handed_out(grads, targets, seed)
-        return found
 
 
 def _handed_out(

@@ -32,7 +32,7 @@ import numpy as np
 from . import errors
 from .context import MODE
 from .methods import Methods
-from .public import NUMPY, method
+from .public import method, replacement
 from .tensors import Tensor, is_tensor
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
     if way == "at" and is_tensor(inputs[0]):  # it would write to a read-only array
         what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
         raise errors.GraphError(what, [inputs[0]], "pass a copy: np.array(t)")
-    ours = NUMPY.get(function)
+    ours = replacement(function)
     if ours is not None and way == "__call__" and not kwargs:
         return ours(*inputs)
     if way == "reduce" and ours is not None and kwargs.keys() <= {"axis", "keepdims"}:
@@ -133,7 +133,7 @@ def array_function(
     """What NumPy calls for `np.sum(tensor, axis=0)`."""
     if MODE.get().on_arrays:
         return function(*_values(args), **_values(kwargs))
-    ours = NUMPY.get(function)
+    ours = replacement(function)
     if ours is not None and (call := _translated(function, ours, args, kwargs)) is not None:
         result = ours(*call[0], **call[1])
         if result is not NotImplemented:

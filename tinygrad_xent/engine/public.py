@@ -35,6 +35,7 @@ class Public(NamedTuple):
     operator: str = ""
     aliases: tuple[str, ...] = ()
     export: bool = True
+    namespace: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,7 +48,8 @@ NUMPY: dict[Any, Callable[..., Any]] = {}
 
 def public(numpy: Any = (), **facts: Any) -> Callable[[Function], Function]:
     """Make a function public. `numpy`: the NumPy functions it replaces; the other facts as in `Public`:
-    `method` (Tensor has it), `operator` ("add": `+` from both sides), `aliases`, `export`.
+    `method` (Tensor has it), `operator` ("add": `+` from both sides), `aliases`, `export`; `namespace`
+    ("linalg": it is exported there).
     """
 
     def decorate(function: Function) -> Function:
@@ -84,14 +86,41 @@ def op(
     return decorate
 
 
-def export_into(namespace: dict[str, Any]) -> list[str]:
-    """Put the functions into a module's namespace, each under all of its names; return the names.
-    If a function is replaced later, the namespace gets the new one.
+def export_into(namespace: dict[str, Any]) -> None:
+    """Put the functions into a module's namespace, each under all of its names. If a function is added
+    or replaced later, the namespace gets it.
     """
-    found = {name: p.function for p in PUBLIC.values() if p.export for name in p.names}
-    namespace.update(found)
     _EXPORTED.append(namespace)
-    return list(found)
+    namespace.update(exported())
+
+
+def exported() -> dict[str, Callable[..., Any]]:
+    """The functions that the package exports, by all of their names."""
+    known = [p for p in PUBLIC.values() if p.export and not p.namespace]
+    return {name: p.function for p in known for name in p.names}
+
+
+LATER: list[Callable[[], object]] = []
+"""What brings further functions. The package's import does not wait for them: they come the first time
+that a name is not found.
+"""
+
+
+def bring_all() -> None:
+    """Bring the functions that come later. Threads that ask at once all wait for them."""
+    if LATER:
+        for bring in LATER:
+            bring()
+        LATER.clear()
+        for namespace in _EXPORTED:
+            namespace.update({k: v for k, v in exported().items() if k not in namespace})
+
+
+def replacement(theirs: Any) -> Callable[..., Any] | None:
+    """The function that stands in for one of NumPy's."""
+    if theirs not in NUMPY:
+        bring_all()
+    return NUMPY.get(theirs)
 
 
 def follow(before: Callable[..., Any], after: Callable[..., Any]) -> None:
@@ -118,6 +147,16 @@ def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+@method("__getattr__")
+def _brought(self: Any, name: str) -> Any:
+    """A method of Tensor that comes later. Python asks here for what it has not found."""
+    if not name.startswith("_"):
+        bring_all()
+        if name in vars(Methods):
+            return getattr(self, name)
+    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None:

@@ -19,7 +19,16 @@ from ..engine import errors
 from ..engine.context import ON_ARRAYS, during
 from ..engine.methods import Methods
 from ..engine.operands import plain_array
-from ..engine.public import NUMPY, PUBLIC, Public, bind, follow, function_of, install
+from ..engine.public import (
+    NUMPY,
+    PUBLIC,
+    Public,
+    bind,
+    bring_all,
+    follow,
+    function_of,
+    install,
+)
 from ..engine.table import TABLE, Op
 from ..engine.tensors import Tensor, is_tensor, raw, wrap
 from .declarations import (
@@ -196,6 +205,7 @@ def _make_room(known: Public, forward: Callable[..., Any], replace: bool) -> Any
     """Remove the row that this one replaces, and return its function; raise if it may not be replaced,
     or if a name is taken.
     """
+    bring_all()
     name = known.function.__name__
     old = PUBLIC.get(name)
     again = old is not None and _definition(old.function) == _definition(forward)

@@ -57,6 +57,7 @@ class Optimizer(Checked):
     lr: float
     nonfinite: str = "skip"
     elementwise: bool = False
+    _skipped: int = 0  # steps in a row
 
     def __init__(
         self, params: Iterable[Tensor], settings: dict[str, Any], buffers: Sequence[str] = ()
@@ -65,7 +66,6 @@ class Optimizer(Checked):
         self.set_all(settings)
         self.params = check_parameters(type(self).__name__, params)
         self._counts = [0] * len(self.params)  # updates made: none in steps without a gradient
-        self._skipped = 0  # steps in a row
         self._buffers = [
             tuple(np.zeros(p.shape, _working_dtype(p)) for _ in buffers) for p in self.params
         ]

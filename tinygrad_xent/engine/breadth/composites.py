@@ -36,7 +36,7 @@ def in_float32(function: Function) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
         x = args[0] if args else kwargs.get(first)
         data: Any = x._data if isinstance(x, Tensor) else x
-        if not hasattr(data, "dtype") or data.dtype.char != "e":
+        if getattr(getattr(data, "dtype", None), "char", "") != "e":
             return function(*args, **kwargs)
         wide = moves.astype(cast("Operand", x), np.float32)
         if args:

@@ -1,0 +1,41 @@
+"""What the tests know of `tinygrad_xent/library/`: a file per theme, named like the file it is about.
+
+Each function of a theme has one line:
+
+    row("sin", smooth, duals.smooth(np.sin, lambda y, x: duals.cos(x)))
+
+its inputs, as in `tests/operations.py`; its derivative forwards, as in `random_programs/duals.py`; and, if
+PyTorch has no function of the same name that takes the same arguments, `theirs`: a function of PyTorch
+and the arguments. With that line it takes part in every test of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+THEIRS: dict[str, Callable[..., Any]] = {}
+
+
+def row(
+    name: str,
+    case: Callable[..., Any],
+    forward: Callable[..., Any],
+    theirs: Callable[..., Any] | None = None,
+) -> None:
+    """Tell the tests of a function: its inputs, its derivative forwards, PyTorch's way to compute it."""
+    from tests.operations import CASES
+    from tests.random_programs.duals import FORWARD
+
+    assert name not in CASES, f"{name} has two lines"
+    CASES[name], FORWARD[name] = case, forward
+    if theirs:
+        THEIRS[name] = theirs
+
+
+def read_all() -> None:
+    """Read every theme."""
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")

@@ -1,0 +1,9 @@
+"""What people expect of an array library beyond the core: a file per theme, rows and composites.
+
+They are imported at the first use of a name that the core does not have, so that `import tinygrad_xent`
+does not wait for them. Nothing of the engine needs them: a theme is read by whoever wants to know it.
+"""
+
+from . import trigonometry
+
+__all__ = ["trigonometry"]
