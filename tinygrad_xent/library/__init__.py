@@ -4,6 +4,40 @@ They are imported at the first use of a name that the core does not have, so tha
 does not wait for them. Nothing of the engine needs them: a theme is read by whoever wants to know it.
 """
 
-from . import trigonometry
+from . import (
+    activations,
+    attention,
+    axes,
+    contractions,
+    convolution,
+    creation,
+    exponentials,
+    joining,
+    linalg,
+    normalization,
+    ordering,
+    picking,
+    rounding,
+    running,
+    statistics,
+    trigonometry,
+)
 
-__all__ = ["trigonometry"]
+__all__ = [
+    "activations",
+    "attention",
+    "axes",
+    "contractions",
+    "convolution",
+    "creation",
+    "exponentials",
+    "joining",
+    "linalg",
+    "normalization",
+    "ordering",
+    "picking",
+    "rounding",
+    "running",
+    "statistics",
+    "trigonometry",
+]

@@ -1,0 +1,1 @@
+"""Attention, and the tables that precede it."""

@@ -1,0 +1,1 @@
+"""Axes rearranged, and arrays with more or fewer of them."""

@@ -1,0 +1,1 @@
+"""Products summed over axes that are named or placed."""

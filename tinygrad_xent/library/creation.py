@@ -1,0 +1,1 @@
+"""New tensors: of one number, of ranges, of random numbers, of what is given."""

@@ -1,0 +1,1 @@
+"""Exponentials and logarithms to other bases, roots, and the error function, of single numbers."""

@@ -1,0 +1,1 @@
+"""Arrays put together, cut into parts, repeated and padded."""

@@ -1,0 +1,1 @@
+"""Linear algebra of matrices and stacks of them: `tx.linalg`."""

@@ -1,0 +1,1 @@
+"""Sorting, and where things stand: values carry their gradient, places have none."""

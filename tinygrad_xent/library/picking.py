@@ -1,0 +1,1 @@
+"""Parts of arrays: diagonals, triangles, chosen places; and copies with some places changed."""

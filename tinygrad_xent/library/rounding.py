@@ -1,0 +1,1 @@
+"""Rounding, remainders and what else jumps, of single numbers."""

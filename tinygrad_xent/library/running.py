@@ -1,0 +1,1 @@
+"""What goes along an axis step by step: products, running sums, differences."""
