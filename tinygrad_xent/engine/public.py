@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 from numpy import ndarray
 
+from ..elsewhere import no_attribute
 from .arrays import Array
 from .context import MODE, NOT_RECORDING
 from .methods import Methods, Operand
@@ -156,7 +157,10 @@ def _brought(self: Any, name: str) -> Any:
         bring_all()
         if name in vars(Methods):
             return getattr(self, name)
-    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    function = (
+        f": write tx.{name}(t)" if name in exported() else ": tx.op(..., method=True) makes one"
+    )
+    raise no_attribute(f"{type(self).__name__!r} object", name, vars(Methods), function)
 
 
 def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None:
