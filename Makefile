@@ -14,7 +14,7 @@ demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -26,8 +26,8 @@ types: $(VENV)/.lint $(VENV)/.test
 parity browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
 	$(BIN)/python -m pytest tests/$@
 
+# The mutations of each rule, which `python -m tests.check.mutation_proof` prints, are part of `make test`.
 proofs: $(VENV)/.test
-	$(BIN)/python -m tests.check.mutation_proof
 	$(BIN)/python -m tests.check.mutation_proof --healthy
 	$(BIN)/python -m tests.check.diagnosis_proof
 
