@@ -1,4 +1,4 @@
-"""What the lines of `tests/themes/contractions.py` leave out: every form of subscripts, axes, and errors."""
+"""Sums of products: every form of subscripts and of axes, and what is refused."""
 
 from __future__ import annotations
 
