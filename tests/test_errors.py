@@ -44,6 +44,7 @@ def test_the_classes_are_pythons_too():
     kinds = {"ShapeError": ValueError, "DtypeError": TypeError, "OutOfRangeError": IndexError}
     kinds |= {"BadValueError": ValueError, "GraphError": RuntimeError, "AxisError": IndexError}
     kinds |= {"NonFiniteError": FloatingPointError}
+    kinds |= {"MatrixShapeError": np.linalg.LinAlgError, "MatrixError": np.linalg.LinAlgError}
     assert {cls.__name__ for cls in CLASSES} == kinds.keys()
     for name, kind in kinds.items():
         assert issubclass(getattr(errors, name), kind)

@@ -71,7 +71,7 @@ def of_lengths(m):
 def of_norms(m):
     shape = (*stack(m), *m.choice([(3, 2), (2, 3), (3, 3)]))
     vectors = [(p, -1) for p in (None, 2, 1, 3, 2.5)]
-    matrices = [(p, (-2, -1)) for p in (None, "fro", "nuc", 2, -2, 1, -1, np.inf, -np.inf)]
+    matrices = [(p, (-2, -1)) for p in (None, "fro", "nuc", 2, -2, 1, -1)]
     ord, axis = m.choice([*vectors, *matrices, (None, None)])
     return call(m.matrices(shape), ord=ord, axis=axis, keepdims=m.bool())
 
@@ -194,6 +194,7 @@ def chain(*arrays):
 
 
 def length(x, axis, keepdims):
+    duals.clear(np.sqrt(np.sum(np.square(duals.plain(x)), axis=axis)))
     return duals.sqrt(duals.total(x * x, axis=axis, keepdims=keepdims))
 
 
@@ -204,8 +205,8 @@ def norm(x, ord, axis, keepdims):
     if not isinstance(axis, tuple):
         powers = duals.power(sizes, ord)
         return duals.power(duals.total(powers, axis=axis, keepdims=keepdims), 1 / ord)
-    if ord in (1, -1, np.inf, -np.inf):
-        sums = duals.total(sizes, axis=-2 if abs(ord) == 1 else -1, keepdims=False)
+    if ord in (1, -1):
+        sums = duals.total(sizes, axis=-2, keepdims=False)
     else:
         sums = svdvals(x)
     choose = duals.total if ord == "nuc" else duals.largest if ord > 0 else duals.smallest
