@@ -197,8 +197,8 @@ DTYPES = {
     ),
     "a function the tape does not know": (
         DtypeError,
-        lambda: np.sin(leaf()),
-        ("np.sin", "gradient would be lost", "w: ", ".detach()"),
+        lambda: np.deg2rad(leaf()),
+        ("np.deg2rad", "gradient would be lost", "w: ", ".detach()"),
     ),
     "np.asarray": (
         DtypeError,

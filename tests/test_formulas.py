@@ -44,7 +44,7 @@ from tinygrad_xent.formulas import (
 from tinygrad_xent.formulas.meaning import evaluate
 from tinygrad_xent.nn import chunked
 
-LINEAR_CROSS_ENTROPY = chunked._LINEAR_CROSS_ENTROPY
+LINEAR_CROSS_ENTROPY = chunked._OF_LABELS
 TABLE_ROWS = {name: TABLE[name] for name in ROWS}
 EVALUATED = {**TABLE_ROWS, "linear_cross_entropy": LINEAR_CROSS_ENTROPY}
 
