@@ -22,7 +22,7 @@ SLOPES = ("g · b · cos(a · b)", "g · a · cos(a · b)")
 
 
 def define():
-    """A unary operation, one of two inputs, and the sine and cosine that the latter needs."""
+    """A unary operation, and one of two inputs."""
 
     @op(
         "x · 0.0174532925199433",
@@ -35,18 +35,10 @@ def define():
         """Degrees as radians."""
         return np.deg2rad(x)
 
-    @op("cos x", ("-g · sin x", lambda g, x: -g * tx_sin(x)), numpy=np.cos)
-    def cos(x, /):
-        return np.cos(x)
-
-    @op("sin x", ("g · cos x", lambda g, x: g * cos(x)), numpy=np.sin)
-    def tx_sin(x, /):
-        return np.sin(x)
-
     @op(
         "sin(a · b)",
-        (SLOPES[0], lambda g, a, b: g * b * cos(a * b)),
-        (SLOPES[1], lambda g, a, b: g * a * cos(a * b)),
+        (SLOPES[0], lambda g, a, b: g * b * tx.cos(a * b)),
+        (SLOPES[1], lambda g, a, b: g * a * tx.cos(a * b)),
         method=True,
         operator="floordiv",
     )
