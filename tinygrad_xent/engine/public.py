@@ -153,14 +153,16 @@ def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
 @method("__getattr__")
 def _brought(self: Any, name: str) -> Any:
     """A method of Tensor that comes later. Python asks here for what it has not found."""
-    if not name.startswith("_"):
-        bring_all()
-        if name in vars(Methods):
-            return getattr(self, name)
+    owner = f"{type(self).__name__!r} object"
+    if name.startswith("_"):  # NumPy and others look for their protocols, at every call
+        raise AttributeError(f"{owner} has no attribute {name!r}")
+    bring_all()
+    if name in vars(Methods):
+        return getattr(self, name)
     function = (
         f": write tx.{name}(t)" if name in exported() else ": tx.op(..., method=True) makes one"
     )
-    raise no_attribute(f"{type(self).__name__!r} object", name, vars(Methods), function)
+    raise no_attribute(owner, name, vars(Methods), function)
 
 
 def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None:
