@@ -29,6 +29,9 @@ def scipys(name):
     return call
 
 
+erf = duals.smooth(scipys("erf"), error_function(1))
+
+
 def cube_root(torch, x):
     return torch.sign(x) * torch.abs(x) ** (1 / 3)
 
@@ -40,5 +43,5 @@ row("cbrt", of_nonzero, duals.smooth(np.cbrt, lambda y, x: 1 / (3 * (y * y))), c
 row("reciprocal", of_nonzero, duals.inverse)
 row("logaddexp", of_two, logaddexp)
 row("logaddexp2", of_two, lambda a, b: logaddexp(a * LOG_2, b * LOG_2) / LOG_2)
-row("erf", smooth, duals.smooth(scipys("erf"), error_function(1)))
+row("erf", smooth, erf)
 row("erfc", smooth, duals.smooth(scipys("erfc"), error_function(-1)))
