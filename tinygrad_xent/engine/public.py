@@ -159,10 +159,9 @@ def _brought(self: Any, name: str) -> Any:
     bring_all()
     if name in vars(Methods):
         return getattr(self, name)
-    function = (
-        f": write tx.{name}(t)" if name in exported() else ": tx.op(..., method=True) makes one"
-    )
-    raise no_attribute(owner, name, vars(Methods), function)
+    if name in exported():
+        raise no_attribute(owner, name, (), f": write tx.{name}(t)")
+    raise no_attribute(owner, name, vars(Methods), ": tx.op(..., method=True) makes one")
 
 
 def _comes_later(name: str) -> None:
