@@ -191,6 +191,10 @@ class Maker:
         places = self.rng.permutation(int(np.prod(shape, dtype=int))).reshape(shape)
         return (places - places.size // 2) * 2 * GAP + offset
 
+    def with_nan(self, x: Any, axis: Any, keep: int = 1) -> Any:
+        """x with some nan, if the maker gives any; not the first `keep` along the axes."""
+        return x
+
     def mask(self, shape: Shape) -> Any:
         return self.rng.integers(2, size=shape) == 1
 
