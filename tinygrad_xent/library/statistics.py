@@ -244,11 +244,12 @@ def _quantiles(name: str, x: Any, q: Array, axis: Axis, keepdims: bool) -> Tenso
     def numbers(places: Array) -> Tensor:
         return moves.take_along_axis(rows, np.where(spoiled, last, order[..., places]), -1)
 
-    y = low = numbers(below)
+    y = numbers(below)
     if share.any():
         high = numbers(np.minimum(below + 1, values.shape[-1] - 1))
-        y = add(mul(low, 1 - share), mul(high, share))
-        y = y if share.all() else where(share == 0, low, y)
+        if not share.all():  # where the next number has no share, it may be inf
+            high = where(share > 0, high, 0)
+        y = add(mul(y, 1 - share), mul(high, share))
     if q.ndim:
         y = moves.transpose(y, (y.ndim - 1, *range(y.ndim - 1)))
     return moves.reshape(y, q.shape + shape)
