@@ -73,11 +73,20 @@ def test_the_slope_of_a_product_is_that_of_the_others():
     equal(slope(tx.prod, [0.0, 0.0, 3.0]), [0, 0, 0])
     equal(slope(tx.prod, [inf, 2.0, 3.0]), [6, inf, inf])
     equal(slope(tx.prod, [nan, 2.0, 3.0]), [6, nan, nan])
+    equal(slope(tx.cumprod, [2.0, inf]), [inf, 2])
     equal(slope(lambda x: tx.prod(x, axis=()), [0.0, 2.0]), [1, 1])
     equal(slope(tx.prod, 0.0), 1)
     equal(slope(tx.cumprod, 0.0), 1)
     rows = slope(lambda x: tx.prod(x, axis=1), [[0.0, 2.0], [3.0, 4.0]])
     equal(rows, [[2, 0], [4, 3]])
+
+
+def test_numpys_ufunc_multiplies_over_the_first_axis():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    y = np.multiply.reduce(x)
+    equal(y, [3, 8])
+    y.sum().backward()
+    equal(x.grad, [[3, 4], [1, 2]])
 
 
 def test_a_product_of_nothing_is_1():

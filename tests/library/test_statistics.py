@@ -230,6 +230,7 @@ def test_ties_beside_nan_share_evenly():
     equal(slope(tx.nanmax, [3.0, nan, 3.0, 1.0]), [0.5, 0, 0.5, 0])
     equal(slope(tx.nanmin, [-inf, nan, 2.0]), [1, 0, 0])
     equal(slope(tx.nanmax, [-inf, nan]), [1, 0])
+    equal(slope(np.fmax.reduce, [[3.0, nan], [2.0, 1.0]]), [[1, 0], [0, 1]])
 
 
 @pytest.mark.parametrize("name", NAMES)

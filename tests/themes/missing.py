@@ -44,7 +44,7 @@ def variance(torch, rows, present, ddof):
 
 row("nansum", with_nan, duals.total, theirs(lambda torch, x, p: x.where(p, 0.0).sum(-1)))
 row("nanmean", with_nan, duals.mean, theirs(mean))
-row("nanvar", spread, statistics.variance, theirs(variance))
+row("nanvar", lambda m: with_nan(m, ddof=m.choice([0, 0.5])), statistics.variance, theirs(variance))
 row(
     "nanstd",
     spread,

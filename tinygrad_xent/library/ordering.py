@@ -65,7 +65,7 @@ def topk(x: Operand, k: int, axis: int = -1, largest: bool = True) -> tuple[Tens
         return moves.take_along_axis(x, first, axis), Tensor(first)
 
 
-@public(numpy=np.unique)
+@public(numpy=np.unique, method=True)
 def unique(
     x: Operand,
     return_index: bool = False,
@@ -157,7 +157,7 @@ def count_nonzero(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> A
     return np.sum(np.not_equal(x, 0), axis=axis, keepdims=keepdims)
 
 
-@op("searchsorted(a, v, side)", None, None, kind="", numpy=np.searchsorted)
+@op("searchsorted(a, v, side)", None, None, kind="", numpy=np.searchsorted, method=True)
 def searchsorted(a: Operand, v: Operand, /, side: str = "left") -> Array:
     """Where in the sorted line `a` the numbers v would have to be put so that it stays sorted: before
     the equal ones, or behind them if `side` is "right".

@@ -131,7 +131,7 @@ def _cumprod_vjp(g: Any, x: Any, y: Any, axis: int | None, reverse: bool) -> Any
     if x.ndim == 0:
         return g
     shape, (x, axis) = x.shape, _line(x, axis)
-    if raw(x).all():
+    if raw(x).all() and np.isfinite(raw(y)).all():
         return reshape(cumsum(g * y, axis, not reverse) / x, shape)
     before = shift(y, axis, reverse, 1)
     return reshape(before * _term_vjp(g, x, axis, reverse), shape)

@@ -101,7 +101,7 @@ def _along(w: Any, x: Any, shape: tuple[int, ...], axis: Any) -> Tensor:
 # --- covariance -----------------------------------------------------------------------------------
 
 
-@public(numpy=np.cov)
+@public(numpy=np.cov, method=True)
 @in_float32
 def cov(x: Operand, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Tensor:
     """The covariances of variables: each row of x is one, each column an observation; with
@@ -128,7 +128,7 @@ def cov(x: Operand, rowvar: bool = True, bias: bool = False, ddof: int | None = 
         return moves.squeeze(div(products_of, max(n, 0)))
 
 
-@public(numpy=np.corrcoef)
+@public(numpy=np.corrcoef, method=True)
 @in_float32
 def corrcoef(x: Operand, rowvar: bool = True) -> Tensor:
     """The correlations of variables, as in `cov`: from -1 to 1. nan for a variable that does not vary.
