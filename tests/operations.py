@@ -191,6 +191,10 @@ class Maker:
         places = self.rng.permutation(int(np.prod(shape, dtype=int))).reshape(shape)
         return (places - places.size // 2) * 2 * GAP + offset
 
+    def with_nan(self, x: Any, axis: Any, keep: int = 1) -> Any:
+        """x with some nan, if the maker gives any; not the first `keep` along the axes."""
+        return x
+
     def mask(self, shape: Shape) -> Any:
         return self.rng.integers(2, size=shape) == 1
 
@@ -442,5 +446,7 @@ CASES: dict[str, Callable[[Maker], Call]] = {
 }
 themes.read_all()
 ROWS = tuple(TABLE)
-COMPOSITES = tuple(name for name, p in PUBLIC.items() if name not in TABLE and p.export)
+COMPOSITES = tuple(
+    name for name, p in PUBLIC.items() if p.export and name not in themes.APART.union(TABLE)
+)
 NAMES = (*ROWS, *COMPOSITES)
