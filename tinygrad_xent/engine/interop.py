@@ -155,6 +155,11 @@ def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, An
         operands = [given.pop(name) for name in list(parameters)[:places]]
     except (KeyError, TypeError):
         return None
+    for name, p in parameters.items():  # what their *args and **kwargs have taken up
+        if p.kind is p.VAR_POSITIONAL and operands:
+            operands = list(operands[0])
+        elif p.kind is p.VAR_KEYWORD:
+            given |= given.pop(name, {})
     meant = {name: p.default for name, p in parameters.items() if name in own} | given
     said = {
         name: v for name, v in meant.items() if v is not own.get(name, parameters[name].default)
