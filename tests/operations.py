@@ -442,5 +442,7 @@ CASES: dict[str, Callable[[Maker], Call]] = {
 }
 themes.read_all()
 ROWS = tuple(TABLE)
-COMPOSITES = tuple(name for name, p in PUBLIC.items() if name not in TABLE and p.export)
+COMPOSITES = tuple(
+    name for name, p in PUBLIC.items() if p.export and name not in themes.APART.union(TABLE)
+)
 NAMES = (*ROWS, *COMPOSITES)

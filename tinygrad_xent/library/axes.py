@@ -29,6 +29,19 @@ def numbers(name: str, x: Any) -> Any:
     return x if is_tensor(x) else as_numbers(name, x)
 
 
+def setting(name: str, value: Any) -> Any:
+    """A setting as `plain` gives it, with lists as tuples.
+
+    Raises:
+        DtypeError: a tensor that requires grad, which would get no gradient.
+    """
+    found = plain(value, "axis")
+    if is_tensor(found):
+        what = f"{name}: a setting gets no gradient, and this one requires grad"
+        raise errors.DtypeError(what, [found], "pass .detach()")
+    return found
+
+
 def places(name: str, x: Any, axis: Any) -> tuple[int, ...]:
     """One axis of x or several, counted from 0; all if None.
 
@@ -36,7 +49,7 @@ def places(name: str, x: Any, axis: Any) -> tuple[int, ...]:
         AxisError: x has no such axis.
         ShapeError: one is named twice.
     """
-    axis = plain(axis, "axis")
+    axis = setting(name, axis)
     if axis is None:
         return tuple(range(x.ndim))
     try:
@@ -47,7 +60,7 @@ def places(name: str, x: Any, axis: Any) -> tuple[int, ...]:
 
 def place(name: str, x: Any, axis: Any) -> int:
     """The same for a function that takes one axis."""
-    (found,) = places(name, x, (plain(axis, "axis"),))
+    (found,) = places(name, x, (setting(name, axis),))
     return found
 
 
@@ -167,7 +180,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
            [1., 3.]])
     """
     t = numbers("rot90", x)
-    plane, turns = places("rot90", t, axes), plain(k, "k") % 4
+    plane, turns = places("rot90", t, axes), setting("rot90", k) % 4
     if len(plane) != 2:
         what = f"rot90: a plane has two axes, got {len(plane)}"
         raise errors.ShapeError(what, [t], "axes=(0, 1), say")
