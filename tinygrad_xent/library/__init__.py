@@ -22,6 +22,7 @@ from . import (
     running,
     statistics,
     trigonometry,
+    updating,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "running",
     "statistics",
     "trigonometry",
+    "updating",
 ]
