@@ -18,10 +18,12 @@ from . import (
     normalization,
     ordering,
     picking,
+    repeating,
     rounding,
     running,
     statistics,
     trigonometry,
+    updating,
 )
 
 __all__ = [
@@ -38,8 +40,10 @@ __all__ = [
     "normalization",
     "ordering",
     "picking",
+    "repeating",
     "rounding",
     "running",
     "statistics",
     "trigonometry",
+    "updating",
 ]
