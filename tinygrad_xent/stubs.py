@@ -68,7 +68,8 @@ def package_stub() -> str:
     for name in names:
         value = getattr(tx, name)
         if isinstance(value, ModuleType):
-            lines.append(f"from . import {name} as {name}")
+            home = value.__name__.removeprefix(tx.__name__).removesuffix(f".{name}") or "."
+            lines.append(f"from {home} import {name} as {name}")
         else:
             module = value.__module__.removeprefix(tx.__name__)
             lines.append(f"from {module} import {value.__name__} as {name}")

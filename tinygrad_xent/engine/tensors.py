@@ -210,7 +210,7 @@ class Tensor(Methods):
         if self._node is None:
             data = np.asarray(self._data)
             if data.base is not None:
-                data = data.copy()
+                data = data.copy(order="K")
             self._data, self._node = data, Leaf(data)
         return self._node
 

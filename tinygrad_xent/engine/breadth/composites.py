@@ -136,15 +136,20 @@ def positive(x: Operand, /) -> Tensor:
 
 
 @public(numpy=np.dot, export=False)
-def dot(a: Operand, b: Operand, /) -> Any:
-    """What `np.dot` gives: the product with a scalar, else `matmul`. It declines stacks of matrices
-    where `np.dot` and `matmul` differ.
+def dot(a: Operand, b: Operand, /) -> Tensor:
+    """What `np.dot` gives: the product with a scalar, else `matmul`; but of two stacks each matrix of a
+    with each of b.
     """
-    if 0 in (np.ndim(raw(a)), np.ndim(raw(b))):
+    left, right = np.shape(raw(a)), np.shape(raw(b))
+    if not (left and right):
         return arithmetic.mul(a, b)
-    if np.ndim(raw(a)) > 1 and np.ndim(raw(b)) > 2:
-        return NotImplemented
-    return products.matmul(a, b)
+    if len(left) < 2 or len(right) < 3:
+        return products.matmul(a, b)
+    *stack, terms, columns = right
+    with composite("dot", "Σ (a · b)"):
+        b = moves.transpose(b, (len(stack), *range(len(stack)), len(stack) + 1))
+        b = moves.reshape(b, (terms, math.prod(stack) * columns))
+        return moves.reshape(products.matmul(a, b), (*left[:-1], *stack, columns))
 
 
 def _count(x: Any, axis: Axis) -> int:
