@@ -72,9 +72,10 @@ def normalize(m: Maker) -> Call:
 
 def cosine_similarity(m: Maker) -> Call:
     first, second = m.shapes(2)
-    if not first or not second:
+    if not first and not second:
         first = second = m.shape(min_dims=1)
-    return call(m.positive(first), m.positive(second), axis=-1, eps=1e-3)
+    axis = m.axis(max(len(first), len(second)))
+    return call(m.positive(first), m.positive(second), axis=axis, eps=1e-3)
 
 
 def by_channel(x: Any, like: Any) -> Any:
@@ -102,7 +103,9 @@ def unit(x: Any, axis: int, eps: float) -> Any:
 
 
 def cosine(a: Any, b: Any, axis: int, eps: float) -> Any:
-    return duals.total(duals.mul(unit(a, axis, eps), unit(b, axis, eps)), axis=axis)
+    shape = np.broadcast_shapes(duals.plain(a).shape, duals.plain(b).shape)
+    a, b = (unit(duals.linear(lambda x: np.broadcast_to(x, shape))(x), axis, eps) for x in (a, b))
+    return duals.total(duals.mul(a, b), axis=axis)
 
 
 def their_layer_norm(torch: Any, x: Any, weight: Any, bias: Any, axis: Any, eps: float) -> Any:

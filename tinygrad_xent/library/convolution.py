@@ -33,7 +33,7 @@ from .windows import Sizes, Windows, in_floats, shape_of, sizes, windows
     kind="product", export=False)
 def conv(x: Operand, weight: Operand, /, how: Windows) -> Array:
     """The row behind `conv1d` and `conv2d`: a product of the weight with the windows of x."""
-    return in_floats(how.by_u, x, weight)
+    return in_floats(Windows(*how).by_u, x, weight)
 
 
 @op("conv_input(u, weight, how)",
@@ -42,7 +42,7 @@ def conv(x: Operand, weight: Operand, /, how: Windows) -> Array:
     kind="product", export=False)
 def conv_input(u: Operand, weight: Operand, /, how: Windows) -> Array:
     """The gradient of the input of `conv`, given that of its output: a transposed convolution."""
-    return in_floats(how.by_x, u, weight)
+    return in_floats(Windows(*how).by_x, u, weight)
 
 
 @op("conv_weight(x, u, how)",
@@ -51,7 +51,7 @@ def conv_input(u: Operand, weight: Operand, /, how: Windows) -> Array:
     kind="product", export=False)
 def conv_weight(x: Operand, u: Operand, /, how: Windows) -> Array:
     """The gradient of the weight of `conv`, given that of its output: a correlation of both."""
-    return in_floats(how.by_weight, x, u)
+    return in_floats(Windows(*how).by_weight, x, u)
 
 
 # fmt: on

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..engine import errors
 from ..engine.arrays import Axis
 from ..engine.breadth.composites import in_float32, mean
@@ -150,7 +152,7 @@ def normalize(x: Operand, axis: Axis = -1, eps: float = 1e-12) -> Tensor:
 
 @public()
 def cosine_similarity(a: Operand, b: Operand, axis: Axis = -1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between vectors along an axis: between -1 and 1.
+    """The cosine of the angle between vectors along an axis, which is one of a and b broadcast together.
 
     Args:
         eps: the least length to divide by; a vector of zeros has the cosine 0 with every other.
@@ -159,8 +161,8 @@ def cosine_similarity(a: Operand, b: Operand, axis: Axis = -1, eps: float = 1e-8
     array([1.    , 0.7071])
     """
     with composite("cosine_similarity", "Σ (normalize(a) · normalize(b))"):
-        product = arithmetic.mul(normalize(a, axis, eps), normalize(b, axis, eps))
-        return reductions.sum(product, axis)
+        units = [normalize(v, axis, eps) for v in _together("cosine_similarity", a, b)]
+        return reductions.sum(arithmetic.mul(*units), axis)
 
 
 def _standard(x: Operand, axis: Axis, eps: float) -> Tensor:
@@ -176,6 +178,17 @@ def _divided(x: Operand, variance: Operand, eps: float) -> Tensor:
 def _scaled(x: Tensor, weight: Operand | None, bias: Operand | None) -> Tensor:
     x = x if weight is None else arithmetic.mul(x, weight)
     return x if bias is None else arithmetic.add(x, bias)
+
+
+def _together(who: str, *operands: Any) -> list[Any]:
+    """The operands in the shape to which they broadcast."""
+    shapes = [as_numbers(who, raw(x), operands).shape for x in operands]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise errors.explain(who, operands, (), error) from None
+    pairs = zip(operands, shapes, strict=True)
+    return [x if own == shape else moves.broadcast_to(x, shape) for x, own in pairs]
 
 
 def _channels(who: str, x: Any, given: dict[str, Any]) -> tuple[tuple[int, ...], list[Any]]:
