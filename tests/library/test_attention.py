@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import equal, leaf
+from tinygrad_xent.engine.errors import BadValueError
 
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 5, 4)), RNG.normal(size=(2, 5, 6))
@@ -43,6 +44,10 @@ def test_what_a_mask_hides_has_no_say():
         (y * y).sum().backward()
     assert np.abs(key.grad.numpy()[:, :2]).min() > 0
     equal(key.grad.numpy()[:, 2:], np.zeros((2, 3, 4)))
+
+
+def test_no_keys_at_all():
+    equal(attention(Q, K[:, :0], V[:, :0]), np.zeros((2, 3, 6)))
 
 
 def test_leading_axes_broadcast():
@@ -95,6 +100,7 @@ REFUSED = {
     "other widths": (tx.ShapeError, "do not fit", lambda: attention(Q, K[..., 1:], V)),
     "fewer values": (tx.ShapeError, "do not fit", lambda: attention(Q, K, V[:, 1:])),
     "other batches": (tx.ShapeError, "do not fit", lambda: attention(Q, K[[0, 0, 0]], V)),
+    "queries of no numbers": (tx.ShapeError, "do not fit", lambda: attention(Q[..., :0], K[..., :0], V)),
     "a vector": (tx.ShapeError, "do not fit", lambda: attention(Q[0, 0], K, V)),
     "a mask of integers": (
         tx.DtypeError, "astype(bool)", lambda: attention(Q, K, V, np.ones((3, 5), int))),
@@ -111,6 +117,8 @@ REFUSED = {
     "a padding that is not there": (
         tx.OutOfRangeError, "padding_idx: 3", lambda: tx.embedding([0], TABLE, padding_idx=3)),
     "no table": (tx.ShapeError, "no rows", lambda: tx.embedding(0, 3.0)),
+    "no classes": (BadValueError, "num_classes=0", lambda: tx.one_hot([], 0)),
+    "half a class": (BadValueError, "num_classes=1.5", lambda: tx.one_hot([0], 1.5)),
     "a label too high": (tx.OutOfRangeError, "3 is out of range for 3", lambda: tx.one_hot([3], 3)),
     "a label below 0": (tx.OutOfRangeError, "0 to 2", lambda: tx.one_hot(-1, 3)),
     "a label that is a float": (tx.DtypeError, "takes integers", lambda: tx.one_hot([1.0], 3)),

@@ -66,7 +66,9 @@ def scaled_dot_product_attention(
 
 @public()
 def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
-    """The rows of a table that the indices name: (...) and (n, ...) give (..., ...).
+    """The rows of a table that the indices name.
+
+    Shapes: indices (...), weight (n, D); the result is (..., D).
 
     A row that is named several times gets the sum of their gradients.
 
@@ -102,12 +104,15 @@ def one_hot(indices: Operand, /, num_classes: int, dtype: Any = np.float64) -> A
 
     Raises:
         DtypeError: the indices are not integers.
-        OutOfRangeError: one is not in 0 ... num_classes - 1.
+        OutOfRangeError: one is not in 0 ... num_classes - 1. BadValueError: there are no classes.
 
     >>> one_hot([2, 0], 3).numpy()
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
+    if not isinstance(num_classes, int) or num_classes < 1:
+        what = f"one_hot: num_classes={num_classes!r} is not a whole number of at least 1"
+        raise errors.BadValueError(what, [indices], "pass the number of classes")
     places = _labels("one_hot", indices, num_classes)
     return (places[..., None] == np.arange(num_classes)).astype(dtype)
 
@@ -126,18 +131,18 @@ def _labels(who: str, x: Any, count: int) -> Array:
 
 
 def _attention_shapes(query: Any, key: Any, value: Any) -> list[tuple[int, ...]]:
-    """The shapes, if they fit: (..., L, E), (..., S, E), (..., S, V)."""
+    """The shapes, checked: (..., L, E), (..., S, E), (..., S, V)."""
     who, operands = "scaled_dot_product_attention", [query, key, value]
     shapes = [as_numbers(who, raw(x), operands).shape for x in operands]
     q, k, v = shapes
-    fit = min(map(len, shapes)) >= 2 and q[-1] == k[-1] and k[-2] == v[-2]
+    fit = min(map(len, shapes)) >= 2 and 0 < q[-1] == k[-1] and k[-2] == v[-2]
     try:
         np.broadcast_shapes(*(s[:-2] for s in shapes))
     except ValueError:
         fit = False
     if not fit:
         what = f"{who}: shapes {q}, {k} and {v} do not fit"
-        fix = "query (..., L, E), key (..., S, E), value (..., S, V), with leading axes that broadcast"
+        fix = "query (..., L, E), key (..., S, E), value (..., S, V); leading axes must broadcast"
         raise errors.ShapeError(what, operands, fix)
     return shapes
 
