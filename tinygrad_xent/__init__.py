@@ -15,6 +15,7 @@ The operations are exported from the table; for type checkers and editors,
 from importlib import import_module as _import_module
 
 from . import data, nn, optim
+from .elsewhere import no_attribute
 from .engine.context import is_grad_enabled, no_grad, scope
 from .engine.errors import DtypeError, GraphError, OutOfRangeError, ShapeError
 from .engine.gradients import WATCHERS
@@ -101,7 +102,8 @@ def __getattr__(name: str) -> object:
         bring_all()
         if name in globals():
             return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    own = ": it is not here; tx.op makes an operation of a function and its derivative"
+    raise no_attribute(f"module {__name__!r}", name, globals(), own)
 
 
 def __dir__() -> list[str]:

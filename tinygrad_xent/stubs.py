@@ -64,7 +64,8 @@ def _signature(function: Any) -> str:
 def package_stub() -> str:
     """The stub of `__init__.py`: where each public name comes from."""
     lines = [HEAD + "__version__: str", "", "from . import textbook as textbook"]
-    for name in tx.__all__:
+    names = sorted(tx.__all__)
+    for name in names:
         value = getattr(tx, name)
         if isinstance(value, ModuleType):
             lines.append(f"from . import {name} as {name}")
@@ -72,7 +73,7 @@ def package_stub() -> str:
             module = value.__module__.removeprefix(tx.__name__)
             lines.append(f"from {module} import {value.__name__} as {name}")
     lines.append("from .estimator import SoftmaxClassifier as SoftmaxClassifier")
-    listed = ", ".join(f'"{name}"' for name in tx.__all__)
+    listed = ", ".join(f'"{name}"' for name in names)
     return "\n".join(lines) + f"\n\n__all__ = [{listed}]\n"
 
 

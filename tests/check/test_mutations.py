@@ -36,7 +36,9 @@ def test_the_kind_of_mistake_is_named(verdicts):
 
 
 def test_healthy_graphs_raise_no_alarm():
-    assert false_alarms(60) == {key: [] for key in false_alarms(0)}
+    found = false_alarms(60)
+    assert len(found) == 4
+    assert not any(found.values())
 
 
 def test_every_loss_has_a_case():

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
+from sys import _getframe
 from typing import Any
 
 THEIRS: dict[str, Callable[..., Any]] = {}
+_LINES: dict[str, str] = {}  # where each stands; pytest may read a file once more
 
 
 def row(
@@ -29,7 +31,9 @@ def row(
     from tests.operations import CASES
     from tests.random_programs.duals import FORWARD
 
-    assert name not in CASES, f"{name} has two lines"
+    frame = _getframe(1)
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    assert _LINES.setdefault(name, place) == place, f"{name} has two lines"
     CASES[name], FORWARD[name] = case, forward
     if theirs:
         THEIRS[name] = theirs

@@ -29,6 +29,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..elsewhere import instead
 from . import errors
 from .context import MODE
 from .methods import Methods
@@ -140,7 +141,8 @@ def array_function(
             return result
     if _is_flat(function, args, kwargs):
         return function(*_values(args), **_values(kwargs))
-    return _on_values(f"np.{function.__name__}", function, args, kwargs)
+    home = function.__module__.replace("numpy", "np", 1)
+    return _on_values(f"{home}.{function.__name__}", function, args, kwargs)
 
 
 def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
@@ -186,6 +188,7 @@ def _on_values(name: str, function: Any, args: Any, kwargs: dict[str, Any]) -> A
         what = f"{name}: no operation of the table matches this call, its gradient would be lost"
         fix = f"use a function of tinygrad_xent, define one with tx.op(..., numpy={name}), or "
         fix += "call .detach() if no gradient is wanted"
+        fix = instead(function.__name__) or fix
         raise errors.DtypeError(what, _tensors((args, kwargs)), fix)
     return function(*_values(args), **_values(kwargs))
 

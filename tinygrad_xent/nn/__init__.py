@@ -4,6 +4,8 @@
 `targets.py` checks the arguments of a loss, `chunked.py` is the loss that never holds all logits.
 """
 
+from ..elsewhere import as_function, no_attribute
+from ..engine.public import bring_all, exported
 from .layers import (
     INITIALISERS,
     MLP,
@@ -34,3 +36,15 @@ __all__ = [
     "he",
     "torch_default",
 ]
+
+
+def __getattr__(name: str) -> object:
+    known, otherwise = (
+        __all__,
+        ": any other layer is a class of your own, derived from tx.nn.Module",
+    )
+    if not name.startswith("_"):
+        bring_all()
+        if found := [f for f in (name, *as_function(name)) if f in exported()]:
+            known, otherwise = [], f": here it is a function, tx.{found[0]}"
+    raise no_attribute(f"module {__name__!r}", name, known, otherwise)

@@ -5,6 +5,7 @@ schedule. To write your own, subclass `Optimizer` and define `update`, or `Sched
 `rate`.
 """
 
+from ..elsewhere import no_attribute
 from .base import Optimizer
 from .rules import SGD, Adam, AdamW, clip_grad_norm
 from .schedules import CosineAnnealingLR, Schedule, StepLR
@@ -19,3 +20,7 @@ __all__ = [
     "StepLR",
     "clip_grad_norm",
 ]
+
+
+def __getattr__(name: str) -> object:
+    raise no_attribute(f"module {__name__!r}", name, __all__)
