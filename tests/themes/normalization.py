@@ -117,9 +117,11 @@ def their_rms_norm(torch: Any, x: Any, weight: Any, axis: Any, eps: float) -> An
 
 
 def their_batch_norm(torch: Any, x: Any, weight: Any, bias: Any, *given: Any, eps: float) -> Any:
-    """PyTorch has no gradient of the running statistics: with them it is written out."""
+    """PyTorch has no gradient of the running statistics: with them it is written out. Nor are its
+    gradients right where the weight is one number that was expanded, without a copy of it.
+    """
     if not given:
-        return torch.batch_norm(x, weight, bias, None, None, True, 0.0, eps, False)
+        return torch.batch_norm(x, weight.contiguous(), bias, None, None, True, 0.0, eps, False)
     shape = (-1,) + (1,) * (x.ndim - 2)
     average, variance, weight, bias = (v.reshape(shape) for v in (*given, weight, bias))
     return (x - average) / torch.sqrt(variance + eps) * weight + bias

@@ -191,7 +191,7 @@ def _convolution(
         what = f"{who}: the bias has the shape {found}, it needs {kernel[:1]}"
         raise errors.ShapeError(what, operands, "pass one number for each channel of the result")
     how = windows(who, operands, image[2:], kernel[2:], stride, padding, dilation, groups)
-    with composite(who, "conv(x, weight) + bias" if bias is not None else "conv(x, weight)"):
+    with composite(who, "conv(x, weight) + bias"):
         y = conv(x, weight, how)
         return y if bias is None else arithmetic.add(y, moves.reshape(bias, (-1,) + (1,) * axes))
 
