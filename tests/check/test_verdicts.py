@@ -29,6 +29,7 @@ RANGES = {  # the sizes at which these exist, do not overflow, and have slopes t
 }
 OVERFLOW = {"exp", "expm1", "pow"}  # at 1e3 and beyond the value itself is infinite
 SATURATED = {"sigmoid", "softmax", "logsumexp", "softmax_cross_entropy"}  # slopes below 1e-50 there
+SATURATED |= {"logaddexp", "logaddexp2"}
 
 
 @pytest.fixture(autouse=True)
