@@ -9,7 +9,11 @@ import pytest
 import tinygrad_xent as tx
 from tinygrad_xent.engine import errors
 
-CLASSES = [*errors.WordedError.__subclasses__(), *errors.ShapeError.__subclasses__()]
+CLASSES = [
+    *errors.WordedError.__subclasses__(),
+    *errors.ShapeError.__subclasses__(),
+    *errors.BadValueError.__subclasses__(),
+]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
