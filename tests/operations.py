@@ -172,6 +172,10 @@ class Maker:
     def positive(self, shape: Shape) -> Any:
         return self.rng.uniform(0.4, 2.5, shape)
 
+    def between(self, shape: Shape, low: float, high: float) -> Any:
+        """Values from low to high: both lie within what the operation takes."""
+        return self.rng.uniform(low, high, shape)
+
     def nonzero(self, shape: Shape) -> Any:
         """Values of both signs, away from 0; with `kinks`, 0 itself is common."""
         if self.kinks:
@@ -186,6 +190,10 @@ class Maker:
             return self.rng.integers(-1, 2, shape) / 2
         places = self.rng.permutation(int(np.prod(shape, dtype=int))).reshape(shape)
         return (places - places.size // 2) * 2 * GAP + offset
+
+    def with_nan(self, x: Any, axis: Any, keep: int = 1) -> Any:
+        """x with some nan, if the maker gives any; not the first `keep` along the axes."""
+        return x
 
     def matrices(self, shape: Shape) -> Any:
         """Matrices whose singular values are clearly different ones and not near 0."""
@@ -453,5 +461,7 @@ CASES: dict[str, Callable[[Maker], Call]] = {
 }
 themes.read_all()
 ROWS = tuple(TABLE)
-COMPOSITES = tuple(name for name, p in PUBLIC.items() if name not in TABLE and p.export)
+COMPOSITES = tuple(
+    name for name, p in PUBLIC.items() if p.export and name not in themes.APART.union(TABLE)
+)
 NAMES = (*ROWS, *COMPOSITES)

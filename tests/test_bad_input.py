@@ -190,15 +190,10 @@ DTYPES = {
         lambda: tx.concatenate(leaf()),
         ("concatenate", "w: "),
     ),
-    "a limit that requires grad": (
-        DtypeError,
-        lambda: leaf((3,), "x").clip(leaf((), "low"), None),
-        ("clip", "low", "maximum"),
-    ),
     "a function the tape does not know": (
         DtypeError,
-        lambda: np.sin(leaf()),
-        ("np.sin", "gradient would be lost", "w: ", ".detach()"),
+        lambda: np.deg2rad(leaf()),
+        ("np.deg2rad", "gradient would be lost", "w: ", ".detach()"),
     ),
     "np.asarray": (
         DtypeError,
@@ -331,7 +326,7 @@ def test_unknown_and_missing_arguments():
 
 
 def test_unsupported_operators_are_type_errors():
-    for call in (lambda t: t // 2, lambda t: t % 2, lambda t: divmod(t, 2)):
+    for call in (lambda t: t << 2, lambda t: t >> 2, lambda t: divmod(t, 2)):
         with pytest.raises(TypeError, match="unsupported operand"):
             call(leaf())
 

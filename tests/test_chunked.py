@@ -161,3 +161,76 @@ def test_a_mean_over_nothing_in_blocks():
     assert loss.item() == 0
     for g in gradients_of(loss, leaves, 1.0):
         np.testing.assert_array_equal(g.numpy(), np.zeros(g.shape))
+
+
+# --- other targets, other shapes -------------------------------------------------------------------
+
+
+def probabilities(rows: int, classes: int = 5) -> Any:
+    y = np.random.default_rng(1).uniform(0.1, 1, (rows, classes))
+    return y / y.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 3, None])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_probabilities_in_blocks(monkeypatch, chunk_rows, reduction):
+    monkeypatch.setattr(chunked, "CACHED", 8)
+    leaves, _ = linear_problem()
+    y = probabilities(7)
+    options = {"reduction": reduction, "label_smoothing": 0.1}
+    seed = np.linspace(1, 2, 7) if reduction == "none" else 3.0
+    expected_loss = composed(*leaves, y, **options)
+    expected = gradients_of(expected_loss, leaves, seed)
+    loss = tx.linear_cross_entropy(*leaves, y, chunk_rows=chunk_rows, **options)
+    np.testing.assert_allclose(loss.numpy(), expected_loss.numpy(), rtol=1e-13)
+    for _ in range(2):
+        for a, b in zip(gradients_of(loss, leaves, seed, retain_graph=True), expected, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+@pytest.mark.parametrize("lead", [(), (2, 3), (1, 2, 2), (0,), (2, 0)])
+def test_leading_axes_are_those_of_the_loss(lead, kind):
+    rng = np.random.default_rng(0)
+    rows = int(np.prod(lead, dtype=int))
+    x, w = leaf(rng.normal(size=(*lead, 4))), leaf(rng.normal(size=(4, 5)))
+    y = rng.integers(0, 5, rows) if kind == "labels" else probabilities(rows)
+    flat = leaf(x.numpy().reshape(rows, 4))
+    expected = tx.cross_entropy(flat @ w, y, reduction="none")
+    loss = tx.linear_cross_entropy(x, w, None, y.reshape((*lead, *y.shape[1:])), reduction="none")
+    assert loss.shape == lead
+    np.testing.assert_allclose(loss.numpy().ravel(), expected.numpy(), rtol=1e-13)
+    seed = np.linspace(1, 2, rows)
+    (slope, slope_w) = gradients_of(expected, [flat, w], seed)
+    (found, found_w) = gradients_of(loss, [x, w], seed.reshape(lead))
+    assert found.shape == x.shape
+    np.testing.assert_allclose(found.numpy().reshape(rows, 4), slope.numpy(), atol=1e-14)
+    np.testing.assert_allclose(found_w.numpy(), slope_w.numpy(), atol=1e-14)
+
+
+def test_probabilities_that_are_learned():
+    leaves, _ = linear_problem()
+    y = leaf(probabilities(7))
+    expected = gradients_of(composed(*leaves, y), [*leaves, y], 1.0)
+    found = gradients_of(tx.linear_cross_entropy(*leaves, y), [*leaves, y], 1.0)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
+
+
+def test_second_derivatives_of_probabilities():
+    rng = np.random.default_rng(0)
+    x, w, y = rng.normal(size=(3, 2)), rng.normal(size=(2, 5)), probabilities(3)
+    assert tx.check.gradcheck(
+        lambda x, w: tx.linear_cross_entropy(x, w, None, y, chunk_rows=2), x, w, order=2
+    )
+
+
+def test_targets_that_fit_no_row():
+    x, w = np.ones((2, 3, 4)), np.ones((4, 5))
+    for y in (np.zeros(2, int), np.zeros((2, 3, 5), int)[..., :4], np.ones((2, 5))):
+        with pytest.raises(tx.ShapeError, match=r"labels of shape \(2, 3\) or probabilities"):
+            tx.linear_cross_entropy(x, w, None, y)
+    with pytest.raises(ValueError, match="can't be negative"):
+        tx.linear_cross_entropy(x, w, None, np.full((2, 3, 5), -1.0))
+    with pytest.raises(tx.DtypeError, match="ignore_index=2 is for labels"):
+        tx.linear_cross_entropy(x, w, None, np.full((2, 3, 5), 0.2), ignore_index=2)

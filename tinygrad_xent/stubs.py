@@ -9,6 +9,7 @@ and type checkers do not import it. A test compares the written files with the t
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -57,14 +58,32 @@ def _signature(function: Any) -> str:
     for p in rest:
         kind = p.POSITIONAL_OR_KEYWORD if p.kind is p.POSITIONAL_ONLY else p.kind
         parameters.append(p.replace(kind=kind, name="other" if binary else p.name))
-    written = str(signature.replace(parameters=parameters)).replace("'", "")
-    return written.replace("-> Tensor", "-> Self")
+    bare = [p.replace(annotation=_unquoted(p.annotation)) for p in parameters]
+    returned = _unquoted(signature.return_annotation)
+    return str(signature.replace(parameters=bare, return_annotation=returned))
+
+
+class _Bare:
+    """An annotation that is written without quotes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _unquoted(annotation: Any) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    return _Bare(re.sub(r"\bTensor\b", "Self", annotation))
 
 
 def package_stub() -> str:
     """The stub of `__init__.py`: where each public name comes from."""
     lines = [HEAD + "__version__: str", "", "from . import textbook as textbook"]
-    for name in tx.__all__:
+    names = sorted(tx.__all__)
+    for name in names:
         value = getattr(tx, name)
         if isinstance(value, ModuleType):
             home = value.__name__.removeprefix(tx.__name__).removesuffix(f".{name}") or "."
@@ -73,7 +92,7 @@ def package_stub() -> str:
             module = value.__module__.removeprefix(tx.__name__)
             lines.append(f"from {module} import {value.__name__} as {name}")
     lines.append("from .estimator import SoftmaxClassifier as SoftmaxClassifier")
-    listed = ", ".join(f'"{name}"' for name in tx.__all__)
+    listed = ", ".join(f'"{name}"' for name in names)
     return "\n".join(lines) + f"\n\n__all__ = [{listed}]\n"
 
 

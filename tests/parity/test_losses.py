@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any
 
@@ -195,23 +196,34 @@ def test_softmax_focal_loss(gamma, weighted, reduction, shape):
 @pytest.mark.parametrize("ignore_index", [-100, CLASSES - 1])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+@pytest.mark.parametrize("lead", [(7,), (), (2, 3), (2, 1, 2)])
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_linear_cross_entropy(weighted, smoothing, ignore_index, reduction, bias, dtype):
+def test_linear_cross_entropy(
+    weighted, smoothing, ignore_index, reduction, bias, kind, lead, dtype
+):
+    if kind == "probabilities" and ignore_index >= 0:
+        return  # refused
     rng = np.random.default_rng(0)
-    x, x_torch = both(rng.normal(size=(7, 4)), dtype)
+    x, x_torch = both(rng.normal(size=(*lead, 4)), dtype)
     w, w_torch = both(rng.normal(size=(4, CLASSES)), dtype)
     b, b_torch = both(rng.normal(size=CLASSES), dtype)
-    target = some_target(rng, "labels", (7, CLASSES), ignore_index)
+    rows = math.prod(lead)
+    target = some_target(rng, kind, (rows, CLASSES), ignore_index if rows > 1 else None)
     class_weight = rng.uniform(0.5, 2.0, CLASSES) if weighted else None
     options = {
         "label_smoothing": smoothing,
         "ignore_index": ignore_index,
         "reduction": reduction,
     }
-    logits = x_torch @ w_torch + b_torch if bias else x_torch @ w_torch
+    logits = x_torch.reshape(rows, 4) @ w_torch + (b_torch if bias else 0)
+    expected = torch.tensor(target if kind == "labels" else target.astype(dtype))
     theirs = functional.cross_entropy(
-        logits, torch.tensor(target), weight=as_torch(class_weight, dtype), **options
+        logits, expected, weight=as_torch(class_weight, dtype), **options
     )
+    if reduction == "none":
+        theirs = theirs.reshape(lead)
+    target = target.reshape((*lead, *target.shape[1:]))
     ours = tx.linear_cross_entropy(
         x, w, b if bias else None, target, class_weight=class_weight, chunk_rows=3, **options
     )

@@ -7,6 +7,9 @@ Each function of a theme has one line:
 its inputs, as in `tests/operations.py`; its derivative forwards, as in `random_programs/duals.py`; and, if
 PyTorch has no function of the same name that takes the same arguments, `theirs`: a function of PyTorch
 and the arguments. With that line it takes part in every test of the table.
+
+A function that makes several arrays of one, or arrays of nothing, has no such line: `apart` names it,
+and its tests are in `tests/library/`.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
+from sys import _getframe
 from typing import Any
 
 THEIRS: dict[str, Callable[..., Any]] = {}
+APART: set[str] = set()
+_LINES: dict[str, str] = {}  # where each stands; pytest may read a file once more
 
 
 def row(
@@ -29,10 +35,17 @@ def row(
     from tests.operations import CASES
     from tests.random_programs.duals import FORWARD
 
-    assert name not in CASES, f"{name} has two lines"
+    frame = _getframe(1)
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    assert _LINES.setdefault(name, place) == place, f"{name} has two lines"
     CASES[name], FORWARD[name] = case, forward
     if theirs:
         THEIRS[name] = theirs
+
+
+def apart(*names: str) -> None:
+    """Tell the tests of functions that do not fit a line."""
+    APART.update(names)
 
 
 def read_all() -> None:

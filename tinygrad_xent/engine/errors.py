@@ -177,7 +177,9 @@ def _explain_value_error(
         return ShapeError(what, operands, fix)
     if "core dimension" in text:
         what = f"{op}: shapes {listed} do not fit"
-        return ShapeError(what, operands, "the rows of the first are as many as those of the second")
+        return ShapeError(
+            what, operands, "the rows of the first are as many as those of the second"
+        )
     if "negative integer powers" in text:
         what = "pow: an integer to a negative integer power is not an integer"
         return DtypeError(what, operands, "make one of them floats")

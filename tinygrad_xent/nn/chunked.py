@@ -12,13 +12,14 @@ everywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..arguments import check_number, check_sizes
-from ..engine import arrays, errors
+from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.breadth.composites import in_float32
 from ..engine.context import MODE
@@ -29,9 +30,11 @@ from ..engine.table import Op
 from ..engine.tape import apply
 from ..engine.tensors import Tensor, is_tensor
 from . import losses
+from .block_targets import OfLabels, OfProbabilities
 from .losses import Reduction
 from .targets import Classes, check_floats, check_reduction, values_of
 
+NAME = "linear_cross_entropy"
 BLOCK = 1 << 23  # most elements in one block of logits: 32 MB of float32
 CACHED = 1 << 18  # elements per elementwise step: 1 MB of float32 stays in the cache
 
@@ -52,11 +55,11 @@ def linear_cross_entropy(
     """`cross_entropy(x @ weight + bias, target)` by blocks of rows, never holding all logits.
 
     Args:
-        x: (N, D), floats.
+        x: (..., D), floats: (D,) for one sample, (N, D), or (N, d1, ..., D).
         weight: (D, C), of the linear layer.
         bias: (C,) or None.
-        target: (N,) class labels. For probabilities, which are as large as the logits, use
-            `cross_entropy`.
+        target: (...) class labels, or (..., C) class probabilities. If the probabilities require
+            grad, all logits are held, as by `cross_entropy`.
         class_weight: (C,), a factor for each class.
         ignore_index, label_smoothing, reduction: as for `cross_entropy`.
         chunk_rows: rows of logits held at a time; None for 256, or fewer beyond 32,000 classes, or
@@ -76,57 +79,77 @@ def linear_cross_entropy(
     >>> np.isclose(loss.item(), tx.cross_entropy(x @ W, y).item())
     np.True_
     """
-    name = "linear_cross_entropy"
-    x, weight = check_floats(name, x), check_floats(name, weight)
-    bias = 0.0 if bias is None else check_floats(name, bias)
-    _check_shapes(x, weight, bias)
-    check_reduction(name, reduction)
-    label_smoothing = check_number(name, "label_smoothing", label_smoothing, 0, 1)
+    label_smoothing = check_number(NAME, "label_smoothing", label_smoothing, 0, 1)
+    check_reduction(NAME, reduction)
     if chunk_rows is not None:
-        check_sizes(name, [chunk_rows])
-    options = {
+        check_sizes(NAME, [chunk_rows])
+    options: dict[str, Any] = {
         "weight": class_weight,
         "ignore_index": ignore_index,
         "label_smoothing": label_smoothing,
         "reduction": reduction,
     }
-    blocks = _Blocks(x, weight, bias, values_of(name, target), options, chunk_rows)
-    operands = (x, weight, bias, blocks.labels)
-    loss: Tensor = apply(_LINEAR_CROSS_ENTROPY, operands, (), MODE.get(), (blocks,))
+    layer = [check_floats(NAME, x), check_floats(NAME, weight), 0.0]
+    if bias is not None:
+        layer[2] = check_floats(NAME, bias)
+    return _of_layer(layer, target, options, chunk_rows)
+
+
+def _of_layer(
+    layer: list[Any], target: Any, options: dict[str, Any], chunk_rows: int | None
+) -> Tensor:
+    """The loss of a layer's x, weight and bias: their leading axes become one."""
+    (x, weight, bias), values = layer, values_of(NAME, target)
+    _check_shapes(x, weight, bias, values)
+    if is_tensor(target) and target.requires_grad:
+        return losses.cross_entropy(products.linear(x, weight, bias), target, **options, axis=-1)
+    lead = x.shape[:-1]
+    if len(lead) != 1:
+        rows = math.prod(lead)
+        x = moves.reshape(x, (rows, x.shape[-1]))
+        values = values.reshape(rows, *values.shape[len(lead) :])
+    blocks = _Blocks(x, weight, bias, values, options, chunk_rows)
+    row = _OF_PROBABILITIES if values.dtype.kind == "f" else _OF_LABELS
+    loss = apply(row, (x, weight, bias, blocks.target.values), (), MODE.get(), (blocks,))
+    if options["reduction"] == "none" and len(lead) != 1:
+        return moves.reshape(loss, lead)
     return loss
 
 
-def _check_shapes(x: Any, weight: Any, bias: Any) -> None:
-    """x (N, D), weight (D, C), bias (C,) or a number."""
-    name = "linear_cross_entropy"
-    if len(x.shape) != 2 or len(weight.shape) != 2 or x.shape[1] != weight.shape[0]:
-        what = f"{name}: needs x (N, D) and weight (D, C), got {x.shape} and {weight.shape}"
-        fix = "flatten leading axes: x.reshape(-1, D), target.reshape(-1)"
+def _check_shapes(x: Any, weight: Any, bias: Any, target: Array) -> None:
+    """x (..., D), weight (D, C), bias (C,) or a number, target (...) or (..., C)."""
+    if not x.shape or len(weight.shape) != 2 or x.shape[-1] != weight.shape[0]:
+        what = f"{NAME}: needs x (..., D) and weight (D, C), got {x.shape} and {weight.shape}"
+        fix = "the weight is that of x @ weight: PyTorch's, transposed"
         raise errors.ShapeError(what, [x, weight], fix)
-    classes = weight.shape[1]
+    lead, classes = x.shape[:-1], weight.shape[1]
     if not isinstance(bias, float) and bias.shape != (classes,):
-        what = f"{name}: {classes} classes need a bias of shape ({classes},), got {bias.shape}"
+        what = f"{NAME}: {classes} classes need a bias of shape ({classes},), got {bias.shape}"
         raise errors.ShapeError(what, [weight, bias])
+    if target.shape not in (lead, (*lead, classes)):
+        what = (
+            f"{NAME}: x of shape {x.shape} needs labels of shape {lead} or probabilities of shape "
+        )
+        what += f"{(*lead, classes)}, got {target.shape}"
+        raise errors.ShapeError(
+            what, [x, target], "one label, or one row of probabilities, per row"
+        )
 
 
 class _Blocks:
-    """One loss: its targets and options, and the gradients that the forward pass left.
-
-    With L = log Σ eᶻ the loss of row i is a_i · (L - z_y) + b_i · Σ_c w_c · (L - z_c): `factor` a
-    is the label's class weight less the smoothed part, `share` b the smoothed part of each class.
-    """
+    """One loss: its targets and options, and the gradients that the forward pass left."""
 
     def __init__(
         self,
         x: Any,
         weight: Any,
         bias: Any,
-        labels: Array,
+        target: Array,
         options: dict[str, Any],
         chunk_rows: int | None,
     ) -> None:
-        name, count, classes = "linear_cross_entropy", len(x), weight.shape[1]
-        self.labels, self.options = labels, options
+        count, classes = len(x), weight.shape[1]
+        self.options = options
         recording = MODE.get().in_force().recording
         self.live = tuple(
             i
@@ -135,37 +158,15 @@ class _Blocks:
         )
         self.dtype = np.result_type(*(t.dtype for t in (x, weight, bias) if hasattr(t, "dtype")))
         logits = np.broadcast_to(self.dtype.type(0), (count, classes))  # takes no memory
-        known = Classes(name, logits, 1, options["reduction"])
-        places, counted = known.labels(labels, options["ignore_index"])
-        self.places = places[:, 0]
-        self.counted = None if counted is None else counted[:, 0]
+        known = Classes(NAME, logits, 1, options["reduction"])
+        kind = OfProbabilities if target.dtype.kind == "f" else OfLabels
+        rest = {name: value for name, value in options.items() if name != "reduction"}
+        self.target: Any = kind(known, target, **rest)
+        self.divisor = self.target.divisor
         fewest = max(1, min(256, BLOCK // classes))
         self.rows = chunk_rows or max(fewest, 4 * CACHED // max(weight.shape))
-        self._weigh(known.weights(options["weight"]), logits)
         self.ready: dict[int, Any] = {}  # gradients not yet handed out, by input
         self.ready_for: Any = None  # the gradient already multiplied in; None: not yet
-
-    def _weigh(self, weight: Array | None, logits: Array) -> None:
-        """Set how much each row counts, a_i, b_i and w, and what the mean divides by."""
-        smoothing = self.dtype.type(self.options["label_smoothing"])
-        count, classes = logits.shape
-        counts = np.ones(count, self.dtype)
-        self.class_weight: Any = None
-        self.class_total: Any = self.dtype.type(classes)
-        if weight is not None:
-            self.class_weight = weight[0]
-            self.class_total = self.class_weight.sum()
-            counts = self.class_weight[self.places]
-        self.share = np.full(count, smoothing / classes) if smoothing else None
-        if self.counted is not None:
-            counts = np.where(self.counted, counts, 0)
-            if self.share is not None:
-                self.share = np.where(self.counted, self.share, 0)
-        self.factor = (1 - smoothing) * counts
-        self.divisor = 1.0
-        if self.options["reduction"] == "mean":
-            total = counts.sum(dtype=np.float64) if counts.any() else 0
-            self.divisor = float(total or losses.mean_over_nothing("linear_cross_entropy", logits))
 
     def value(self, x: Array, weight: Array, bias: Any) -> Array:
         """The loss; gradients that will be needed are computed along the way."""
@@ -200,7 +201,8 @@ class _Blocks:
         count, classes = len(x), weight.shape[1]
         unit = np.broadcast_to(np.asarray(unit, self.dtype), (count,))
         rows, scale = np.empty((2, count), self.dtype)
-        chosen = unit != 0 if self.counted is None else self.counted & (unit != 0)
+        counted = self.target.counted
+        chosen = unit != 0 if counted is None else counted & (unit != 0)
         if not chosen.all():  # rows without a say: even an infinity in them has none
             x = np.where(chosen[:, None], x, 0)
         shapes = (x.shape, weight.shape, (classes,))
@@ -215,7 +217,7 @@ class _Blocks:
                 few = z[i : i + step]
                 these = slice(start + i, start + i + len(few))
                 few += bias
-                rows[these], scale[these] = self._finish(few, these, unit[these], bool(live))
+                rows[these], scale[these] = self.target.finish(few, these, unit[these], bool(live))
                 if 2 in grads:
                     grads[2] += scale[these].dot(few)
             column = scale[here, None]
@@ -226,32 +228,6 @@ class _Blocks:
                 _add_product(grads[1], (part * column).T, z)
         return rows, grads
 
-    def _finish(self, z: Array, here: slice, unit: Array, differentiate: bool) -> tuple[Array, Any]:
-        """The losses of a few rows of logits, and s; s · z is then the gradient of Σ unit · loss.
-
-        z changes in place. Multiplying x and its gradient by s is less work than multiplying z.
-        """
-        a, b, w = self.factor[here], self.share, self.class_weight
-        at_label = (np.arange(len(z)), self.places[here])
-        z -= np.maximum.reduce(z, axis=1, keepdims=True)
-        z_label = z[at_label]
-        z_sum = None if b is None else arrays.sum(z, axis=1) if w is None else z @ w
-        np.exp(z, out=z)
-        total = arrays.sum(z, axis=1)
-        level = np.log(total)
-        loss = a * (level - z_label)
-        if b is not None:
-            b = b[here]
-            loss += b * (self.class_total * level - z_sum)
-        if differentiate and b is None:
-            z[at_label] -= total
-        elif differentiate:
-            z *= (a + b * self.class_total)[:, None]
-            z[at_label] -= total * a
-            z -= (total * b)[:, None] * (1 if w is None else w)
-        loss = loss if self.counted is None else np.where(self.counted[here], loss, 0)
-        return loss, unit * (a if b is None else 1) / total
-
     def _composed(self, g: Any, operands: tuple[Any, Any, Any]) -> dict[int, Any]:
         """The gradients as tensors, from the composed form recorded on fresh nodes."""
         fresh = [moves.identity(t) if i in self.live else t for i, t in enumerate(operands)]
@@ -259,7 +235,7 @@ class _Blocks:
         logits = products.matmul(x, weight)
         if not isinstance(bias, float):
             logits = arithmetic.add(logits, bias)
-        loss = losses.cross_entropy(logits, self.labels, **self.options)
+        loss = losses.cross_entropy(logits, self.target.values, **self.options)
         sources = [fresh[i]._source() for i in self.live]
         found = gradients(loss._source(), g, sources, create_graph=True)
         return {i: found[s] for i, s in zip(self.live, sources, strict=True)}
@@ -273,24 +249,34 @@ def _add_product(total: Array, a: Array, b: Array) -> None:
         part += a @ b[:, start : start + columns]
 
 
-def _forward(x: Array, weight: Array, bias: Any, labels: Array, /, blocks: _Blocks) -> Array:
+def _row(formula: str, slope: str, forward: Callable[..., Array]) -> Op:
+    """The row of one kind of target; the slope is the loss's by the logits."""
+
+    def rule(i: int) -> Any:
+        return lambda g, x, weight, bias, blocks: blocks.gradient(g, (x, weight, bias), i)
+
+    rules = [
+        (f"g · {slope} @ weightᵀ / N", rule(0)),
+        (f"g · xᵀ @ {slope} / N", rule(1)),
+        (f"g · {slope} / N", rule(2)),
+        None,
+    ]
+    return Op(forward, formula, rules, name=NAME, kind="product reduction", state=("blocks",))
+
+
+def _of_labels(x: Array, weight: Array, bias: Any, labels: Array, /, blocks: _Blocks) -> Array:
     return blocks.value(x, weight, bias)
 
 
-def _rule(i: int) -> Any:
-    return lambda g, x, weight, bias, blocks: blocks.gradient(g, (x, weight, bias), i)
+def _of_probabilities(x: Array, weight: Array, bias: Any, Y: Array, /, blocks: _Blocks) -> Array:
+    return blocks.value(x, weight, bias)
 
 
-_LINEAR_CROSS_ENTROPY = Op(
-    _forward,
-    "-Σ log softmax(x @ weight + bias)[labels] / N",
-    [
-        ("g · (softmax(x @ weight + bias) - Y) @ weightᵀ / N", _rule(0)),
-        ("g · xᵀ @ (softmax(x @ weight + bias) - Y) / N", _rule(1)),
-        ("g · (softmax(x @ weight + bias) - Y) / N", _rule(2)),
-        None,
-    ],
-    name="linear_cross_entropy",
-    kind="product reduction",
-    state=("blocks",),
+_OF_LABELS = _row(
+    "-Σ log softmax(x @ weight + bias)[labels] / N", "(softmax(x @ weight + bias) - Y)", _of_labels
+)
+_OF_PROBABILITIES = _row(
+    "-Σ Y · log softmax(x @ weight + bias) / N",
+    "(softmax(x @ weight + bias) - Y)",
+    _of_probabilities,
 )

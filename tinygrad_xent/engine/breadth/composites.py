@@ -19,8 +19,9 @@ from ..arrays import Axis
 from ..context import composite
 from ..methods import Operand
 from ..operands import as_numbers
-from ..ops import arithmetic, moves, products, reductions
+from ..ops import arithmetic, moves, products, reductions, selection
 from ..public import plain, public
+from ..table import TABLE
 from ..tensors import Tensor, is_tensor, raw
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -92,7 +93,7 @@ def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).numpy()
     array([1., 2., 3.])
     """
-    arrays = _several("concatenate", arrays)
+    arrays = several("concatenate", arrays)
     if axis is None:
         arrays, axis = [moves.reshape(x, -1) for x in arrays], 0
     return moves.join(*arrays, axis=axis)
@@ -106,7 +107,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     array([[1., 3.],
            [2., 4.]])
     """
-    arrays = _several("stack", arrays)
+    arrays = several("stack", arrays)
     shapes = {as_numbers("stack", raw(x), arrays).shape for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
@@ -152,6 +153,20 @@ def dot(a: Operand, b: Operand, /) -> Tensor:
         return moves.reshape(products.matmul(a, b), (*left[:-1], *stack, columns))
 
 
+def clip_by(x: Any, low: Any, high: Any) -> Any:
+    """`clip` where a limit requires grad, and so takes part."""
+    y = x if is_tensor(x) else as_numbers("clip", x, [x])
+    with composite("clip", "min(max(x, min), max)"):
+        for limit, beyond in ((low, np.less), (high, np.greater)):
+            if limit is not None:
+                values = as_numbers("clip", raw(limit), [limit])
+                y = selection.where(beyond(raw(y), values) | (values != values), limit, y)
+    return y
+
+
+TABLE["clip"].instead = clip_by
+
+
 def _count(x: Any, axis: Axis) -> int:
     """How many elements a reduction over the axis combines; `sum` has checked the axis."""
     shape, axis = np.shape(raw(x)) or (1,), plain(axis, "axis")
@@ -160,7 +175,7 @@ def _count(x: Any, axis: Axis) -> int:
     return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
-def _several(name: str, arrays: Any) -> list[Any]:
+def several(name: str, arrays: Any) -> list[Any]:
     if is_tensor(arrays) or not hasattr(arrays, "__iter__"):
         what = f"{name}: takes a sequence of arrays"
         raise errors.DtypeError(what, [arrays], f"{name}([a, b])")

@@ -28,12 +28,7 @@ def _larger_vjp(g: Any, loses: Array, ties: Array) -> Any:
 
 
 def _constant(limit: Any) -> Any:
-    """A limit's values. Limits are settings, not inputs: one that requires grad would get none."""
-    if is_tensor(limit) and limit._source().requires_grad:
-        name = f" ({limit._source().name})" if limit._source().name else ""
-        raise TypeError(
-            f"a limit{name} requires grad; use maximum(x, low) and minimum(x, high), or .detach()"
-        )
+    """A limit's values. As a setting it gets no gradient: see `clip_by` in `breadth`."""
     return limit if limit is None else as_operand("clip", raw(limit), [limit])
 
 
@@ -103,11 +98,16 @@ def minimum(a: Operand, b: Operand, /) -> Array:
     ("g where min ≤ x ≤ max", lambda g, x, min, max: masked(g, _within(x, min, max))),
     kind="selects", numpy=np.clip, method=True)
 def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
-    """x limited to [min, max]; None means no limit. The slope is 0 outside, 1 at the limits.
+    """x limited to [min, max]; None means no limit. The slope is 0 outside, 1 at the limits. A limit that
+    is a tensor and requires grad gets the gradient of the numbers that it replaces.
 
     A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
 
     >>> clip(Tensor([-2.0, 0.5, 2.0]), -1, 1).numpy()
     array([-1. ,  0.5,  1. ])
+    >>> low = Tensor(-1.0, requires_grad=True)
+    >>> clip(Tensor([-2.0, -3.0, 2.0]), low).sum().backward()
+    >>> low.grad.item()
+    2.0
     """
     return xp.clip(x, _constant(min), _constant(max))
