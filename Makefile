@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 SEEDS  ?= 0:1000000
+CORES   = --numprocesses=auto --dist=loadfile
 
 .PHONY: demo test lint types parity browser notebook packaging proofs fuzz examples reading stubs bench bench-quick clean
 
@@ -14,7 +15,7 @@ demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+	$(BIN)/python -m pytest $(CORES)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -23,7 +24,10 @@ lint: $(VENV)/.lint
 types: $(VENV)/.lint $(VENV)/.test
 	$(BIN)/mypy
 
-parity browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
+parity: $(VENV)/.test $(VENV)/.parity
+	$(BIN)/python -m pytest $(CORES) tests/parity
+
+browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
 	$(BIN)/python -m pytest tests/$@
 
 # The mutations of each rule, which `python -m tests.check.mutation_proof` prints, are part of `make test`.

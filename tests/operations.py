@@ -172,6 +172,10 @@ class Maker:
     def positive(self, shape: Shape) -> Any:
         return self.rng.uniform(0.4, 2.5, shape)
 
+    def between(self, shape: Shape, low: float, high: float) -> Any:
+        """Values from low to high: both lie within what the operation takes."""
+        return self.rng.uniform(low, high, shape)
+
     def nonzero(self, shape: Shape) -> Any:
         """Values of both signs, away from 0; with `kinks`, 0 itself is common."""
         if self.kinks:

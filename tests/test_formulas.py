@@ -195,8 +195,10 @@ def test_a_formulas_names_are_the_rows(row):
 def scope_formulas() -> list[str]:
     """The formulas of the composites, as the source has them, and those of layers that have one."""
     found = [rowwise.CROSS_ENTROPY]
-    for module in ("engine/breadth/composites", "nn/losses"):
-        tree = ast.parse((Path(tx.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+    home = Path(tx.__file__).parent
+    modules = (home / "engine/breadth/composites.py", home / "nn/losses.py")
+    for module in (*modules, *(home / "library").glob("*.py")):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "composite":
                 found += [a.value for a in node.args[1:] if isinstance(a, ast.Constant)]

@@ -41,6 +41,7 @@ OPERATORS = [
     lambda a, b: a * b,
     lambda a, b: a / b,
     lambda a, b: a**b,
+    lambda a, b: a % b,
 ]
 OTHERS = [2.5, 2, np.float64(2.5), np.float32(2.5), np.int64(2), X, X.tolist(), np.array(2.5), True]
 
@@ -178,7 +179,7 @@ def test_what_has_no_gradient_runs_on_the_values():
 
 REFUSED = {
     "ufunc": lambda w: np.deg2rad(w),
-    "ufunc of two": lambda w: np.copysign(X, w),
+    "ufunc of two": lambda w: np.nextafter(X, w),
     "function": lambda w: np.unwrap(w),
     "function of a list": lambda w: np.column_stack([X, w]),
     "keyword": lambda w: np.i0(x=w),

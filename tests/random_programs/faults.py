@@ -22,6 +22,7 @@ from tinygrad_xent.engine.table import TABLE
 from tinygrad_xent.engine.tensors import is_tensor
 
 FACTOR = 1.001
+STEPS = ("abs", "copysign", "fmod", "mod")  # their slopes jump, and are constant in between
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ def faults() -> Iterator[Fault]:
 
 def keeps_numbers(row: Any, rule: Any) -> bool:
     """Whether the slope changes with what the rule keeps. What moves or selects has slopes 0 and 1,
-    and the slope of abs is a sign.
+    and the slope of a few others is a sign or a whole number.
     """
     numbers = {*row.inputs, *row.saves, "y"} & {*rule.wants}
-    return bool(numbers) and not row.kinds & {"moves", "selects"} and row.name != "abs"
+    return bool(numbers) and not row.kinds & {"moves", "selects"} and row.name not in STEPS
 
 
 def scaled(rule: Callable[..., Any]) -> Callable[..., Any]:

@@ -170,6 +170,13 @@ class Author(Maker):
         found = self.found(self.floats, shape, lambda x: bool(np.all(x > 0.2)))
         return self.through(self.any(shape), self.choice(TO_POSITIVE)) if found is None else found
 
+    def between(self, shape: Shape, low: float, high: float) -> Any:
+        found = self.found(self.floats, shape, lambda x: bool(np.all((low <= x) & (x <= high))))
+        if found is not None:
+            return found
+        lines: Any = [("sigmoid", ()), ("mul", (high - low,)), ("add", (low,))]
+        return self.through(self.any(shape), lines)
+
     def nonzero(self, shape: Shape) -> Any:
         found = self.found(self.floats, shape, lambda x: bool(np.all(np.abs(x) > 0.2)))
         if found is not None:

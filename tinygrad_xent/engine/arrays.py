@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .sums import LAST, columns, has_many_rows, lines
+from .sums import LAST, columns, has_many_rows
 from .sums import Array as Array
 from .sums import Axis as Axis
 from .sums import sum as sum
@@ -124,9 +124,9 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
         top = np.where(np.isfinite(top), top, 0)
         with np.errstate(divide="ignore"):
-            y = np.log(lines(np.exp(x - top), axis)) + top
+            y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
     else:
-        y = np.log(lines(np.exp(x - top), axis)) + top
+        y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
     return y if keepdims else squeeze(y, tuple(range(y.ndim)) if axis is None else axis)
 
 
@@ -134,7 +134,7 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 def softmax(x: Array, axis: Axis = -1) -> Array:
     """exp(x) / sum exp(x), shifted by the largest entry so that no exp overflows."""
     e = np.exp(x - _largest(x, axis))
-    e /= lines(e, axis)
+    e /= sum(e, axis, keepdims=True)
     return e
 
 
@@ -143,7 +143,7 @@ def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """x - log(sum(exp(x))), shifted by the largest entry: never the log of an underflowed number."""
     shifted = x - _largest(x, axis)
     if x.size:
-        shifted -= np.log(lines(np.exp(shifted), axis))
+        shifted -= np.log(sum(np.exp(shifted), axis, keepdims=True))
     return shifted
 
 

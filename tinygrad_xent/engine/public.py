@@ -137,7 +137,7 @@ ONE_SIDED = {"neg", "pos", "abs", "invert", "lt", "le", "gt", "ge"}
 """Operators without a reflected form: unary ones, and comparisons, which Python swaps itself."""
 
 SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@"}
-SYMBOLS |= {"and": "&", "or": "|", "xor": "^"}
+SYMBOLS |= {"mod": "%", "floordiv": "//", "and": "&", "or": "|", "xor": "^"}
 
 
 def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
@@ -153,14 +153,29 @@ def method(name: str, computed: bool = False) -> Callable[[Function], Function]:
 @method("__getattr__")
 def _brought(self: Any, name: str) -> Any:
     """A method of Tensor that comes later. Python asks here for what it has not found."""
-    if not name.startswith("_"):
+    owner = f"{type(self).__name__!r} object"
+    if name.startswith("_"):  # NumPy and others look for their protocols, at every call
+        raise AttributeError(f"{owner} has no attribute {name!r}")
+    bring_all()
+    if name in vars(Methods):
+        return getattr(self, name)
+    if name in exported():
+        raise no_attribute(owner, name, (), f": write tx.{name}(t)")
+    raise no_attribute(owner, name, vars(Methods), ": tx.op(..., method=True) makes one")
+
+
+def _comes_later(name: str) -> None:
+    """Give Tensor an operator that comes later: for operators Python does not ask `__getattr__`."""
+
+    @method(name)
+    def brought(self: Any, *others: Any) -> Any:
         bring_all()
-        if name in vars(Methods):
-            return getattr(self, name)
-    function = (
-        f": write tx.{name}(t)" if name in exported() else ": tx.op(..., method=True) makes one"
-    )
-    raise no_attribute(f"{type(self).__name__!r} object", name, vars(Methods), function)
+        return getattr(self, name)(*others)
+
+
+for _operator in ("mod", "floordiv"):
+    for _side in ("", "r", "i"):
+        _comes_later(f"__{_side}{_operator}__")
 
 
 def _attach(function: Callable[..., Any], names: Iterable[str], operator: str) -> None:

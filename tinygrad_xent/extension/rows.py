@@ -78,7 +78,7 @@ def op(
         kind: one or more words of `tinygrad_xent.engine.table.KINDS`, which the checks use.
         numpy: the NumPy function, or a tuple of them, that it replaces for tensors.
         method: whether `Tensor` has it as a method.
-        operator: Python's name of an operator, as in "floordiv": works from both sides.
+        operator: Python's name of an operator, as in "lshift": works from both sides.
         aliases: other names of the method.
         parts: for a fused operation, a function that computes the same from other operations. Traces
             and pictures show these, as one box if they are in a `tx.scope`.
@@ -92,14 +92,14 @@ def op(
         FormulaError: a formula can't be read.
         ValueError: the row exists; Tensor has that attribute; the NumPy function is taken.
 
-    >>> @tx.op("2ˣ", ("g · y · log 2", lambda g, y: g * y * np.log(2)), numpy=np.exp2, method=True)
-    ... def exp2(x, /):
-    ...     return np.exp2(x)
-    >>> x = Tensor([0.0, 3.0], requires_grad=True)
-    >>> np.exp2(x).sum().backward()
-    >>> x.exp2().numpy(), x.grad.numpy().round(4)
-    (array([1., 8.]), array([0.6931, 5.5452]))
-    >>> tx.remove_op("exp2")
+    >>> @tx.op("x · π / 180", ("g · π / 180", lambda g: g * np.pi / 180), numpy=np.deg2rad, method=True)
+    ... def deg2rad(x, /):
+    ...     return np.deg2rad(x)
+    >>> x = Tensor([0.0, 90.0], requires_grad=True)
+    >>> np.deg2rad(x).sum().backward()
+    >>> x.deg2rad().numpy().round(4), x.grad.numpy().round(4)
+    (array([0.    , 1.5708]), array([0.0175, 0.0175]))
+    >>> tx.remove_op("deg2rad")
     """
 
     def decorate(forward: Forward) -> Callable[..., Tensor]:

@@ -118,13 +118,13 @@ def children(tree: Expression) -> Iterator[Expression]:
 
 
 def names(tree: Expression) -> set[str]:
-    """The names in a formula that need a value: not those of functions, nor the e of eˣ.
+    """The names in a formula that need a value: not those of functions, nor π, nor the e of eˣ.
 
     >>> sorted(names(parse("g · eˣ⁻ʸ / Σ w")))
     ['g', 'w', 'x', 'y']
     """
     if isinstance(tree, Name):
-        return {tree.name}
+        return {tree.name} - {"π"}
     if isinstance(tree, Power) and tree.base == EULER:
         return names(tree.exponent)
     return {name for child in children(tree) for name in names(child)}

@@ -58,6 +58,8 @@ def _value(tree: Expression, values: Values) -> Any:
     match tree:
         case Number(value):
             return value
+        case Name("π"):
+            return np.pi
         case Name(name):
             if name not in values:
                 raise FormulaError(f"{name} has no value; known are {', '.join(values)}")
