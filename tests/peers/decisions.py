@@ -7,4 +7,61 @@ from __future__ import annotations
 
 from .counting import Decision
 
-DECISIONS: dict[str, tuple[Decision, ...]] = {}
+DECISIONS: dict[str, tuple[Decision, ...]] = {
+    "autograd": (
+        Decision(
+            r"DtypeError: the function's result has dtype bool",
+            "a comparison has no derivative: a transform refuses it instead of giving zeros",
+        ),
+        Decision(
+            r"test_assignment_raises_error: GraphError: tensors are not assigned in place",
+            "assignment in place raises a GraphError, which names the cure, and no TypeError",
+        ),
+        Decision(
+            r"(list_of_boxes|append_list_2D): DtypeError: np.asarray",
+            "a list of tensors is made one by tx.stack; NumPy's functions get arrays and tensors",
+        ),
+        Decision(
+            r"test_(r_|c_)\w*: DtypeError: np.asarray",
+            "np.r_ and np.c_ make arrays by themselves, NumPy asks nobody: tx.concatenate",
+        ),
+        Decision(
+            r"test_cast_to_int: DtypeError: np.asarray",
+            "np.int64(tensor) would cut the tape silently: .numpy() or .detach() says it is meant",
+        ),
+        Decision(
+            r"dataarray_binary_ufunc: AssertionError|holding_box: DtypeError: np.asarray",
+            "tensor * DataArray is a tensor; only DataArray * tensor holds one, and .data is it",
+        ),
+        Decision(
+            r"test_custom_where",
+            "autograd's own where, of lists and Python's numbers; np.where is NumPy's here",
+        ),
+        Decision(
+            r"test_wrapped_name_and_docs",
+            "the names and docstrings of autograd's wrappers",
+        ),
+    ),
+    "pytorch": (
+        Decision(
+            r"^clamp\(.*clip: a limit requires grad",
+            "clip has no gradient for its limits and says so: maximum and minimum have",
+        ),
+        Decision(
+            r"\(float64\[\], .*AxisError: .* array of dimension 0",
+            "a number has no axis, as in NumPy; PyTorch takes axis 0 and -1 of it",
+        ),
+        Decision(
+            r"^squeeze.*ShapeError: squeeze: cannot select an axis",
+            "an axis of more than one element can't be left out, as in NumPy; PyTorch keeps it",
+        ),
+        Decision(
+            r"^cat\(.*AxisError: concatenate",
+            "an empty vector is no neutral element of concatenate; PyTorch skips those of shape (0,)",
+        ),
+        Decision(
+            r"^take_along_dim\(float64\[\d+, \d+\], int64\[\d+\]\): ",
+            "the axis is the last unless it is named, as in NumPy's other functions of that name",
+        ),
+    ),
+}
