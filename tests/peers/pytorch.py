@@ -17,7 +17,7 @@ import numpy as np
 import tinygrad_xent as tx
 
 from .counting import Outcome
-from .translations import ELSEWHERE, FUNCTIONS, OURS, RANDOM, RENAMED, SPECIAL, Untranslated
+from .translations import ELSEWHERE, FUNCTIONS, OURS, RANDOM, RENAMED, SPECIAL, UntranslatedError
 
 NEAR = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -70,7 +70,7 @@ def outcome(name: str, op: Any, f: Callable[..., Any], sample: Any) -> Outcome:
     try:
         args, kwargs = translated(op.name, f, (sample.input, *sample.args), sample.kwargs)
         compare(f, args, kwargs, op.op(sample.input, *sample.args, **sample.kwargs))
-    except Untranslated as reason:
+    except UntranslatedError as reason:
         return Outcome(test, "untranslated", f"{op.name}: {reason}")
     except Exception as error:
         return Outcome(test, type(error).__name__, " ".join(str(error).split())[:300])
@@ -98,7 +98,7 @@ def translated(
     """The arguments of PyTorch's call for our function.
 
     Raises:
-        Untranslated: ours takes no such argument.
+        UntranslatedError: ours takes no such argument.
     """
     if name in SPECIAL:
         args, kwargs = SPECIAL[name](*args, **kwargs)
@@ -108,24 +108,25 @@ def translated(
     parameters = inspect.signature(f).parameters
     for key in named:
         if key not in parameters and "settings" not in parameters:
-            raise Untranslated(f"takes no {key}")
+            raise UntranslatedError(f"takes no {key}")
     for value in (*args, *named.values()):
-        if type(value).__module__ == "torch" and not hasattr(value, "requires_grad"):
-            if not isinstance(value, tuple):  # a torch.Size is one
-                raise Untranslated(f"takes no {type(value).__name__}")
+        if type(value).__name__ in ("dtype", "memory_format", "layout", "Generator"):
+            raise UntranslatedError(f"takes no {type(value).__name__}")
     if named.get("axis") == () or (len(args) > 1 and args[1] == () and "axis" in parameters):
-        raise Untranslated("dim=() means no axis here, and there sometimes all")
+        raise UntranslatedError("dim=() means no axis here, and there sometimes all")
     try:
         inspect.signature(f).bind(*args, **named)
     except TypeError as error:
-        raise Untranslated(str(error)) from None
+        raise UntranslatedError(str(error)) from None
     return args, named
 
 
 def convert(x: Any, leaves: list[tuple[Any, tx.Tensor]]) -> Any:
     """Our tensors for PyTorch's; those that require grad are noted with their tensor there."""
     if isinstance(x, (list, tuple)):
-        return type(x)(convert(part, leaves) for part in x) if type(x) in (list, tuple) else tuple(x)
+        return (
+            type(x)(convert(part, leaves) for part in x) if type(x) in (list, tuple) else tuple(x)
+        )
     if not hasattr(x, "requires_grad"):
         return x
     t = tx.Tensor(x.detach().numpy().copy(), requires_grad=x.requires_grad)
@@ -167,7 +168,9 @@ def compare(f: Callable[..., Any], args: Any, kwargs: Any, expected: Any) -> Non
             total.backward()
         live = [z for z in theirs if z.requires_grad]
         inputs = [x for x, _ in leaves]
-        slopes = torch.autograd.grad(live, inputs, list(map(torch.as_tensor, seeds)), allow_unused=True)
+        slopes = torch.autograd.grad(
+            live, inputs, list(map(torch.as_tensor, seeds)), allow_unused=True
+        )
         for (_, t), slope in zip(leaves, slopes, strict=True):
             wanted = np.zeros(t.shape) if slope is None else slope.numpy()
             got = np.zeros(t.shape) if t.grad is None else t.grad.numpy()

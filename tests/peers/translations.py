@@ -8,7 +8,7 @@ from typing import Any
 import tinygrad_xent as tx
 
 
-class Untranslated(Exception):
+class UntranslatedError(Exception):
     """A call that can't be written with our arguments, and why."""
 
 
@@ -43,7 +43,7 @@ def _is_tensor(x: Any) -> bool:
 def two_operands(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Of `max` and `min`: with another tensor they are operations of their own."""
     if len(args) > 1 and _is_tensor(args[1]):
-        raise Untranslated("of two tensors it is called maximum, or minimum")
+        raise UntranslatedError("of two tensors it is called maximum, or minimum")
     return args, kwargs
 
 
@@ -71,7 +71,7 @@ def matrices_swapped(a: Any, b: Any) -> tuple[Any, Any]:
 def expanded(x: Any, shape: Any) -> tuple[Any, Any]:
     """-1 keeps an axis, which only PyTorch's `expand` has."""
     if any(n == -1 for n in shape):
-        raise Untranslated("-1 in the shape")
+        raise UntranslatedError("-1 in the shape")
     return (x, tuple(shape)), {}
 
 
@@ -96,7 +96,7 @@ def linear_cross_entropy(
 ) -> Any:
     """So it is here; PyTorch's options say how many rows are held at a time."""
     if linear_weight.ndim > 2:
-        raise Untranslated("a weight of more than two axes")
+        raise UntranslatedError("a weight of more than two axes")
     if options is not None:
         settings["chunk_rows"] = options.batch_chunk_size
     settings |= {"class_weight": weight, "ignore_index": ignore_index}

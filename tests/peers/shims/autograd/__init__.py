@@ -42,7 +42,7 @@ dict, isinstance, list, tuple = builtins.dict, builtins.isinstance, builtins.lis
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
+    if name.startswith(("__", "pytest")):
         raise AttributeError(name)
     return Absent(name)
 
@@ -73,11 +73,19 @@ numpy = Found("numpy", lambda name: getattr(onp, name), array=array)
 for _name in ("linalg", "fft", "random"):
     _theirs = getattr(onp, _name)
     setattr(numpy, _name, Found(f"numpy.{_name}", partial(getattr, _theirs)))
-for _name in "linalg signal special integrate misc stats stats.multivariate_normal".split():
+for _name in [
+    "linalg",
+    "signal",
+    "special",
+    "integrate",
+    "misc",
+    "stats",
+    "stats.multivariate_normal",
+]:
     Found(f"scipy.{_name}", partial(of_scipy, _name))
 scipy = Found("scipy", lambda name: sys.modules[f"{__name__}.scipy.{name}"])
 scipy.stats.dirichlet = Absent("scipy dirichlet")
 scipy.stats.dirichlet.rvs = stats.dirichlet.rvs  # a file draws a sample when it is imported
-for _name in "extend tracer util wrap_util test_util builtins misc".split():
+for _name in ["extend", "tracer", "util", "wrap_util", "test_util", "builtins", "misc"]:
     Found(_name, absent_or)
 core = Found("core", absent_or, make_vjp=pulled_back)

@@ -20,13 +20,15 @@ def pulled_back(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any]
     def flat(*parts: Any) -> tx.Tensor:
         made[:] = [fun(rebuilt(x, iter(parts)))]
         y = joined(made[0])
-        return y if isinstance(y, tx.Tensor) else tx.Tensor(y, dtype=float)  # a constant
+        return y if isinstance(y, tx.Tensor) else tx.Tensor(y)  # a constant
 
     y, back = tx.vjp(flat, *leaves(x))
 
     def vjp(v: Any) -> Any:
         found = back(joined(v))
-        return rebuilt(x, iter([plain(g) for g in (found if isinstance(found, tuple) else [found])]))
+        return rebuilt(
+            x, iter([plain(g) for g in (found if isinstance(found, tuple) else [found])])
+        )
 
     return vjp, split(y, made[0])
 

@@ -18,7 +18,7 @@ class Absent:
         raise NotImplementedError(f"{self.__name__} is not here")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith(("__", "pytest")):
             raise AttributeError(name)
         return Absent(f"{self.__name__}.{name}")
 
@@ -34,6 +34,6 @@ class Found(ModuleType):
         sys.modules[self.__name__] = self
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__version__":
+        if name.startswith(("__", "pytest")) and name != "__version__":
             raise AttributeError(name)
         return self._find(name)

@@ -35,5 +35,5 @@ def _operator(name: str) -> Any:
     return apply
 
 
-for _name in "add radd sub rsub mul rmul truediv rtruediv pow neg".split():
+for _name in ["add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "neg"]:
     setattr(Value, f"__{_name}__", _operator(f"__{_name}__"))
