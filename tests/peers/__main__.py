@@ -69,6 +69,7 @@ SUITES: dict[str, Suite] = {
     "autograd": partial(of_pytest, "autograd==1.9.1", "tests"),
     "micrograd": partial(of_pytest, "micrograd==0.1.0", "test"),
     "pytorch": of_pytorch,
+    "tinygrad": partial(of_pytest, "tinygrad==0.10.0", "test/test_ops.py"),
 }
 
 

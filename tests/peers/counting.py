@@ -78,7 +78,7 @@ def judge(
     here: Callable[[str], bool] = lambda name: False,
 ) -> Verdict:
     """What an outcome counts as."""
-    if outcome.end == "untranslated":
+    if outcome.end in ("untranslated", "UntranslatedError"):
         return Verdict("translated", outcome.text)
     if outcome.end in ("passed", "skipped"):
         return Verdict(outcome.end, outcome.text)

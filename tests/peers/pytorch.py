@@ -112,7 +112,8 @@ def translated(
     for value in (*args, *named.values()):
         if type(value).__name__ in ("dtype", "memory_format", "layout", "Generator"):
             raise UntranslatedError(f"takes no {type(value).__name__}")
-    if named.get("axis") == () or (len(args) > 1 and args[1] == () and "axis" in parameters):
+    axis = named.get("axis", args[1] if len(args) > 1 and "axis" in parameters else None)
+    if isinstance(axis, tuple) and not axis:
         raise UntranslatedError("dim=() means no axis here, and there sometimes all")
     try:
         inspect.signature(f).bind(*args, **named)

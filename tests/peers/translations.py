@@ -61,6 +61,7 @@ def condition_first(x: Any, condition: Any, other: Any) -> tuple[Any, Any]:
 
 
 def shape_together(x: Any, *shape: Any) -> tuple[Any, Any]:
+    """One tuple of sizes, or of axes, however they were given."""
     return (x, tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape), {}
 
 
@@ -68,15 +69,12 @@ def matrices_swapped(a: Any, b: Any) -> tuple[Any, Any]:
     return (b, a), {}
 
 
-def expanded(x: Any, shape: Any) -> tuple[Any, Any]:
+def expanded(x: Any, *shape: Any) -> tuple[Any, Any]:
     """-1 keeps an axis, which only PyTorch's `expand` has."""
-    if any(n == -1 for n in shape):
+    args, kwargs = shape_together(x, *shape)
+    if any(n in (-1, None) for n in args[1]):
         raise UntranslatedError("-1 in the shape")
-    return (x, tuple(shape)), {}
-
-
-def axes_together(x: Any, *axes: Any) -> tuple[Any, Any]:
-    return (x, tuple(axes[0]) if isinstance(axes[0], (tuple, list)) else axes), {}
+    return args, kwargs
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -118,6 +116,6 @@ SPECIAL: dict[str, Callable[..., tuple[Any, Any]]] = {
     "reshape": shape_together,
     "view": shape_together,
     "expand": expanded,
-    "permute": axes_together,
+    "permute": shape_together,
     "__rmatmul__": matrices_swapped,
 }
