@@ -76,4 +76,46 @@ DECISIONS: dict[str, tuple[Decision, ...]] = {
             "take_along_axis takes the last axis unless told otherwise, as in NumPy; PyTorch flattens",
         ),
     ),
+    "tinygrad": (
+        Decision(
+            r"test_(and|or|bitwise_not): DtypeError: .* not supported for the input types",
+            "bits of floats are refused with a DtypeError; there with a RuntimeError",
+        ),
+        Decision(
+            r"test_(broadcastdot|dot|dot_1d|cat|permute|squeeze|reshape): ShapeError",
+            "shapes that do not fit raise a ShapeError, a ValueError as in NumPy; there a RuntimeError",
+        ),
+        Decision(
+            r"test_reshape: DtypeError: reshape: 'NoneType'",
+            "None in a shape, for the size that the axis has",
+        ),
+        Decision(
+            r"test_clip: AssertionError: RuntimeError not raised",
+            "clip without limits leaves everything as it is, as in NumPy",
+        ),
+        Decision(
+            r"test_cmp_(lt|ne)_backwards: AssertionError: RuntimeError not raised",
+            "the shim leaves out a backward() that reaches nothing, of which ours is an error too",
+        ),
+        Decision(
+            r"test_cross_entropy\w*: BadValueError: .* a probability can't be negative",
+            "probabilities below 0 or above 1 are refused; the tests draw theirs from (-2, 2)",
+        ),
+        Decision(
+            r"test_(softmax_)?argmax: .* dtype mismatch: tinygrad=int64",
+            "argmax gives int64, as in NumPy and PyTorch",
+        ),
+        Decision(
+            r"test_div_int: .* dtype mismatch: tinygrad=float64",
+            "integers divided are float64, as in NumPy",
+        ),
+        Decision(
+            r"test_slice_fancy_indexing_(dim_collapse_int|list_\w+): .*shape mismatch",
+            "an index means what it means in NumPy: an integer among arrays is one, a list is an array",
+        ),
+        Decision(
+            r"test_slice_fancy_indexing_errors: DtypeError: index",
+            "a float as an index is a DtypeError; there an IndexError",
+        ),
+    ),
 }

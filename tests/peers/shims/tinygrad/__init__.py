@@ -43,6 +43,8 @@ def call(name: str, *args: Any, **kwargs: Any) -> Any:
     args = unwrap(args)
     if name in JOINS:
         return wrap(f(list(args), axis=kwargs.get("dim", 0)))
+    if name == "where":
+        return wrap(f(*args))
     if name == "gelu":
         kwargs["approximate"] = "tanh"
     given, named = translated(name, f, args, {key: unwrap(x) for key, x in kwargs.items()})
@@ -129,6 +131,8 @@ for _name in ["and", "or", "xor", "lshift", "rshift"]:
     setattr(Tensor, f"__r{_name}__", _operator(_f, swapped=True))
 for _name in ["lt", "le", "gt", "ge", "eq", "ne", "neg", "invert", "abs"]:
     setattr(Tensor, f"__{_name}__", _operator(getattr(operator, _name)))
+
+
 class _Types(SimpleNamespace):
     """NumPy's dtypes by tinygrad's names."""
 
