@@ -191,12 +191,31 @@ class Maker:
         places = self.rng.permutation(int(np.prod(shape, dtype=int))).reshape(shape)
         return (places - places.size // 2) * 2 * GAP + offset
 
+    def with_nan(self, x: Any, axis: Any, keep: int = 1) -> Any:
+        """x with some nan, if the maker gives any; not the first `keep` along the axes."""
+        return x
+
+    def matrices(self, shape: Shape) -> Any:
+        """Matrices whose singular values are clearly different ones and not near 0."""
+        return self.rng.uniform(0.1, 0.4, shape) + diagonal(shape, -1)
+
+    def positive_matrices(self, shape: Shape) -> Any:
+        """Symmetric ones whose eigenvalues are so, and positive."""
+        x = self.rng.uniform(0.1, 0.4, shape)
+        return (x + x.mT) / 2 + diagonal(shape, 1)
+
     def mask(self, shape: Shape) -> Any:
         return self.rng.integers(2, size=shape) == 1
 
     def signed(self, axes: Sequence[int], ndim: int) -> Shape:
         """The axes, some of them counted from the end."""
         return tuple(a - ndim * self.bool() for a in axes)
+
+
+def diagonal(shape: Shape, sign: int) -> Any:
+    """Matrices with 2, ±3.5, 5, ... on the diagonal."""
+    numbers = (1.5 * np.arange(shape[-1]) + 2) * float(sign) ** np.arange(shape[-1])
+    return np.eye(*shape[-2:]) * numbers + np.zeros(shape)
 
 
 def with_length(shape: Shape, axis: int, n: int) -> Shape:
@@ -442,5 +461,7 @@ CASES: dict[str, Callable[[Maker], Call]] = {
 }
 themes.read_all()
 ROWS = tuple(TABLE)
-COMPOSITES = tuple(name for name, p in PUBLIC.items() if name not in TABLE and p.export)
+COMPOSITES = tuple(
+    name for name, p in PUBLIC.items() if p.export and name not in themes.APART.union(TABLE)
+)
 NAMES = (*ROWS, *COMPOSITES)

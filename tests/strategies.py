@@ -103,6 +103,12 @@ class Drawn(Maker):
             ]
         return self.draw(st.one_of(choices))
 
+    def with_nan(self, x: Any, axis: Any, keep: int = 1) -> Any:
+        axes = range(x.ndim) if axis is None else np.ravel(np.array(axis, int)) % max(x.ndim, 1)
+        holes = np.array(self.rng.random(x.shape) < 0.3)
+        holes[tuple(slice(keep if i in axes else None) for i in range(x.ndim))] = False
+        return np.where(holes, np.nan, x)
+
     def indices(self, shape: Shape, axis: int) -> Any:
         """Places, some negative; the other axes as long as x's, or 1, or longer where x's are 1."""
         axis %= len(shape)

@@ -190,11 +190,6 @@ DTYPES = {
         lambda: tx.concatenate(leaf()),
         ("concatenate", "w: "),
     ),
-    "a limit that requires grad": (
-        DtypeError,
-        lambda: leaf((3,), "x").clip(leaf((), "low"), None),
-        ("clip", "low", "maximum"),
-    ),
     "a function the tape does not know": (
         DtypeError,
         lambda: np.deg2rad(leaf()),

@@ -181,7 +181,7 @@ REFUSED = {
     "ufunc": lambda w: np.deg2rad(w),
     "ufunc of two": lambda w: np.nextafter(X, w),
     "function": lambda w: np.unwrap(w),
-    "function of a list": lambda w: np.column_stack([X, w]),
+    "function of a list": lambda w: np.choose([0, 1, 1], [X[0], w[0]]),
     "keyword": lambda w: np.i0(x=w),
     "cumsum": lambda w: np.add.accumulate(w),
     "outer": lambda w: np.multiply.outer(w, w),
@@ -197,7 +197,6 @@ REFUSED = {
     "sum in another dtype by position": lambda w: np.sum(w, 0, np.float32),
     "mean in another dtype by position": lambda w: np.mean(w, 0, np.float32),
     "sum into an array": lambda w: np.sum(w, axis=0, out=np.zeros(3)),
-    "dot of stacks": lambda w: np.dot(w.reshape(1, 2, 3), np.ones((1, 3, 2))),
     "np.asarray": np.asarray,
     "np.array": np.array,
     "np.array of a list": lambda w: np.array([w, w]),
@@ -283,7 +282,7 @@ def test_numpy_functions_do_not_write_into_tensors():
     for write in (
         lambda: np.add([5.0, 5.0], 1.0, out=t),
         lambda: np.copyto(t, 9.0),
-        lambda: np.ravel(t).__setitem__(0, 9.0),
+        lambda: np.real(t).__setitem__(0, 9.0),
     ):
         with pytest.raises(ValueError, match="read-only"):
             write()
@@ -307,7 +306,10 @@ def answered():
 @pytest.mark.parametrize(("name", "theirs"), list(answered()))
 def test_numpys_function_gives_what_ours_gives(name, theirs):
     call = make_call(name)
-    inputs = [Tensor(x, requires_grad=i in call.live) for i, x in enumerate(call.inputs)]
+    inputs = [
+        x if isinstance(x, str) else Tensor(x, requires_grad=i in call.live)
+        for i, x in enumerate(call.inputs)
+    ]
     arguments = [inputs] if takes_a_list(name) else inputs
     ours = PUBLIC[name].function(*arguments, **call.settings)
     for settings in (call.settings, {k: v for k, v in call.settings.items() if v is not False}):

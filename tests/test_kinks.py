@@ -60,6 +60,45 @@ def test_clip_passes_the_gradient_on_its_limits():
     equal(slope(lambda x: x.clip(min=0), [-9.0, 0.0, 2.0]), [0, 1, 1])
 
 
+def test_limits_get_the_gradient_of_what_they_replace():
+    x, low, high = [-2.0, -1.0, 0.5, 2.0, 3.0, np.nan], [-1.0] * 6, [2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    g = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5]
+    for clip in (tx.clip, np.clip):
+        leaves = [Tensor(data, requires_grad=True) for data in (x, low, high)]
+        y = clip(*leaves)
+        equal(y.numpy(), np.clip(x, low, high))
+        with tx.check.autopsy(False):
+            y.backward(g)
+        equal(leaves[0].grad.numpy(), [0, 10, 100, 1e3, 0, 1e5])
+        equal(leaves[1].grad.numpy(), [1, 0, 0, 0, 0, 0])
+        equal(leaves[2].grad.numpy(), [0, 0, 0, 0, 1e4, 0])
+
+
+def test_limits_of_every_kind():
+    x, low, high = (Tensor(v, requires_grad=True) for v in ([-3.0, 0.0, 3.0], -1.0, 1.0))
+    for call in (
+        lambda: tx.clip(x, low, 1.0),
+        lambda: x.clip(-1, high),
+        lambda: x.clip(min=low, max=None),
+        lambda: tx.clip([-3.0, 0.0, 3.0], max=high),
+        lambda: np.clip(np.array([-3.0, 0.0, 3.0]), low, high),
+        lambda: tx.clip(-3.0, low),
+        lambda: tx.clip(x, Tensor(np.nan, requires_grad=True)),
+        lambda: tx.clip(x, high, low),  # the upper limit is the last word
+    ):
+        assert call().requires_grad
+    equal(tx.clip(x, high, low).numpy(), [-1, -1, -1])
+    equal(tx.clip(x, Tensor(np.nan, requires_grad=True)).numpy(), [np.nan] * 3)
+    with tx.no_grad():
+        assert not x.clip(low, high).requires_grad
+    with pytest.raises(tx.DtypeError, match="text"):
+        x.clip(low, "a")
+    assert {e.scope for e in tx.trace(x.clip(low).sum()) if e.op == "where"} == {("clip",)}
+    function = lambda x, low, high: tx.clip(x * x, low * low, high * high)  # noqa: E731
+    points = [0.2, 1.0, 3.0], [0.5, 0.4, 0.6], [2.0, 1.5, 2.5]
+    assert tx.check.gradcheck(function, *points, order=2)
+
+
 def test_powers_of_zero():
     equal(slope(lambda x: x**0, [0.0, 2.0]), [0.0, 0.0])
     equal(slope(lambda x: x**1, [0.0, 2.0]), [1.0, 1.0])

@@ -181,7 +181,7 @@ WITH_FLOATS = {
     "frexp": lambda t: np.frexp(t),
     "modf": lambda t: np.modf(t),
     "divmod": lambda t: np.divmod(t, 2.0),
-    "unique": lambda t: np.unique(t),
+    "unique": lambda t: np.unique(t, equal_nan=False),
     "what fills": lambda t: np.full_like(t, t),
     "what fills, by name": lambda t: np.full_like(MATRIX, fill_value=t),
     "np.full": lambda t: np.full((2, 2), t),

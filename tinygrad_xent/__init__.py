@@ -43,6 +43,7 @@ _LATER_MODULES = ("check", "textbook", "tracing")
 _LATER = {
     "SoftmaxClassifier": "estimator",
     "Trace": "tracing",
+    "linalg": "library",
     "load": "serialization",
     "save": "serialization",
     "trace": "tracing",
@@ -66,6 +67,7 @@ _NAMES = (
     "hvp",
     "is_grad_enabled",
     "jacobian",
+    "linalg",
     "linear_cross_entropy",
     "load",
     "mse_loss",

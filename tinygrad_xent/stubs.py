@@ -9,6 +9,7 @@ and type checkers do not import it. A test compares the written files with the t
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -57,8 +58,25 @@ def _signature(function: Any) -> str:
     for p in rest:
         kind = p.POSITIONAL_OR_KEYWORD if p.kind is p.POSITIONAL_ONLY else p.kind
         parameters.append(p.replace(kind=kind, name="other" if binary else p.name))
-    written = str(signature.replace(parameters=parameters)).replace("'", "")
-    return written.replace("-> Tensor", "-> Self")
+    bare = [p.replace(annotation=_unquoted(p.annotation)) for p in parameters]
+    returned = _unquoted(signature.return_annotation)
+    return str(signature.replace(parameters=bare, return_annotation=returned))
+
+
+class _Bare:
+    """An annotation that is written without quotes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _unquoted(annotation: Any) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    return _Bare(re.sub(r"\bTensor\b", "Self", annotation))
 
 
 def package_stub() -> str:
@@ -68,7 +86,8 @@ def package_stub() -> str:
     for name in names:
         value = getattr(tx, name)
         if isinstance(value, ModuleType):
-            lines.append(f"from . import {name} as {name}")
+            home = value.__name__.removeprefix(tx.__name__).removesuffix(f".{name}") or "."
+            lines.append(f"from {home} import {name} as {name}")
         else:
             module = value.__module__.removeprefix(tx.__name__)
             lines.append(f"from {module} import {value.__name__} as {name}")

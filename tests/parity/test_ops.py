@@ -199,7 +199,7 @@ def test_values_gradients_and_hvps(name, dtype):
     each_call(name, lambda call: compare(call, np.dtype(dtype)))
 
 
-KINKED = ["abs", "relu", "maximum", "minimum", "clip", "max", "min"]
+KINKED = ["abs", "relu", "maximum", "minimum", "clip", "max", "min", "max_pool1d", "max_pool2d"]
 
 
 @pytest.mark.parametrize("name", KINKED)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.operations import CASES, NAMES, Maker, Shape, has_rule, is_float, with_length
+from tests.operations import CASES, NAMES, Maker, Shape, diagonal, has_rule, is_float, with_length
 
 from .duals import FORWARD, Kink
 from .programs import Leaf, Line, Program, Ref, Step
@@ -190,6 +190,14 @@ class Author(Maker):
             return self.any(shape)
         x, grid = self.any(shape), np.asarray(super().distinct(shape, offset)).round(2)
         return self.add_line("add", self.through(x, TO_SMALL), grid)
+
+    def matrices(self, shape: Shape, sign: int = -1) -> Any:
+        found = self.through(self.any(shape), [("sigmoid", ()), ("mul", (0.3,))])
+        return self.add_line("add", found, diagonal(shape, sign) + 0.1)
+
+    def positive_matrices(self, shape: Shape) -> Any:
+        """They need not be symmetric: it is their symmetric part that counts."""
+        return self.matrices(shape, 1)
 
     def mask(self, shape: Shape) -> Any:
         found = self.found([x for x in self.values if x.dtype == bool], shape)

@@ -7,6 +7,9 @@ Each function of a theme has one line:
 its inputs, as in `tests/operations.py`; its derivative forwards, as in `random_programs/duals.py`; and, if
 PyTorch has no function of the same name that takes the same arguments, `theirs`: a function of PyTorch
 and the arguments. With that line it takes part in every test of the table.
+
+A function that makes several arrays of one, or arrays of nothing, has no such line: `apart` names it,
+and its tests are in `tests/library/`.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from sys import _getframe
 from typing import Any
 
 THEIRS: dict[str, Callable[..., Any]] = {}
+APART: set[str] = set()
 _LINES: dict[str, str] = {}  # where each stands; pytest may read a file once more
 
 
@@ -37,6 +41,11 @@ def row(
     CASES[name], FORWARD[name] = case, forward
     if theirs:
         THEIRS[name] = theirs
+
+
+def apart(*names: str) -> None:
+    """Tell the tests of functions that do not fit a line."""
+    APART.update(names)
 
 
 def read_all() -> None:

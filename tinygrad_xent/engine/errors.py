@@ -49,6 +49,14 @@ class BadValueError(WordedError, ValueError):
     """A number, an option or a setting that the operation does not accept."""
 
 
+class MatrixShapeError(ShapeError, np.linalg.LinAlgError):
+    """A shape that is not one of (square) matrices."""
+
+
+class MatrixError(BadValueError, np.linalg.LinAlgError):
+    """A matrix that the operation does not accept: a singular one, say."""
+
+
 class NonFiniteError(WordedError, FloatingPointError):
     """A number is nan or infinite where that can't go on."""
 
@@ -137,6 +145,8 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
         return DtypeError(what, operands, "convert to a float array first")
     if isinstance(error, np.exceptions.AxisError):
         return AxisError(f"{op}: {error}", operands, AXIS_FIX)
+    if isinstance(error, np.linalg.LinAlgError):
+        return _explain_matrix_error(op, operands, str(error))
     if isinstance(error, IndexError):
         fix = INDEX_FIX
         if "shape mismatch" in str(error):
@@ -165,12 +175,35 @@ def _explain_value_error(
         what = f"matmul: shapes {listed} do not fit"
         fix = "the last axis of the first must equal the second-to-last of the second; transpose one (.mT)?"
         return ShapeError(what, operands, fix)
+    if "core dimension" in text:
+        what = f"{op}: shapes {listed} do not fit"
+        return ShapeError(
+            what, operands, "the rows of the first are as many as those of the second"
+        )
     if "negative integer powers" in text:
         what = "pow: an integer to a negative integer power is not an integer"
         return DtypeError(what, operands, "make one of them floats")
     if "broadcast" in text:
         return ShapeError(f"{op}: shapes {listed} do not broadcast", operands, BROADCAST_FIX)
     return ShapeError(f"{op}: {text}", operands)
+
+
+MATRIX_FIXES = {
+    "singular": "linalg.lstsq and linalg.pinv take it; or add a small multiple of the identity",
+    "not positive definite": "add a multiple of the identity; linalg.eigvalsh tells how large",
+    "not finite, or too hard for LAPACK": "look for nan and inf among the numbers",
+}
+
+
+def _explain_matrix_error(op: str, operands: Sequence[Any], text: str) -> Exception:
+    shapes = " and ".join(str(np.shape(_values(x))) for x in operands)
+    if "dimension" in text:
+        kind = "square matrices" if "square" in text else "matrices"
+        what = f"{op}: takes {kind}, or stacks of them; the shape is {shapes}"
+        return MatrixShapeError(what, operands, "the last two axes are those of the matrices")
+    singular, indefinite, hard = MATRIX_FIXES
+    wrong = singular if "ingular matrix" in text else indefinite if "positive" in text else hard
+    return MatrixError(f"{op}: a matrix is {wrong} ({shapes})", operands, MATRIX_FIXES[wrong])
 
 
 def _values(x: Any) -> Any:

@@ -117,8 +117,8 @@ def array_ufunc(self: Tensor, ufunc: Any, way: str, *inputs: Any, **kwargs: Any)
         what = f"np.{ufunc.__name__}.at: tensors are not assigned in place"
         raise errors.GraphError(what, [inputs[0]], "pass a copy: np.array(t)")
     ours = replacement(function)
-    if ours is not None and way == "__call__" and not kwargs:
-        return ours(*inputs)
+    if ours is not None and way == "__call__" and kwargs.keys() <= {"axis"}:
+        return ours(*inputs, **kwargs)
     if way == "reduce" and ours is not None and kwargs.keys() <= {"axis", "keepdims"}:
         return ours(*inputs, **{"axis": 0, **kwargs})  # the rows' own default is all axes
     each = way in ("__call__", "outer")  # the other ways pass some numbers on as they are
@@ -153,12 +153,18 @@ def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, An
     try:
         given = _signature(theirs).bind(*args, **kwargs).arguments
         operands = [given.pop(name) for name in list(parameters)[:places]]
+        if "operands" in parameters:  # those of np.einsum are one parameter
+            (operands,) = operands
     except (KeyError, TypeError):
         return None
+    for name, p in parameters.items():  # what their *args and **kwargs took up
+        if p.kind is p.VAR_POSITIONAL and operands:
+            operands = list(operands[0])
+        elif p.kind is p.VAR_KEYWORD:
+            given |= given.pop(name, {})
     meant = {name: p.default for name, p in parameters.items() if name in own} | given
-    said = {
-        name: v for name, v in meant.items() if v is not own.get(name, parameters[name].default)
-    }
+    usual = {name: p.default for name, p in parameters.items()} | own
+    said = {name: v for name, v in meant.items() if v is not usual.get(name, usual)}
     named = {name.removeprefix("a_"): v for name, v in said.items() if v is not _NO_VALUE}
     if not named.keys() <= own.keys():  # a_min of np.clip is our min
         return None

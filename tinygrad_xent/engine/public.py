@@ -216,7 +216,7 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
     """
     count, most = len(row.inputs), len(row.inputs) + len(row.settings)
     fewest = most + 1 if row.variadic else count + row.required  # arguments by position
-    defaults, differentiable = row.defaults, any(row.rules)
+    defaults, differentiable, instead = row.defaults, any(row.rules), row.instead
     bare: Any = (lambda *args: forward(*args)[0]) if row.saves else forward  # what rules get
 
     def without_settings(*args: Any) -> Any:
@@ -238,6 +238,8 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
         for value in settings:
             if type(value) not in _PLAIN:
                 settings = tuple(map(plain, settings, row.settings))
+                if instead is not None and any(isinstance(s, Tensor) for s in settings):
+                    return instead(*args, *settings)
                 break
         return apply(row, args, settings, mode if differentiable else NOT_RECORDING)
 
@@ -256,7 +258,7 @@ _PLAIN = frozenset({int, bool, type(None), tuple})
 def plain(setting: Any, name: str) -> Any:
     """A setting without NumPy's types: `axis=x.argmax()` is an int, `axes=np.arange(2)` a tuple of
     them, and a number never widens a float32 result as np.float64 would. A tensor that requires grad
-    stays one, so that the row can refuse it.
+    stays one, so that the row can do something else, or refuse it.
     """
     value = setting if getattr(setting, "requires_grad", False) else raw(setting)
     if isinstance(value, np.generic) or (isinstance(value, ndarray) and value.ndim == 0):

@@ -210,7 +210,7 @@ class Tensor(Methods):
         if self._node is None:
             data = np.asarray(self._data)
             if data.base is not None:
-                data = data.copy()
+                data = data.copy(order="K")
             self._data, self._node = data, Leaf(data)
         return self._node
 
@@ -220,7 +220,8 @@ class Tensor(Methods):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         what = "tensors are not assigned in place: the tape would keep the old values"
-        fix = "use where(mask, new, old), or t.data[...] = new on a leaf outside a recording"
+        fix = "t = t.at[index].set(value) makes a changed copy; so does where(mask, new, old); on a leaf, "
+        fix += "outside a recording, t.data[...] = new"
         raise errors.GraphError(what, [self], fix)
 
     def __len__(self) -> int:

@@ -163,6 +163,8 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "inverse": lambda axes: None if axes is None else inverse_permutation(axes),
     "expand": np.expand_dims,
     "broadcast": np.broadcast_to,
+    "tril": np.tril,
+    "trace": lambda x: np.trace(x, axis1=-2, axis2=-1),
 }
 _IN_CONTEXT: dict[str, Callable[..., Any]] = {
     "softmax": _softmax,

@@ -1,1 +1,174 @@
 """Attention, and the tables that precede it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..engine import errors
+from ..engine.arrays import Array
+from ..engine.breadth.composites import in_float32
+from ..engine.context import composite
+from ..engine.methods import Operand
+from ..engine.operands import as_numbers
+from ..engine.ops import arithmetic, moves, products, rowwise, selection
+from ..engine.public import op, plain, public
+from ..engine.tensors import Tensor, raw
+
+
+@public()
+@in_float32
+def scaled_dot_product_attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    attn_mask: Operand | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """For each query a mean of the values, weighted by the softmax of its products with the keys.
+
+    Shapes: query (..., L, E), key (..., S, E), value (..., S, V); the result is (..., L, V). The leading axes,
+    batch and heads say, broadcast. All L · S weights are kept for the gradient.
+
+    Args:
+        attn_mask: of a shape that broadcasts to (..., L, S). Booleans: true where a key takes part. Numbers
+            are added to the scaled products before the softmax.
+        is_causal: query i sees only the keys 0 to i. May be combined with a mask.
+        scale: the factor of the products; 1 / √E if None.
+
+    A query that sees no key at all gets 0, and gives no gradient, as in PyTorch.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    >>> keys, values = [[10.0, 0.0], [0.0, 10.0]], [[1.0], [2.0]]
+    >>> scaled_dot_product_attention([[0.0, 0.0], [0.0, 100.0]], keys, values).numpy()
+    array([[1.5],
+           [2. ]])
+    """
+    shapes = _attention_shapes(query, key, value)
+    factor = 1 / math.sqrt(shapes[0][-1]) if scale is None else plain(scale, "scale")
+    with composite(
+        "scaled_dot_product_attention", "softmax(query @ keyᵀ · scale + attn_mask) @ value"
+    ):
+        order = (*range(len(shapes[1]) - 2), -1, -2)
+        scores = products.matmul(arithmetic.mul(query, factor), moves.transpose(key, order))
+        scores = _masked(scores, attn_mask, is_causal)
+        blind = (raw(scores) == -np.inf).all(axis=-1, keepdims=True)
+        if not blind.any():
+            return products.matmul(rowwise.softmax(scores), value)
+        weights = rowwise.softmax(selection.where(blind, 0.0, scores))
+        return products.matmul(selection.where(blind, 0.0, weights), value)
+
+
+@public()
+def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
+    """The rows of a table that the indices name.
+
+    Shapes: indices (...), weight (n, D); the result is (..., D).
+
+    A row that is named several times gets the sum of their gradients.
+
+    Args:
+        padding_idx: the number of a row that gets no gradient.
+
+    Raises:
+        DtypeError: the indices are not integers.
+        OutOfRangeError: an index or `padding_idx` is not in 0 ... n - 1; -1 is not the last row here.
+
+    >>> embedding([[2, 0]], Tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).numpy()
+    array([[[5., 6.],
+            [1., 2.]]])
+    """
+    table = as_numbers("embedding", raw(weight))
+    if not table.ndim:
+        raise errors.ShapeError("embedding: a number has no rows", [weight], "pass a table (n, D)")
+    places = _labels("embedding", indices, len(table))
+    with composite("embedding", "weight[indices]"):
+        rows = moves.getitem(weight, places)
+        if padding_idx is None:
+            return rows
+        padding = _labels("embedding: padding_idx", padding_idx, len(table))
+        padded = (places == padding).reshape(*places.shape, *(1,) * (table.ndim - 1))
+        return selection.where(padded, table[padding], rows)
+
+
+@op("one_hot(indices, num_classes, dtype)", None)
+def one_hot(indices: Operand, /, num_classes: int, dtype: Any = np.float64) -> Array:
+    """A row of zeros with a 1 at the place of each index: (...) gives (..., num_classes).
+
+    The result has no gradient. Beside float32 scores ask for `dtype=np.float32`, or all becomes float64.
+
+    Raises:
+        DtypeError: the indices are not integers.
+        OutOfRangeError: one is not in 0 ... num_classes - 1. BadValueError: there are no classes.
+
+    >>> one_hot([2, 0], 3).numpy()
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    if not isinstance(num_classes, int) or num_classes < 1:
+        what = f"one_hot: num_classes={num_classes!r} is not a whole number of at least 1"
+        raise errors.BadValueError(what, [indices], "pass the number of classes")
+    places = _labels("one_hot", indices, num_classes)
+    return (places[..., None] == np.arange(num_classes)).astype(dtype)
+
+
+def _labels(who: str, x: Any, count: int) -> Array:
+    """Places in 0 ... count - 1, checked."""
+    places = as_numbers(who, raw(x))
+    if places.dtype.kind not in "iu" and places.size:
+        fix = "pass integers: indices.astype(int)"
+        raise errors.DtypeError(f"{who}: takes integers, got {places.dtype}", [places], fix)
+    wrong = (places < 0) | (places >= count)
+    if wrong.any():
+        what = f"{who}: {places[wrong].flat[0]} is out of range for {count}"
+        raise errors.OutOfRangeError(what, [places], f"they run from 0 to {count - 1}")
+    return places.astype(np.intp, copy=False)
+
+
+def _attention_shapes(query: Any, key: Any, value: Any) -> list[tuple[int, ...]]:
+    """The shapes, checked: (..., L, E), (..., S, E), (..., S, V)."""
+    who, operands = "scaled_dot_product_attention", [query, key, value]
+    shapes = [as_numbers(who, raw(x), operands).shape for x in operands]
+    q, k, v = shapes
+    fit = min(map(len, shapes)) >= 2 and 0 < q[-1] == k[-1] and k[-2] == v[-2]
+    try:
+        np.broadcast_shapes(*(s[:-2] for s in shapes))
+    except ValueError:
+        fit = False
+    if not fit:
+        what = f"{who}: shapes {q}, {k} and {v} do not fit"
+        fix = "query (..., L, E), key (..., S, E), value (..., S, V); leading axes must broadcast"
+        raise errors.ShapeError(what, operands, fix)
+    return shapes
+
+
+def _masked(scores: Tensor, mask: Any, is_causal: bool) -> Tensor:
+    """The scores, -inf where a query must not see a key."""
+    if mask is not None:
+        values = as_numbers("scaled_dot_product_attention", raw(mask), [scores, mask])
+        _check_mask(scores, values)
+        if values.dtype == np.bool_:
+            scores = selection.where(values, scores, -math.inf)
+        else:
+            scores = arithmetic.add(scores, mask)
+    if is_causal:
+        seen = np.tri(scores.shape[-2], scores.shape[-1], dtype=np.bool_)
+        scores = selection.where(seen, scores, -math.inf)
+    return scores
+
+
+def _check_mask(scores: Tensor, mask: Array) -> None:
+    what = f"scaled_dot_product_attention: attn_mask has the dtype {mask.dtype}"
+    if mask.dtype.kind in "iu":
+        fix = "attn_mask.astype(bool), true where a key takes part; or floats, which are added"
+        raise errors.DtypeError(what, [scores, mask], fix)
+    lead = scores.ndim - mask.ndim
+    sides = zip(mask.shape, scores.shape[max(lead, 0) :], strict=False)
+    if lead < 0 or any(m not in (1, n) for m, n in sides):
+        what = f"scaled_dot_product_attention: attn_mask {mask.shape} for products {scores.shape}"
+        raise errors.ShapeError(what, [mask], "it must broadcast to (..., L, S)")

@@ -92,7 +92,7 @@ def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).numpy()
     array([1., 2., 3.])
     """
-    arrays = _several("concatenate", arrays)
+    arrays = several("concatenate", arrays)
     if axis is None:
         arrays, axis = [moves.reshape(x, -1) for x in arrays], 0
     return moves.join(*arrays, axis=axis)
@@ -106,7 +106,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     array([[1., 3.],
            [2., 4.]])
     """
-    arrays = _several("stack", arrays)
+    arrays = several("stack", arrays)
     shapes = {as_numbers("stack", raw(x), arrays).shape for x in arrays}
     if len(shapes) > 1:
         what = f"stack: the shapes differ: {', '.join(map(str, sorted(shapes)))}"
@@ -136,15 +136,20 @@ def positive(x: Operand, /) -> Tensor:
 
 
 @public(numpy=np.dot, export=False)
-def dot(a: Operand, b: Operand, /) -> Any:
-    """What `np.dot` gives: the product with a scalar, else `matmul`. It declines stacks of matrices
-    where `np.dot` and `matmul` differ.
+def dot(a: Operand, b: Operand, /) -> Tensor:
+    """What `np.dot` gives: the product with a scalar, else `matmul`; but of two stacks each matrix of a
+    with each of b.
     """
-    if 0 in (np.ndim(raw(a)), np.ndim(raw(b))):
+    left, right = np.shape(raw(a)), np.shape(raw(b))
+    if not (left and right):
         return arithmetic.mul(a, b)
-    if np.ndim(raw(a)) > 1 and np.ndim(raw(b)) > 2:
-        return NotImplemented
-    return products.matmul(a, b)
+    if len(left) < 2 or len(right) < 3:
+        return products.matmul(a, b)
+    *stack, terms, columns = right
+    with composite("dot", "Σ (a · b)"):
+        b = moves.transpose(b, (len(stack), *range(len(stack)), len(stack) + 1))
+        b = moves.reshape(b, (terms, math.prod(stack) * columns))
+        return moves.reshape(products.matmul(a, b), (*left[:-1], *stack, columns))
 
 
 def _count(x: Any, axis: Axis) -> int:
@@ -155,7 +160,7 @@ def _count(x: Any, axis: Axis) -> int:
     return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
-def _several(name: str, arrays: Any) -> list[Any]:
+def several(name: str, arrays: Any) -> list[Any]:
     if is_tensor(arrays) or not hasattr(arrays, "__iter__"):
         what = f"{name}: takes a sequence of arrays"
         raise errors.DtypeError(what, [arrays], f"{name}([a, b])")

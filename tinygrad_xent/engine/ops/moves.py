@@ -39,7 +39,7 @@ def reshape(x: Operand, /, shape: int | tuple[int, ...]) -> Array:
 
 
 @op("transpose(x, axes)", ("transpose(g, inverse(axes))", lambda g, axes: transpose(g, axes and xp.inverse_permutation(axes))),
-    kind="moves", numpy=np.transpose)
+    kind="moves", numpy=np.transpose, aliases=("permute_dims",))
 def transpose(x: Operand, /, axes: tuple[int, ...] | None = None) -> Array:
     """x with its axes permuted; reversed if `axes` is None.
 
