@@ -17,7 +17,7 @@ import numpy as np
 import tinygrad_xent as tx
 
 from .counting import Outcome
-from .translations import ELSEWHERE, FUNCTIONS, OURS, RANDOM, RENAMED, SPECIAL, UntranslatedError
+from .translations import ELSEWHERE, FUNCTIONS, OURS, RANDOM, RENAMED, SAME, SPECIAL, UP_TO_SIGNS, UntranslatedError
 
 NEAR = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -47,6 +47,8 @@ def outcomes(only: Callable[[str], bool] = lambda name: True) -> Iterator[Outcom
                 yield Outcome(name, "NotImplementedError", f"{op.name} is not here")
             elif op.name in RANDOM:
                 yield Outcome(name, "untranslated", "random or unset numbers")
+            elif op.name in UP_TO_SIGNS:
+                yield Outcome(name, "untranslated", "determined up to signs only")
             else:
                 torch.manual_seed(0)
                 yield from (outcome(name, op, f, sample) for sample in samples(op))
@@ -102,10 +104,15 @@ def translated(
     """
     if name in SPECIAL:
         args, kwargs = SPECIAL[name](*args, **kwargs)
+    while args and args[-1] is None:
+        args = args[:-1]
     named = {RENAMED.get(key, key): value for key, value in kwargs.items() if value is not None}
     if str(named.get("dtype")) == "torch.float64":
         del named["dtype"]  # which it is already
     parameters = inspect.signature(f).parameters
+    for key in SAME.keys() & named.keys() - parameters.keys():
+        if SAME[key] in (None, named[key]):
+            del named[key]
     for key in named:
         if key not in parameters and "settings" not in parameters:
             raise UntranslatedError(f"takes no {key}")

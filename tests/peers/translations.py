@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,17 +24,40 @@ OURS = _pairs("""
     mm:matmul bmm:matmul mv:matmul __rmatmul__:matmul bitwise_not:invert
     acos:arccos asin:arcsin atan:arctan atan2:arctan2 acosh:arccosh asinh:arcsinh atanh:arctanh
     expand:broadcast_to view:reshape movedim:moveaxis take_along_dim:take_along_axis
-    transpose:swapaxes special.expit:sigmoid
+    transpose:swapaxes special.expit:sigmoid repeat:tile repeat_interleave:repeat
+    tensor_split:array_split
 """)
 
 RENAMED = _pairs("""
-    dim:axis dims:axis keepdim:keepdims correction:ddof shifts:shift
+    dim:axis dims:axis keepdim:keepdims correction:ddof shifts:shift interpolation:method
+    steps:num end:stop
 """)
 
+# Arguments that ours don't take, and the value at which they say what ours do; None for any value.
+SAME: dict[str, Any] = {
+    "ceil_mode": False,
+    "device": None,
+    "driver": None,
+    "dropout_p": 0.0,
+    "enable_gqa": False,
+    "full_matrices": False,
+    "hermitian": False,
+    "momentum": None,
+    "out_int32": False,
+    "return_indices": False,
+    "scale_grad_by_freq": False,
+    "sorted": True,
+    "sparse": False,
+    "stable": None,
+    "UPLO": "L",
+    "upper": False,
+}
+
 # What has the same name and is something else here.
-ELSEWHERE = {"trace", "equal"}  # `torch.equal` gives a single bool
+ELSEWHERE = set("trace equal select split split_with_sizes median nanmedian gradient".split())
 
 RANDOM = {"empty_like", "empty", "bernoulli", "nn.functional.dropout", "rand_like", "randn_like"}
+UP_TO_SIGNS = {"linalg.svd", "svd", "linalg.eigh", "linalg.qr", "qr"}
 
 
 def _is_tensor(x: Any) -> bool:
@@ -77,6 +101,73 @@ def expanded(x: Any, *shape: Any) -> tuple[Any, Any]:
     return args, kwargs
 
 
+def subscripts_first(arrays: Any, subscripts: str) -> tuple[Any, Any]:
+    return (subscripts, *arrays), {}
+
+
+def each(*arrays: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """Arrays one by one, however they were given."""
+    return (*arrays[0], *arrays[1:]) if isinstance(arrays[0], (list, tuple)) else arrays, kwargs
+
+
+def grid(*arrays: Any, indexing: str = "ij") -> tuple[Any, Any]:
+    return each(*arrays)[0], {"indexing": indexing}
+
+
+def padded(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> tuple[Any, Any]:
+    """Widths from the last axis backwards, as ours for every axis."""
+    if min(pad) < 0:
+        raise UntranslatedError("a negative width")
+    if mode == "circular":
+        raise UntranslatedError("takes no mode circular")
+    ends = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
+    widths = ((0, 0),) * (x.ndim - len(ends)) + tuple(ends)
+    return (x, widths), {
+        "mode": "edge" if mode == "replicate" else mode,
+        "constant_values": value or 0 if mode == "constant" else None,
+    }
+
+
+def over_last(x: Any, shape: Any, weight: Any = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """Of `layer_norm`: the axes whose sizes are given are the last ones."""
+    return (x, kwargs.pop("weight", weight), *args), kwargs | {"dim": tuple(range(-len(shape), 0))}
+
+
+def over_last_rms(x: Any, shape: Any, weight: Any = None, eps: Any = None) -> tuple[Any, Any]:
+    eps = sys.float_info.epsilon if eps is None else eps
+    return (x, weight), {"dim": tuple(range(-len(shape), 0)), "eps": eps}
+
+
+def batch_norm(
+    x: Any,
+    mean: Any,
+    var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    **kwargs: Any,
+) -> tuple[Any, Any]:
+    """PyTorch's running averages are those that are used, unless it is training."""
+    running = {} if training else {"running_mean": mean, "running_var": var}
+    return (x, weight, bias), kwargs | running
+
+
+def unit(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> tuple[Any, Any]:
+    if p != 2:
+        raise UntranslatedError("a norm other than the second")
+    return (x,), {"dim": dim, "eps": eps}
+
+
+def indices_first(weight: Any, indices: Any, **kwargs: Any) -> tuple[Any, Any]:
+    return (indices, weight), kwargs
+
+
+def classes_given(x: Any, num_classes: int = -1) -> tuple[Any, Any]:
+    if num_classes == -1:
+        raise UntranslatedError("the number of classes is not given")
+    return (x, num_classes), {}
+
+
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """Of `linear` the weight is ours transposed."""
     return x @ weight.mT if bias is None else tx.linear(x, weight.mT, bias)
@@ -118,4 +209,17 @@ SPECIAL: dict[str, Callable[..., tuple[Any, Any]]] = {
     "expand": expanded,
     "permute": shape_together,
     "__rmatmul__": matrices_swapped,
+    "repeat": shape_together,
+    "einsum": subscripts_first,
+    "meshgrid": grid,
+    "atleast_1d": each,
+    "atleast_2d": each,
+    "atleast_3d": each,
+    "nn.functional.pad": padded,
+    "nn.functional.layer_norm": over_last,
+    "nn.functional.rms_norm": over_last_rms,
+    "nn.functional.batch_norm": batch_norm,
+    "nn.functional.normalize": unit,
+    "nn.functional.embedding": indices_first,
+    "nn.functional.one_hot": classes_given,
 }

@@ -55,7 +55,7 @@ class OfClass(type):
     """`Tensor.relu` is the method as a function."""
 
     def __getattr__(cls, name: str) -> Callable[..., Any]:
-        if name.startswith("__") or name.startswith("pytest"):
+        if name.startswith(("__", "pytest")):
             raise AttributeError(name)
         return partial(call, name)
 
