@@ -40,6 +40,14 @@ masked_fill masked_fill_: tx.where(mask, value, t)
 masked_select: t[mask]
 index_select narrow slice gather_nd: t[index]
 gather take_along_dim: tx.take_along_axis(t, indices, axis)
+swapdims: tx.swapaxes(t, axis1, axis2)
+movedim: tx.moveaxis(t, source, destination)
+repeat_interleave: tx.repeat(t, n, axis)
+chunk tensor_split: tx.array_split(t, n, axis)
+index_add index_add_ scatter_add scatter_add_: t.at[index].add(values)
+index_put index_put_ index_copy index_copy_ index_fill index_fill_ scatter_: t.at[index].set(value)
+empty: tx.zeros(shape)
+empty_like: tx.zeros_like(t)
 unbind unstack: [t[i] for i in range(len(t))]
 numel nelement: t.size
 dim ndimension rank: t.ndim
@@ -69,7 +77,7 @@ Softmax: tx.softmax(t, axis)
 LogSoftmax: tx.log_softmax(t, axis)
 Softplus: tx.softplus(t)
 Dense LazyLinear: tx.nn.Linear(inputs, outputs)
-Flatten: t.reshape(len(t), -1)
+Flatten: tx.flatten(t, 1)
 Identity: lambda x: x
 Input Model Layer ModuleList ModuleDict ParameterList ParameterDict: class Net(tx.nn.Module): ...
 clip_grad_norm_ clip_by_global_norm: tx.optim.clip_grad_norm(params, max_norm)

@@ -20,8 +20,16 @@ from tinygrad_xent.engine.table import TABLE
 
 SIZES = [1e-9, 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9]
 RULES = [name for name in TABLE if has_rule(name)]
+RANGES = {  # the sizes at which these exist, do not overflow, and have slopes that differences can see
+    **dict.fromkeys(["arcsin", "arccos", "arctanh", "exp2", "sinh"], (0.0, 1.0)),
+    **dict.fromkeys(["sin", "tan"], (0.0, 1e6)),
+    **dict.fromkeys(["cos", "sinc"], (1e-3, 1e6)),
+    "cosh": (1e-3, 1.0),
+    "arccosh": (1.0, 1e9),
+}
 OVERFLOW = {"exp", "expm1", "pow"}  # at 1e3 and beyond the value itself is infinite
 SATURATED = {"sigmoid", "softmax", "logsumexp", "softmax_cross_entropy"}  # slopes below 1e-50 there
+SATURATED |= {"logaddexp", "logaddexp2"}
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +37,11 @@ def quiet():
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", KinkWarning)
         yield
+
+
+def sizes(name):
+    low, high = RANGES.get(name, (0.0, 1e9))
+    return [size for size in SIZES if low <= size <= high]
 
 
 def call_and_points(name, size, seed):
@@ -39,8 +52,7 @@ def call_and_points(name, size, seed):
 # --- every rule of the table ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(("name", "size"), [(name, s) for name in RULES for s in sizes(name)])
 def test_a_right_gradient_is_never_called_wrong(name, size):
     call, points = call_and_points(name, size, seed=SIZES.index(size))
     report = gradcheck(call, *points)
@@ -59,7 +71,7 @@ def test_a_wrong_gradient_is_never_called_right(name):
     op, tried = TABLE[name], 0
     for i in range(1 if op.variadic else len(op.inputs)):
         for mutation in mutations(op, i) if op.rule_for(i) else ():
-            size = SIZES[rng.integers(len(SIZES))]
+            size = rng.choice(sizes(name))
             call, points = call_and_points(name, size, seed=int(rng.integers(100)))
             right = gradient_or_none(call, points)
             with mutated(op, i, mutation.function):

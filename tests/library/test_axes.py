@@ -42,6 +42,12 @@ def test_several_arguments_give_a_tuple(function):
         assert [found.requires_grad for found in ours] == [True, False, True]
 
 
+def test_axes_may_move_in_any_order():
+    for end in ((1, 0), (2, 0), (-1, 1)):
+        equal(tx.moveaxis(X, (0, 1), end), np.moveaxis(X, (0, 1), end))
+        equal(np.moveaxis(leaf(X), (0, 1), end), np.moveaxis(X, (0, 1), end))
+
+
 def test_a_single_number_is_a_line_of_one():
     for found in (tx.flatten(3.0), leaf(3.0).flatten(-1, 0), tx.ravel(3.0)):
         assert found.shape == (1,)

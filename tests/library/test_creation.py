@@ -189,6 +189,15 @@ def test_a_generator_goes_on_and_a_seed_starts_again():
     equal(tx.rand(3, np.random.default_rng(5)), np.random.default_rng(5).random(3))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_a_single_random_number_is_a_leaf_too(dtype):
+    for make in (tx.rand, tx.randn):
+        x = make((), 0, dtype, requires_grad=True)
+        assert (x.shape, x.dtype) == ((), dtype)
+        x.data += 1
+        assert x.numpy() == make((), 0, dtype).numpy() + dtype(1)
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSED = {

@@ -27,6 +27,13 @@ def test_integers_are_padded_as_in_numpy():
     assert found.dtype == np.int64
 
 
+def test_an_unsigned_shift_goes_back_too():
+    x = leaf(np.arange(5.0))
+    y = tx.roll(x, np.array([1, 1], np.uint8), (0, 0))
+    y.backward([1.0, 10.0, 100.0, 1e3, 1e4])
+    equal(x.grad.numpy(), [100, 1e3, 1e4, 1, 10])
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSED = {

@@ -8,16 +8,18 @@ from tests.themes import row
 
 
 def two_axes(m: Maker) -> Call:
-    shape = m.shape(min_dims=1)
-    return call(m.any(shape), axis1=m.axis(len(shape)), axis2=m.axis(len(shape)))
+    x = m.any(m.shape(min_dims=1))
+    first, *_, last = m.signed(m.order(x.ndim) * 2, x.ndim)
+    return call(x, axis1=first, axis2=last)
 
 
 def moved(m: Maker) -> Call:
     x = m.any(m.shape(min_dims=1))
-    one = (m.axis(x.ndim), m.axis(x.ndim))
-    several = [m.signed(m.order(x.ndim)[1:], x.ndim) for _ in "ab"]
-    source, destination = m.choice([several, one])
-    return call(x, source=source, destination=destination)
+    source, end = m.order(x.ndim)[:2], m.order(x.ndim)[:2][::-1]
+    source, end = m.signed(source, x.ndim), m.signed(end, x.ndim)
+    if m.bool():
+        source, end = source[0], end[0]
+    return call(x, source=source, destination=end)
 
 
 def some_axes(m: Maker) -> Call:

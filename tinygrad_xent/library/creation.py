@@ -1,4 +1,4 @@
-"""New tensors: of one number, of ranges, of random numbers, of what is given.
+"""New tensors: of one number, of ranges, of what is given.
 
 They are leaves, with `requires_grad=True` such as `backward()` gives a gradient. Where numbers come from
 tensors, as in `tensor([a, b])`, they stay on the tape. `np.zeros_like(t)` and its relatives still make
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import generator
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.breadth.composites import stack
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 Shape = int | tuple[int, ...]
 
 
-def _new(name: str, make: Callable[[], Array], requires_grad: bool) -> Tensor:
+def new_leaf(name: str, make: Callable[[], Array], requires_grad: bool) -> Tensor:
     """A leaf of a new array, which is not copied."""
     try:
         array = make()
@@ -120,7 +119,7 @@ def zeros(shape: Shape, dtype: npt.DTypeLike = np.float64, requires_grad: bool =
     array([[0., 0.],
            [0., 0.]])
     """
-    return _new("zeros", lambda: np.zeros(setting("zeros", shape), dtype), requires_grad)
+    return new_leaf("zeros", lambda: np.zeros(setting("zeros", shape), dtype), requires_grad)
 
 
 @public()
@@ -130,7 +129,7 @@ def ones(shape: Shape, dtype: npt.DTypeLike = np.float64, requires_grad: bool = 
     >>> ones(2, np.float32).numpy()
     array([1., 1.], dtype=float32)
     """
-    return _new("ones", lambda: np.ones(setting("ones", shape), dtype), requires_grad)
+    return new_leaf("ones", lambda: np.ones(setting("ones", shape), dtype), requires_grad)
 
 
 @public()
@@ -153,7 +152,7 @@ def full(
     if _on_tape("full", fill_value, requires_grad):
         return moves.broadcast_to(asarray(fill_value, dtype), shape)
     value = numbers("full", raw(fill_value))
-    return _new("full", lambda: np.full(shape, value, dtype), requires_grad)
+    return new_leaf("full", lambda: np.full(shape, value, dtype), requires_grad)
 
 
 @public()
@@ -213,7 +212,7 @@ def eye(
            [0., 1.]])
     """
     n, m, k = setting("eye", n), setting("eye", m), setting("eye", k)
-    return _new("eye", lambda: np.eye(n, m, k, dtype), requires_grad)
+    return new_leaf("eye", lambda: np.eye(n, m, k, dtype), requires_grad)
 
 
 # --- of ranges ------------------------------------------------------------------------------------
@@ -237,7 +236,7 @@ def arange(
     """
     limits: list[Any] = [start, stop] if stop is not None else [0, start]
     limits = [setting("arange", x) for x in (*limits, step)]
-    return _new("arange", lambda: np.arange(*limits, dtype=dtype), requires_grad)
+    return new_leaf("arange", lambda: np.arange(*limits, dtype=dtype), requires_grad)
 
 
 @public(numpy=np.linspace)
@@ -262,7 +261,7 @@ def linspace(
     num, values = setting("linspace", num), [raw(x) for x in limits]
 
     def between(a: Any, b: Any, dtype: Any) -> Tensor:
-        return _new(
+        return new_leaf(
             "linspace", lambda: np.linspace(a, b, num, endpoint, dtype=dtype), requires_grad
         )
 
@@ -273,66 +272,3 @@ def linspace(
     with composite("linspace", "start · (1 - t) + stop · t"):
         parts = arithmetic.mul(limits[0], 1 - steps), arithmetic.mul(limits[1], steps)
         return asarray(arithmetic.add(*parts), y.dtype)
-
-
-# --- of random numbers ----------------------------------------------------------------------------
-
-
-@public()
-def rand(
-    shape: Shape,
-    rng: np.random.Generator | int,
-    dtype: npt.DTypeLike = np.float64,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Random numbers from 0 up to, without, 1, all equally likely. Between other limits:
-    `low + (high - low) * rand(shape, rng)`; whole numbers: `rng.integers(...)`.
-
-    Args:
-        rng: a `numpy.random.Generator`, which goes on, or a seed for a new one. There is no generator
-            behind the scenes.
-
-    >>> rng = np.random.default_rng(0)
-    >>> rand(3, rng).numpy().round(3)
-    array([0.637, 0.27 , 0.041])
-    """
-    return _random("rand", shape, rng, dtype, requires_grad)
-
-
-@public()
-def randn(
-    shape: Shape,
-    rng: np.random.Generator | int,
-    dtype: npt.DTypeLike = np.float64,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Random numbers of the standard normal distribution: of mean 0 and variance 1. Of another one:
-    `mean + std * randn(shape, rng)`.
-
-    Args:
-        rng: as for `rand`.
-
-    >>> randn(3, np.random.default_rng(0)).numpy().round(3)
-    array([ 0.126, -0.132,  0.64 ])
-    """
-    return _random("randn", shape, rng, dtype, requires_grad)
-
-
-def _random(name: str, shape: Any, rng: Any, dtype: Any, requires_grad: bool) -> Tensor:
-    if rng is None:
-        what = f"{name}: needs a random generator or a seed"
-        raise errors.DtypeError(what, [], "rng=np.random.default_rng(0)")
-    source, size = generator(name, rng), setting(name, shape)
-
-    def make() -> Array:
-        kind: Any = np.dtype(dtype)
-        if kind.kind != "f":
-            raise TypeError(f"random numbers are floats, not {kind}")
-        wide = kind if kind.char in "fd" else np.dtype(np.float64)
-        draw = source.random if name == "rand" else source.standard_normal
-        y = draw(size, wide)
-        if kind.char == "e" and name == "rand":
-            y = np.floor(y * 2048) / 2048  # rounding might give 1
-        return y.astype(kind, copy=False)
-
-    return _new(name, make, requires_grad)

@@ -35,7 +35,7 @@ def tile(x: Operand, reps: int | tuple[int, ...]) -> Tensor:
     if any(not isinstance(n, int) or n < 0 for n in times):
         what = f"tile: the counts must be integers from 0, got {reps}"
         raise errors.BadValueError(what, [t])
-    return _several_times("tile", t, [(n, k) for n, k in zip(times, shape, strict=True)], 0)
+    return _several_times("tile", t, list(zip(times, shape, strict=True)), 0)
 
 
 @public(numpy=np.repeat, method=True)
@@ -84,8 +84,12 @@ def _several_times(name: str, x: Any, pairs: list[tuple[int, int]], new: int) ->
 # fmt: off
 
 
+def _back(shift: Any) -> Any:
+    return np.negative(setting("roll", shift))  # not of an unsigned array
+
+
 @op("roll(x, shift, axis)",
-    ("roll(g, -shift, axis)", lambda g, shift, axis: roll(g, np.negative(shift), axis)),
+    ("roll(g, -shift, axis)", lambda g, shift, axis: roll(g, _back(shift), axis)),
     kind="moves", numpy=np.roll, method=True)
 def roll(x: Operand, /, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Array:
     """x moved along an axis, or several; what leaves at the end comes in at the start. Of x flattened, and

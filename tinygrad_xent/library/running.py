@@ -44,9 +44,9 @@ def _along(accumulate: Any, x: Array, axis: int | None, reverse: bool) -> Array:
         x, axis = x.reshape(-1), 0
     if not reverse:
         y = accumulate(x, axis, _wide(x))
-    else:
-        y = np.flip(accumulate(np.flip(x, axis), axis, _wide(x)), axis)
-    return y.astype(x.dtype) if x.dtype.kind == "f" else y
+    else:  # copied, since numbers that stand backwards in memory are slow to read
+        y = np.flip(accumulate(np.flip(x, axis), axis, _wide(x)), axis).copy()
+    return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
 
 
 _multiply: Any = np.multiply.reduce
@@ -54,7 +54,7 @@ _multiply: Any = np.multiply.reduce
 
 def _product(x: Array, axis: Axis, keepdims: bool) -> Array:
     y = _multiply(x, axis, _wide(x), None, keepdims)
-    return y.astype(x.dtype) if x.dtype.kind == "f" else y
+    return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
 
 
 def _shifted(x: Array, axis: int, reverse: bool, fill: float) -> Array:

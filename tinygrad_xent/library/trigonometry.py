@@ -22,6 +22,11 @@ def _over(a: Any, r: Any) -> Any:
     return where(zero, 0, a) / where(zero, 1, r) if zero.any() else a / r
 
 
+def _turn(a: Any, r: Any) -> Any:
+    """a / r², and 0 where r is 0; the square does not overflow."""
+    return _over(_over(a, r), r)
+
+
 @xp._of_floats
 def _sinc(x: Array) -> Array:
     z = np.pi * np.where(x == 0, 1, x)
@@ -110,8 +115,8 @@ def arctan(x: Operand, /) -> Array:
 
 
 @op("arctan2(a, b)",
-    ("g · b / hypot(a, b)² where hypot(a, b) > 0", lambda g, a, b: _over(_over(g * b, hypot(a, b)), hypot(a, b))),
-    ("-g · a / hypot(a, b)² where hypot(a, b) > 0", lambda g, a, b: _over(_over(-g * a, hypot(a, b)), hypot(a, b))),
+    ("g · b / hypot(a, b)² where hypot(a, b) > 0", lambda g, a, b: _turn(g * b, hypot(a, b))),
+    ("-g · a / hypot(a, b)² where hypot(a, b) > 0", lambda g, a, b: _turn(-g * a, hypot(a, b))),
     numpy=np.arctan2, method=True)
 def arctan2(a: Operand, b: Operand, /) -> Array:
     """The angle from the first axis to the point (b, a), elementwise: from -π to π. The second
