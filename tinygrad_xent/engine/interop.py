@@ -153,8 +153,6 @@ def _translated(theirs: Any, ours: Any, args: Any, kwargs: Any) -> tuple[Any, An
     try:
         given = _signature(theirs).bind(*args, **kwargs).arguments
         operands = [given.pop(name) for name in list(parameters)[:places]]
-        if "operands" in parameters:  # those of np.einsum are one parameter
-            (operands,) = operands
     except (KeyError, TypeError):
         return None
     for name, p in parameters.items():  # what their *args and **kwargs took up
