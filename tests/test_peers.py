@@ -14,8 +14,10 @@ import tinygrad_xent as tx
 from tests.peers.__main__ import SUITES, here, of_pytest
 from tests.peers.counting import Decision, Outcome, Verdict, judge, report
 from tests.peers.decisions import DECISIONS
+from tests.peers.pytorch import ours, translated
 from tests.peers.recorder import collection_error
 from tests.peers.sources import unpacked
+from tests.peers.translations import UntranslatedError
 
 ROOT = Path(__file__).resolve().parent.parent
 DECIDED = [Decision(r"test_ties: AssertionError", "ties share their gradient")]
@@ -160,3 +162,48 @@ def test_checks_of_the_shim_notice_a_wrong_gradient():
     wrong = tx.custom_vjp(lambda x: np.exp(x), lambda g, y: g * y * 1.001, name="wrong")
     with pytest.raises(AssertionError, match="instead of"):
         check_grads(wrong)(np.ones(3))
+
+
+def test_arguments_are_translated_by_name_and_place():
+    x = np.ones((2, 3))
+    assert translated("sum", tx.sum, (x, 1), {"keepdim": True})[1] == {"keepdims": True}
+    args, named = translated("sum", tx.sum, (x,), {"dim": 1, "dtype": None})
+    assert args == (x,)
+    assert named == {"axis": 1}
+    assert translated("var", tx.var, (x,), {"unbiased": False})[1] == {"ddof": 0}
+    assert translated("var", tx.var, (x,), {})[1] == {"ddof": 1}
+    assert translated("reshape", tx.reshape, (x, 3, 2), {})[0][1] == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "reason"),
+    [
+        ((1,), {"alpha": 2}, "takes no alpha"),
+        ((0, False, 3), {}, "too many positional"),
+        (((),), {}, "no axis here"),
+        ((), {"dim": ()}, "no axis here"),
+    ],
+)
+def test_what_can_not_be_translated_says_why(args, kwargs, reason):
+    with pytest.raises(UntranslatedError, match=reason):
+        translated("sum", tx.sum, (np.ones((2, 3)), *args), kwargs)
+    outcome = Outcome("sum", "UntranslatedError", "takes no alpha")
+    assert judge(outcome) == Verdict("translated", "takes no alpha")
+
+
+def test_an_argument_at_the_value_that_ours_have_is_left_out():
+    def pool(x, size):
+        pass
+
+    assert translated("pool", pool, (1, 2), {"ceil_mode": False}) == ((1, 2), {})
+    with pytest.raises(UntranslatedError, match="takes no ceil_mode"):
+        translated("pool", pool, (1, 2), {"ceil_mode": True})
+
+
+def test_functions_are_found_when_they_are_asked_for(monkeypatch):
+    assert ours("nn.functional.relu") is tx.relu
+    assert ours("cat") is tx.concatenate
+    assert ours("trace") is None
+    assert ours("fft.fft") is None
+    monkeypatch.setattr(tx, "new_function", np.exp, raising=False)
+    assert ours("special.new_function") is np.exp

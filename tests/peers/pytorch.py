@@ -17,7 +17,17 @@ import numpy as np
 import tinygrad_xent as tx
 
 from .counting import Outcome
-from .translations import ELSEWHERE, FUNCTIONS, OURS, RANDOM, RENAMED, SAME, SPECIAL, UP_TO_SIGNS, UntranslatedError
+from .translations import (
+    ELSEWHERE,
+    FUNCTIONS,
+    OURS,
+    RANDOM,
+    RENAMED,
+    SAME,
+    SPECIAL,
+    UP_TO_SIGNS,
+    UntranslatedError,
+)
 
 NEAR = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -108,7 +118,9 @@ def translated(
         args = args[:-1]
     named = {RENAMED.get(key, key): value for key, value in kwargs.items() if value is not None}
     if str(named.get("dtype")) == "torch.float64":
-        del named["dtype"]  # which it is already
+        del named["dtype"]  # which it is already, unless it is made
+        if "dtype" in inspect.signature(f).parameters:
+            named["dtype"] = np.float64
     parameters = inspect.signature(f).parameters
     for key in SAME.keys() & named.keys() - parameters.keys():
         if SAME[key] in (None, named[key]):

@@ -54,7 +54,7 @@ SAME: dict[str, Any] = {
 }
 
 # What has the same name and is something else here.
-ELSEWHERE = set("trace equal select split split_with_sizes median nanmedian gradient".split())
+ELSEWHERE = {"trace", "equal", "select", "split", "median", "nanmedian"}
 
 RANDOM = {"empty_like", "empty", "bernoulli", "nn.functional.dropout", "rand_like", "randn_like"}
 UP_TO_SIGNS = {"linalg.svd", "svd", "linalg.eigh", "linalg.qr", "qr"}
@@ -80,17 +80,9 @@ def divisor(*args: Any, unbiased: bool = True, **kwargs: Any) -> tuple[Any, Any]
     return args, kwargs
 
 
-def condition_first(x: Any, condition: Any, other: Any) -> tuple[Any, Any]:
-    return (condition, x, other), {}
-
-
 def shape_together(x: Any, *shape: Any) -> tuple[Any, Any]:
     """One tuple of sizes, or of axes, however they were given."""
     return (x, tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape), {}
-
-
-def matrices_swapped(a: Any, b: Any) -> tuple[Any, Any]:
-    return (b, a), {}
 
 
 def expanded(x: Any, *shape: Any) -> tuple[Any, Any]:
@@ -99,10 +91,6 @@ def expanded(x: Any, *shape: Any) -> tuple[Any, Any]:
     if any(n in (-1, None) for n in args[1]):
         raise UntranslatedError("-1 in the shape")
     return args, kwargs
-
-
-def subscripts_first(arrays: Any, subscripts: str) -> tuple[Any, Any]:
-    return (subscripts, *arrays), {}
 
 
 def each(*arrays: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -158,10 +146,6 @@ def unit(x: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> tuple[Any,
     return (x,), {"dim": dim, "eps": eps}
 
 
-def indices_first(weight: Any, indices: Any, **kwargs: Any) -> tuple[Any, Any]:
-    return (indices, weight), kwargs
-
-
 def classes_given(x: Any, num_classes: int = -1) -> tuple[Any, Any]:
     if num_classes == -1:
         raise UntranslatedError("the number of classes is not given")
@@ -203,14 +187,14 @@ SPECIAL: dict[str, Callable[..., tuple[Any, Any]]] = {
     "min": two_operands,
     "var": divisor,
     "std": divisor,
-    "where": condition_first,
+    "where": lambda x, condition, other: ((condition, x, other), {}),
     "reshape": shape_together,
     "view": shape_together,
     "expand": expanded,
     "permute": shape_together,
-    "__rmatmul__": matrices_swapped,
+    "__rmatmul__": lambda a, b: ((b, a), {}),
     "repeat": shape_together,
-    "einsum": subscripts_first,
+    "einsum": lambda arrays, subscripts: ((subscripts, *arrays), {}),
     "meshgrid": grid,
     "atleast_1d": each,
     "atleast_2d": each,
@@ -220,6 +204,6 @@ SPECIAL: dict[str, Callable[..., tuple[Any, Any]]] = {
     "nn.functional.rms_norm": over_last_rms,
     "nn.functional.batch_norm": batch_norm,
     "nn.functional.normalize": unit,
-    "nn.functional.embedding": indices_first,
+    "nn.functional.embedding": lambda weight, at, **how: ((at, weight), how),
     "nn.functional.one_hot": classes_given,
 }
