@@ -25,7 +25,9 @@ OURS = _pairs("""
     acos:arccos asin:arcsin atan:arctan atan2:arctan2 acosh:arccosh asinh:arcsinh atanh:arctanh
     expand:broadcast_to view:reshape movedim:moveaxis take_along_dim:take_along_axis
     transpose:swapaxes special.expit:sigmoid repeat:tile repeat_interleave:repeat
-    tensor_split:array_split
+    tensor_split:array_split trace:matrix_trace linalg.vecdot:vecdot linalg.cross:cross trapz:trapezoid
+    dot:matmul true_divide:div __radd__:add __rmul__:mul __rand__:bitwise_and __ror__:bitwise_or
+    __rxor__:bitwise_xor
 """)
 
 RENAMED = _pairs("""
@@ -54,7 +56,7 @@ SAME: dict[str, Any] = {
 }
 
 # What has the same name and is something else here.
-ELSEWHERE = {"trace", "equal", "select", "split", "median", "nanmedian"}
+ELSEWHERE = {"equal", "select", "split", "median", "nanmedian"}
 
 RANDOM = {"empty_like", "empty", "bernoulli", "nn.functional.dropout", "rand_like", "randn_like"}
 UP_TO_SIGNS = {"linalg.svd", "svd", "linalg.eigh", "linalg.qr", "qr"}

@@ -17,9 +17,12 @@ import numpy as np
 
 import tinygrad_xent as tx
 from tests.peers.pytorch import ours, translated
+from tests.peers.translations import UntranslatedError
 
 JOINS = {"cat", "stack"}
-NAMES = {"dot": "matmul", "leakyrelu": "leaky_relu"}
+NAMES = {"leakyrelu": "leaky_relu", "padding": "pad"}
+CONVOLUTIONS = {3: "conv1d", 5: "conv3d"}
+IN_OUR_ORDER = {"where", "einsum"}
 NARROW = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
 
 
@@ -35,16 +38,31 @@ def unwrap(x: Any) -> Any:
     return x.t if isinstance(x, Tensor) else x
 
 
+def check_padding(axes: int, padding: Any = 0, **kwargs: Any) -> None:
+    """Refuse what only tinygrad has: a padding for each side, or a negative one."""
+    sizes = [padding] if isinstance(padding, int) else padding
+    if len(sizes) > axes or min(sizes) < 0:
+        raise UntranslatedError("a padding for each side, or a negative one")
+
+
 def call(name: str, *args: Any, **kwargs: Any) -> Any:
     """A function of tinygrad's, by its name."""
-    f = ours(name := NAMES.get(name, name))
+    args = unwrap(args)
+    name = NAMES.get(name, name)
+    if name == "conv2d":  # of any number of axes
+        name = CONVOLUTIONS.get(args[0].ndim, name)
+        check_padding(args[0].ndim - 2, *args[6:], **kwargs)
+    elif name == "pad" and not isinstance((args[1:] or [kwargs.get("padding")])[0][0], tuple):
+        name, kwargs = "nn.functional.pad", {NAMES.get(k, k): v for k, v in kwargs.items()}
+    f = ours(name)
     if f is None:
         raise NotImplementedError(f"{name} is not here")
-    args = unwrap(args)
     if name in JOINS:
         return wrap(f(list(args), axis=kwargs.get("dim", 0)))
-    if name == "where":
+    if name in IN_OUR_ORDER:
         return wrap(f(*args))
+    if name in ("rand", "randn"):
+        return wrap(f(args, dtype=np.float32))
     if name == "gelu":
         kwargs["approximate"] = "tanh"
     given, named = translated(name, f, args, {key: unwrap(x) for key, x in kwargs.items()})
