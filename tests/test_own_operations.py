@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -101,15 +102,15 @@ def test_numpys_default_counts_where_ours_is_another():
 
 
 def test_numpys_arguments_are_taken_by_name():
-    @op("√ Σ x²", ("g · x / y", lambda g, x, y: g * x / y), kind="reduction", numpy=np.linalg.norm)
-    def norm(x, /, axis=None):
-        return np.sqrt((x * x).sum(axis))
+    @op("prod(x)", ("g · y / x", lambda g, x, y: g * y / x), kind="reduction", numpy=np.nanprod)
+    def nanprod(x, /, axis=None):
+        return np.nanprod(x, axis)
 
     x = leaf([[3.0, 4.0], [6.0, 8.0]])
-    np.testing.assert_allclose(np.linalg.norm(x, axis=1).numpy(), [5.0, 10.0])
-    assert np.linalg.norm(x).item() == pytest.approx(np.sqrt(125))
+    np.testing.assert_allclose(np.nanprod(x, axis=1).numpy(), [12.0, 48.0])
+    assert np.nanprod(x).item() == 576.0
     with pytest.raises(DtypeError, match="gradient would be lost"):
-        np.linalg.norm(x, 1)  # NumPy's `ord`, which the row does not have
+        np.nanprod(x, 0, np.float32)  # NumPy's `dtype`, which the row does not have
 
 
 def test_errors_of_other_kinds_stay_what_they_are():
@@ -124,7 +125,8 @@ def test_errors_of_other_kinds_stay_what_they_are():
     for value, error in ((1.0, np.linalg.LinAlgError), (-1.0, OwnError)):
         with pytest.raises(error) as caught:
             function(leaf([value], "x"))
-        assert "in failing\n  inputs: x: float64 (1,)" in caught.value.__notes__[0]
+        words = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+        assert re.search(r"failing.*\n  inputs: x: float64 \(1,\)", words)
 
 
 def test_the_users_arrays_are_only_read():

@@ -181,8 +181,8 @@ from .engine.ops.elementwise import pow as power
 from .library.running import prod as prod
 from .library.statistics import ptp as ptp
 from .library.statistics import quantile as quantile
-from .library.creation import rand as rand
-from .library.creation import randn as randn
+from .library.random_numbers import rand as rand
+from .library.random_numbers import randn as randn
 from .library.axes import ravel as ravel
 from .library.exponentials import reciprocal as reciprocal
 from .engine.ops.selection import relu as relu

@@ -216,7 +216,7 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
     """
     count, most = len(row.inputs), len(row.inputs) + len(row.settings)
     fewest = most + 1 if row.variadic else count + row.required  # arguments by position
-    defaults, differentiable, instead = row.defaults, any(row.rules), row.instead
+    defaults, differentiable = row.defaults, any(row.rules)
     bare: Any = (lambda *args: forward(*args)[0]) if row.saves else forward  # what rules get
 
     def without_settings(*args: Any) -> Any:
@@ -238,8 +238,8 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
         for value in settings:
             if type(value) not in _PLAIN:
                 settings = tuple(map(plain, settings, row.settings))
-                if instead is not None and any(isinstance(s, Tensor) for s in settings):
-                    return instead(*args, *settings)
+                if row.instead and any(isinstance(s, Tensor) for s in settings):
+                    return row.instead(*args, *settings)
                 break
         return apply(row, args, settings, mode if differentiable else NOT_RECORDING)
 

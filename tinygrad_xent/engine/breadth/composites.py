@@ -19,8 +19,9 @@ from ..arrays import Axis
 from ..context import composite
 from ..methods import Operand
 from ..operands import as_numbers
-from ..ops import arithmetic, moves, products, reductions
+from ..ops import arithmetic, moves, products, reductions, selection
 from ..public import plain, public
+from ..table import TABLE
 from ..tensors import Tensor, is_tensor, raw
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -150,6 +151,20 @@ def dot(a: Operand, b: Operand, /) -> Tensor:
         b = moves.transpose(b, (len(stack), *range(len(stack)), len(stack) + 1))
         b = moves.reshape(b, (terms, math.prod(stack) * columns))
         return moves.reshape(products.matmul(a, b), (*left[:-1], *stack, columns))
+
+
+def clip_by(x: Any, low: Any, high: Any) -> Any:
+    """`clip` where a limit requires grad, and so takes part."""
+    y = x if is_tensor(x) else as_numbers("clip", x, [x])
+    with composite("clip", "min(max(x, min), max)"):
+        for limit, beyond in ((low, np.less), (high, np.greater)):
+            if limit is not None:
+                values = as_numbers("clip", raw(limit), [limit])
+                y = selection.where(beyond(raw(y), values) | (values != values), limit, y)
+    return y
+
+
+TABLE["clip"].instead = clip_by
 
 
 def _count(x: Any, axis: Axis) -> int:

@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import arrays as xp
 from ..arrays import Array
-from ..context import composite
 from ..methods import Operand
 from ..operands import as_operand
 from ..public import op
@@ -29,24 +28,13 @@ def _larger_vjp(g: Any, loses: Array, ties: Array) -> Any:
 
 
 def _constant(limit: Any) -> Any:
-    """A limit's values. As a setting it gets no gradient: see `_by_limits`."""
+    """A limit's values. As a setting it gets no gradient: see `clip_by` in `breadth`."""
     return limit if limit is None else as_operand("clip", raw(limit), [limit])
 
 
 def _within(x: Any, low: Any, high: Any) -> Any:
     x, low, high = raw(x), _constant(low), _constant(high)
     return (x >= (-xp.inf if low is None else low)) & (x <= (xp.inf if high is None else high))
-
-
-def _by_limits(x: Any, low: Any, high: Any) -> Any:
-    """`clip` where a limit requires grad, and so takes part."""
-    y = x if is_tensor(x) else as_operand("clip", x, [x])
-    with composite("clip", "min(max(x, min), max)"):
-        for limit, beyond in ((low, np.less), (high, np.greater)):
-            if limit is not None:
-                values = raw(limit) if is_tensor(limit) else _constant(limit)
-                y = where(beyond(raw(y), values) | (values != values), limit, y)
-    return y
 
 
 @op("a where condition, b else",
@@ -108,7 +96,7 @@ def minimum(a: Operand, b: Operand, /) -> Array:
 
 @op("min(max(x, min), max)",
     ("g where min ≤ x ≤ max", lambda g, x, min, max: masked(g, _within(x, min, max))),
-    kind="selects", numpy=np.clip, method=True, instead=_by_limits)
+    kind="selects", numpy=np.clip, method=True)
 def clip(x: Operand, /, min: Any = None, max: Any = None) -> Array:
     """x limited to [min, max]; None means no limit. The slope is 0 outside, 1 at the limits. A limit that
     is a tensor and requires grad gets the gradient of the numbers that it replaces.
