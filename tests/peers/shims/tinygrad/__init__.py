@@ -17,12 +17,11 @@ import numpy as np
 
 import tinygrad_xent as tx
 from tests.peers.pytorch import ours, translated
-from tests.peers.translations import UntranslatedError
+from tests.peers.translations import UntranslatedError, each
 
 JOINS = {"cat", "stack"}
 NAMES = {"leakyrelu": "leaky_relu", "padding": "pad"}
 CONVOLUTIONS = {3: "conv1d", 5: "conv3d"}
-IN_OUR_ORDER = {"where", "einsum"}
 NARROW = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
 
 
@@ -59,10 +58,12 @@ def call(name: str, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{name} is not here")
     if name in JOINS:
         return wrap(f(list(args), axis=kwargs.get("dim", 0)))
-    if name in IN_OUR_ORDER:
+    if name == "where":
         return wrap(f(*args))
+    if name == "einsum":
+        return wrap(f(args[0], *each(*args[1:])[0]))
     if name in ("rand", "randn"):
-        return wrap(f(args, dtype=np.float32))
+        return wrap(f(args, rng=0, dtype=np.float32))
     if name == "gelu":
         kwargs["approximate"] = "tanh"
     given, named = translated(name, f, args, {key: unwrap(x) for key, x in kwargs.items()})
