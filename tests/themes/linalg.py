@@ -205,10 +205,7 @@ def norm(x, ord, axis, keepdims):
     if not isinstance(axis, tuple):
         powers = duals.power(sizes, ord)
         return duals.power(duals.total(powers, axis=axis, keepdims=keepdims), 1 / ord)
-    if ord in (1, -1):
-        sums = duals.total(sizes, axis=-2, keepdims=False)
-    else:
-        sums = svdvals(x)
+    sums = duals.total(sizes, axis=-2, keepdims=False) if ord in (1, -1) else svdvals(x)
     choose = duals.total if ord == "nuc" else duals.largest if ord > 0 else duals.smallest
     found = choose(sums, axis=-1, keepdims=False)
     return each(found) if keepdims else found
