@@ -2,14 +2,16 @@
 #   make demo    the environment, the worked example, pictures into out/
 #   make test    the tests
 # The others need more: `make parity` PyTorch and others, `make bench` the peers, `make browser` a Chromium.
+# `make peers` runs other projects' own tests (`make peers SUITES=autograd` one of them).
 # `make fuzz` checks a million random programs; `make fuzz SEEDS=5000:6000` those of these seeds.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
+SUITES ?=
 SEEDS  ?= 0:1000000
 CORES   = --numprocesses=auto --dist=loadfile
 
-.PHONY: demo test lint types parity browser notebook packaging proofs fuzz examples reading stubs bench bench-quick clean
+.PHONY: demo test lint types parity browser notebook packaging peers proofs fuzz examples reading stubs bench bench-quick clean
 
 demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
@@ -29,6 +31,9 @@ parity: $(VENV)/.test $(VENV)/.parity
 
 browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
 	$(BIN)/python -m pytest tests/$@
+
+peers: $(VENV)/.peers
+	$(BIN)/python -m tests.peers $(SUITES)
 
 # The mutations of each rule, which `python -m tests.check.mutation_proof` prints, are part of `make test`.
 proofs: $(VENV)/.test

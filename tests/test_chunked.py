@@ -217,6 +217,15 @@ def test_probabilities_that_are_learned():
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
 
 
+def test_probabilities_that_are_learned_without_a_bias():
+    (x, w, _), _ = linear_problem()
+    y = leaf(probabilities(7))
+    expected = gradients_of(tx.cross_entropy(x @ w, y), [x, w, y], 1.0)
+    found = gradients_of(tx.linear_cross_entropy(x, w, None, y), [x, w, y], 1.0)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-14)
+
+
 def test_second_derivatives_of_probabilities():
     rng = np.random.default_rng(0)
     x, w, y = rng.normal(size=(3, 2)), rng.normal(size=(2, 5)), probabilities(3)

@@ -258,6 +258,15 @@ def test_linear_is_x_times_w_plus_b():
     assert Linear(3, 2, dtype="f4", rng=0)(np.ones((1, 3), "f4")).dtype == np.float32
 
 
+def test_the_bias_of_linear_may_be_a_number():
+    x, w = np.ones((4, 3), "f4"), tx.Tensor(np.ones((3, 2), "f4"), requires_grad=True)
+    y = tx.linear(x, w, 0.5)
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.numpy(), np.full((4, 2), 3.5))
+    y.sum().backward()
+    np.testing.assert_array_equal(w.grad, np.full((3, 2), 4))
+
+
 def test_activations_are_the_functions_of_their_name():
     x = np.linspace(-3, 3, 7)
     for module, function in [(ReLU(), tx.relu), (Tanh(), tx.tanh), (Sigmoid(), tx.sigmoid)]:

@@ -83,6 +83,25 @@ def test_nested_grads_of_two_variables():
     assert inner(3.0).item() == 6.0  # d/dx x·x: no confusion of the two levels
 
 
+def test_the_variables_of_an_inner_transform_do_not_hold_on_to_the_result():
+    def mixed(transform):
+        return lambda x: transform(lambda x, y: (x * y).exp(), argnums=1)(x, 2.0)
+
+    def pulled(x):
+        return tx.vjp(lambda y: (x * y).exp(), 2.0)[1](1.0)
+
+    for slope in (mixed(tx.grad), mixed(tx.jacobian), pulled):
+        value, found = tx.value_and_grad(slope)(1.0)
+        assert found.item() == pytest.approx(3 * np.exp(2))
+        assert not value.requires_grad
+        assert not found.requires_grad
+        assert not tx.hessian(slope)(1.0).requires_grad
+        assert tx.hessian(slope)(1.0).item() == pytest.approx(8 * np.exp(2))
+        w = tx.Tensor(1.0, requires_grad=True)
+        slope(w).backward()
+        assert w.grad.item() == pytest.approx(3 * np.exp(2))
+
+
 def test_closures_over_tensors_that_require_grad():
     w = Tensor([2.0, 3.0], requires_grad=True, name="w")
     slope = tx.grad(lambda x: (w * x * x).sum())([1.0, 10.0])

@@ -64,7 +64,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
             what = f"grad: the function's result has shape {y.shape}, but must have one element"
             raise errors.ShapeError(what, [y], "use jacobian or vjp")
         found = _pull_back(y, variables, None)
-        return _result(y, variables), found[0] if _is_one(argnums) else found
+        value = _result(y, variables)
+        _give_back(variables)
+        return value, found[0] if _is_one(argnums) else found
 
     return value_and_gradient
 
@@ -86,7 +88,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Tensor, Callable[[Any], Any]]:
         found = _pull_back(y, variables, gradient)
         return found[0] if len(found) == 1 else found
 
-    return _result(y, variables), back
+    value = _result(y, variables)
+    _give_back(variables)
+    return value, back
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -111,6 +115,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
             moves.reshape(_stacked([row[k] for row in rows], v), y.shape + v.shape)
             for k, v in enumerate(variables)
         )
+        _give_back(variables)
         return found[0] if _is_one(argnums) else found
 
     return derivatives
@@ -322,12 +327,19 @@ def _fresh(x: Any) -> Tensor:
     return variable
 
 
+def _give_back(variables: list[Tensor]) -> None:
+    """The function is done with its fresh variables: a transform around it need not keep their path."""
+    for source in (v._source() for v in variables):
+        if isinstance(source, Leaf):
+            source.returned = True
+
+
 def _outside(y: Tensor, variables: list[Tensor]) -> bool:
     """Whether y depends on something that requires grad other than the fresh variables."""
     fresh = {v._node for v in variables}
     root = y._source()
     leaves = {root} if isinstance(root, Leaf) else leaves_of(collect(root))
-    return any(leaf.requires_grad and leaf not in fresh for leaf in leaves)
+    return any(x.requires_grad and not x.returned and x not in fresh for x in leaves)
 
 
 def _pull_back(y: Tensor, variables: list[Tensor], seed: Any) -> tuple[Tensor, ...]:

@@ -138,3 +138,12 @@ def test_what_is_refused(name):
     error, call, words = REFUSED[name]
     with pytest.raises(error, match=words):
         call(leaf(X, "x"))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int32, np.float32])
+@pytest.mark.parametrize("name", ["tril", "triu"])
+def test_a_triangle_keeps_the_dtype(name, dtype):
+    x = np.ones((3, 3), dtype)
+    found, expected = getattr(np, name)(tx.Tensor(x)), getattr(np, name)(x)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, expected)

@@ -172,7 +172,7 @@ def matmul(a: Array, b: Array) -> Array:
 def linear(x: Array, weight: Array, bias: Array) -> Array:
     """x @ weight + bias; the bias is added to the product in place where shape and dtype allow it."""
     y = matmul(x, weight)
-    if bias.dtype is not y.dtype or bias.shape != y.shape[-1:]:
+    if getattr(bias, "dtype", None) is not y.dtype or bias.shape != y.shape[-1:]:
         return y + bias
     y += bias
     return y

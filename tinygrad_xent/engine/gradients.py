@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from operator import attrgetter
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -176,7 +176,9 @@ def seed_gradient(root: Tensor, gradient: Any, as_tensor: bool) -> Any:
 WATCHERS: list[Callable[[Tensor, Gradients], None]] = []
 """Functions called after each `backward()`, with the output and the leaves' gradients."""
 
-_ADDING = Lock()  # threads that share parameters add to one `.grad`
+# Threads that share parameters add to one `.grad`. An interrupt as the block ends may keep the lock: then this
+# thread at least goes on.
+_ADDING = RLock()
 
 
 @method("backward")

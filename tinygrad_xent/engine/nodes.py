@@ -29,7 +29,8 @@ class Leaf:
     `changed` is the creation number at which the data was last overwritten: an operation with a
     smaller number saw the old values. `grad` is a tensor, or None. `flaw` is what was found when
     that was looked at: "" if all its numbers are finite, else why not; None if nobody has looked.
-    `borrowed`: it stands for an argument while a transform runs a function.
+    `borrowed`: it stands for an argument while a transform runs a function. `returned`: that transform
+    has returned, and nobody else can ask for its gradient.
     """
 
     data: Array
@@ -42,13 +43,14 @@ class Leaf:
     changed: int
     flaw: str | None
     borrowed: bool
+    returned: bool
     _changed_at: tuple[CodeType, int] | None
     __slots__ = (*__annotations__, "__weakref__")
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None) -> None:
         self.data, self.requires_grad, self.name = data, requires_grad, name
         self.id, self.shape, self.dtype = next_id(), data.shape, data.dtype
-        self.grad, self.flaw, self.borrowed = None, None, False
+        self.grad, self.flaw, self.borrowed, self.returned = None, None, False, False
         self._changed_at, self.changed = None, -1
 
     @property

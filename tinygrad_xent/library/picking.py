@@ -209,7 +209,8 @@ def _triangle(name: str, x: Any, k: int, lower: bool) -> Tensor:
     check_ndim(name, t, 2)
     rows, columns = t.shape[-2:]
     below = np.tri(rows, columns, k if lower else k - 1, dtype=bool)
-    return selection.where(below if lower else ~below, t, 0)
+    zero = False if t.dtype == bool else 0
+    return selection.where(below if lower else ~below, t, zero)
 
 
 # --- arrays that fit each other -------------------------------------------------------------------

@@ -1,0 +1,97 @@
+"""Run the test suites of other projects against tinygrad_xent, and print what became of them:
+
+    python -m tests.peers                    every suite
+    python -m tests.peers autograd pytorch   these
+    python -m tests.peers autograd --sources DIR   with the archives, or folders, in DIR
+
+The suites come from the source packages of the registry; nothing of theirs is in this repository. A
+module of the peer's name (`shims/`) stands first on the path and maps its functions to ours. The exit
+status is 1 if a test failed for which `decisions.py` has no reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_xent.engine.public import replacement
+
+from . import recorder
+from .counting import Outcome, report
+from .decisions import DECISIONS
+from .sources import unpacked
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIMS = Path(__file__).resolve().parent / "shims"
+OUT = ROOT / "out" / "peers"
+
+Suite = Callable[[Path | None], list[Outcome]]
+
+
+def of_pytest(requirement: str, tests: str, sources: Path | None) -> list[Outcome]:
+    """The outcomes of a suite that pytest runs: the folder `tests` of a source package."""
+    folder = unpacked(requirement, OUT, sources)
+    record = OUT / f"{folder.name}.jsonl"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text("")
+    path = os.pathsep.join([str(SHIMS), str(ROOT)])
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")])),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        recorder.OUT: str(record),
+    }
+    options = ["-q", "-p", recorder.__name__, "-p", "no:cacheprovider", "-c", os.devnull]
+    options += ["--continue-on-collection-errors"]
+    command = [sys.executable, "-P", "-m", "pytest", *options, f"--rootdir={folder}", tests]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    lines = record.read_text().splitlines()
+    if done.returncode not in (0, 1, 2) or not lines:  # 2: some files could not be imported
+        raise RuntimeError(f"{requirement}: pytest did not run\n{done.stdout}{done.stderr}")
+    return [Outcome(*json.loads(line)) for line in lines]
+
+
+def of_pytorch(sources: Path | None) -> list[Outcome]:
+    from .pytorch import outcomes
+
+    return list(outcomes())
+
+
+SUITES: dict[str, Suite] = {
+    "autograd": partial(of_pytest, "autograd==1.9.1", "tests"),
+    "micrograd": partial(of_pytest, "micrograd==0.1.0", "test"),
+    "pytorch": of_pytorch,
+    "tinygrad": partial(of_pytest, "tinygrad==0.10.0", "test/test_ops.py"),
+}
+
+
+def here(name: str) -> bool:
+    """Whether an operation or a composite replaces a function of NumPy's, `sum` or `linalg.inv`."""
+    return replacement(attrgetter(name)(np)) is not None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="The test suites of other projects.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("--sources", type=Path, help="a folder with their source packages")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(SUITES):
+        parser.error(f"no suite {sorted(unknown)}: there are {', '.join(SUITES)}")
+    good = True
+    for name in options.names or SUITES:
+        text, decided = report(name, SUITES[name](options.sources), DECISIONS.get(name, ()), here)
+        print(text, flush=True)
+        good = good and decided
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
