@@ -9,7 +9,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 SUITES ?=
 SEEDS  ?= 0:1000000
-CORES   = --numprocesses=auto --dist=loadfile
+CORES   = --numprocesses=auto --dist=worksteal
 
 .PHONY: demo test lint types parity browser notebook packaging peers proofs fuzz examples reading stubs bench bench-quick clean
 

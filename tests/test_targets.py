@@ -292,10 +292,10 @@ BAD = {
         lambda: tx.linear_cross_entropy(X, W, np.zeros(2), [0, 1, 2, 0]),
         ("3 classes need a bias of shape (3,), got (2,)",),
     ),
-    "probabilities in blocks": (
-        DtypeError,
-        lambda: tx.linear_cross_entropy(X, W, None, ROW),
-        ("labels must be integers, got float64",),
+    "scores of another shape in blocks": (
+        ShapeError,
+        lambda: tx.linear_cross_entropy(X, W, None, ROW[..., :1]),
+        ("needs labels of shape", "or probabilities of shape"),
     ),
     "no rows in a block": (
         ValueError,
