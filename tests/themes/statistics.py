@@ -133,7 +133,7 @@ def corrcoef(x, rowvar):
 
 def quantile_in_torch(torch, x, q, axis, keepdims):
     rows, shape = merged(x, axis, keepdims, lambda x, axes: x.permute(axes))
-    q = torch.tensor(q, dtype=x.dtype)
+    q = torch.as_tensor(q, dtype=x.dtype)
     if rows.numel() == 0:  # which PyTorch refuses
         return rows.sum() * torch.zeros((*q.shape, *shape), dtype=x.dtype)
     return torch.quantile(rows, q.reshape(-1), dim=-1).reshape((*q.shape, *shape))
