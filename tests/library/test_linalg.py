@@ -312,3 +312,18 @@ def test_every_dtype_stays(dtype):
         assert part.dtype == dtype
     assert linalg.inv([[2, 0], [0, 4]]).dtype == np.float64
     assert linalg.det([[2, 0], [0, 4]]).item() == pytest.approx(8)
+
+
+def test_small_integers_do_not_wrap_around():
+    x = np.array([[100, 0], [0, -128]], np.int8)
+    for ord in (None, 1, -1, 2, np.inf, "fro", "nuc"):
+        found = linalg.norm(x, ord)
+        np.testing.assert_allclose(found.numpy(), np.linalg.norm(x, ord), rtol=1e-15)
+        assert found.dtype == np.float64
+    for ord in (None, 0, 1, 2, 3, np.inf, -np.inf):
+        for line in (x[1], np.array([200, 100], np.uint8), np.array([100_000, 1], np.int32)):
+            right = np.linalg.norm(line, ord)
+            np.testing.assert_allclose(linalg.norm(line, ord).numpy(), right, rtol=1e-15)
+    large = np.array([[100, 0], [0, 100]], np.int8)
+    np.testing.assert_allclose(linalg.eigvalsh(large).numpy(), [100, 100])
+    np.testing.assert_allclose(linalg.cholesky(large).numpy(), [[10, 0], [0, 10]])

@@ -245,3 +245,9 @@ def test_an_axis_that_does_not_exist(name):
     for x in (X, HOLES):
         with pytest.raises(np.exceptions.AxisError, match="axis 7"):
             getattr(tx, name)(x, axis=7)
+
+
+def test_a_weighted_mean_of_small_integers_does_not_wrap_around():
+    for dtype in (np.uint8, np.int8, np.bool_):
+        x, w = np.array([100, 120, 1], dtype), np.array([3, 100, 100], dtype)
+        near(tx.average(x, weights=w), np.average(x.astype(float), weights=w.astype(float)))

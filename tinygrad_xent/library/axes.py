@@ -29,6 +29,12 @@ def numbers(name: str, x: Any) -> Any:
     return x if is_tensor(x) else as_numbers(name, x)
 
 
+def in_floats(name: str, x: Any) -> Any:
+    """The same; integers and booleans as float64, since their squares, sums and negatives wrap around."""
+    t = numbers(name, x)
+    return moves.astype(t, np.float64) if t.dtype.kind in "iub" else t
+
+
 def setting(name: str, value: Any) -> Any:
     """A setting as `plain` gives it, with lists as tuples.
 

@@ -16,6 +16,7 @@ from ..engine.ops import arithmetic, elementwise, moves, reductions
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import in_floats
 from .decompositions import svdvals
 
 
@@ -33,9 +34,9 @@ def _length_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     kind="reduction", export=False, namespace="linalg", spoken="norm")
 def length(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The row behind `norm`: the Euclidean length. Its gradient is 0 where it is 0, as in PyTorch."""
-    x = np.asarray(x)
+    x = xp.floats(x)
     wide = np.multiply(x, x, dtype=np.float32) if x.dtype.char == "e" else x * x
-    return np.asarray(xp.sqrt(xp.sum(xp.floats(wide), axis, keepdims))).astype(xp.floats(x).dtype)
+    return np.asarray(xp.sqrt(xp.sum(wide, axis, keepdims))).astype(x.dtype)
 
 
 # fmt: on
@@ -60,7 +61,7 @@ def norm(x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False)
     >>> norm(Tensor([3.0, -4.0])).item(), norm(Tensor([3.0, -4.0]), ord=1).item()
     (5.0, 7.0)
     """
-    ord, axis = plain(ord, "ord"), plain(axis, "axis")
+    ord, axis, x = plain(ord, "ord"), plain(axis, "axis"), in_floats("norm", x)
     if ord is None:
         return length(x, axis, keepdims)
     axes = tuple(range(np.ndim(raw(x)))) if axis is None else np.atleast_1d(axis).tolist()

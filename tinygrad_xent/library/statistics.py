@@ -19,6 +19,7 @@ from ..engine.ops.elementwise import sqrt
 from ..engine.ops.selection import clip, where
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import in_floats
 
 # --- spread ---------------------------------------------------------------------------------------
 
@@ -74,11 +75,10 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    shape, axis = np.shape(raw(x)), plain(axis, "axis")
-    w, dtype = weights, as_numbers("average", raw(x)).dtype
+    x, axis = in_floats("average", x), plain(axis, "axis")
+    shape = x.shape
     with composite("average", "Σ (w · x) / Σ w"):
-        if dtype.kind == "f":
-            w = moves.astype(w, dtype)
+        w = moves.astype(weights, x.dtype)
         if np.shape(raw(w)) != shape:
             w = _along(w, x, shape, axis)
         total = reductions.sum(w, axis, keepdims)
