@@ -1,8 +1,8 @@
 """What goes along an axis step by step: products, running sums, differences.
 
-The slope of a product is the product of the others. Without a zero that is y / x. Where zeros would
-make it 0 / 0, it is the product of those before and those after, and the slope of a running product
-is a linear recurrence. Neither divides, so both are right to every order.
+The slope of a product is the product of the others. Without a zero that is y / x. Where a zero would make
+it 0 / 0, or y is beyond its dtype's range, it is the product of those before and those after, and the
+slope of a running product is a linear recurrence. Neither divides, so both are right to every order.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ _multiply: Any = np.multiply.reduce
 def _product(x: Array, axis: Axis, keepdims: bool) -> Array:
     y = _multiply(x, axis, _wide(x), None, keepdims)
     return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
+
+
+def _has_all_digits(products: Array) -> bool:
+    """Whether none is 0, infinite, nan, or so small that it lost digits."""
+    sizes = np.abs(products)
+    return bool((sizes >= np.finfo(sizes.dtype).tiny).all() and (sizes < xp.inf).all())
 
 
 def _shifted(x: Array, axis: int, reverse: bool, fill: float) -> Array:
@@ -131,7 +137,7 @@ def _cumprod_vjp(g: Any, x: Any, y: Any, axis: int | None, reverse: bool) -> Any
     if x.ndim == 0:
         return g
     shape, (x, axis) = x.shape, _line(x, axis)
-    if raw(x).all() and np.isfinite(raw(y)).all():
+    if _has_all_digits(raw(y)):
         return reshape(cumsum(g * y, axis, not reverse) / x, shape)
     before = shift(y, axis, reverse, 1)
     return reshape(before * _term_vjp(g, x, axis, reverse), shape)
@@ -192,7 +198,7 @@ def _others(x: Any, axis: Axis) -> Any:
 
 def _prod_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     g, y = unreduce(g, axis, keepdims), unreduce(y, axis, keepdims)
-    if raw(y).all() and np.isfinite(raw(y)).all():
+    if _has_all_digits(raw(y)):
         return g * y / x
     return g * _others(x, axis)
 
