@@ -327,3 +327,14 @@ def test_small_integers_do_not_wrap_around():
     large = np.array([[100, 0], [0, 100]], np.int8)
     np.testing.assert_allclose(linalg.eigvalsh(large).numpy(), [100, 100])
     np.testing.assert_allclose(linalg.cholesky(large).numpy(), [[10, 0], [0, 10]])
+
+
+def test_settings_that_are_none():
+    for ord in ([1], np.array([1, 2]), 1j):
+        with pytest.raises(tx.DtypeError, match="norm: ord must be a number or a text, got"):
+            linalg.norm([1.0, 2.0], ord)
+    for offset in (None, "x"):
+        with pytest.raises(tx.DtypeError, match="trace: offset must be an integer, got"):
+            linalg.trace(np.ones((2, 2)), offset)
+    with pytest.raises(tx.DtypeError, match="multi_dot"):
+        linalg.multi_dot(5)

@@ -243,3 +243,13 @@ def test_products_too_small_for_their_dtype(f):
     assert y.tolist()[1] == 0
     found = slope(tx.cumprod, np.float32([1e-30, 1e-30]), np.float32([0, 1]))
     np.testing.assert_array_equal(found, np.float32([1e-30, 1e-30]))
+
+
+def test_settings_that_are_no_whole_numbers():
+    for f in (tx.diff, tx.trapezoid):
+        for axis in (None, (0,), 0.0):
+            with pytest.raises(tx.DtypeError, match=f"{f.__name__}: axis must be an integer"):
+                f([1.0, 2.0], axis=axis)
+    for n in (1.5, None):
+        with pytest.raises(tx.DtypeError, match="diff: n must be an integer, got"):
+            tx.diff([1.0, 2.0], n)

@@ -251,3 +251,8 @@ def test_a_weighted_mean_of_small_integers_does_not_wrap_around():
     for dtype in (np.uint8, np.int8, np.bool_):
         x, w = np.array([100, 120, 1], dtype), np.array([3, 100, 100], dtype)
         near(tx.average(x, weights=w), np.average(x.astype(float), weights=w.astype(float)))
+
+
+def test_the_ddof_of_a_covariance_is_a_whole_number():
+    with pytest.raises(tx.DtypeError, match="cov: ddof must be an integer, got 'x'"):
+        tx.cov([1.0, 2.0], ddof="x")

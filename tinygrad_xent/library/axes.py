@@ -48,6 +48,18 @@ def setting(name: str, value: Any) -> Any:
     return found
 
 
+def whole(name: str, what: str, value: Any) -> int:
+    """A setting that is a whole number.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    found = setting(name, value)
+    if not isinstance(found, int):
+        raise errors.DtypeError(f"{name}: {what} must be an integer, got {value!r}")
+    return found
+
+
 def places(name: str, x: Any, axis: Any) -> tuple[int, ...]:
     """One axis of x or several, counted from 0; all if None.
 
@@ -186,7 +198,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
            [1., 3.]])
     """
     t = numbers("rot90", x)
-    plane, turns = places("rot90", t, axes), setting("rot90", k) % 4
+    plane, turns = places("rot90", t, axes), whole("rot90", "k", k) % 4
     if len(plane) != 2:
         what = f"rot90: a plane has two axes, got {len(plane)}"
         raise errors.ShapeError(what, [t], "axes=(0, 1), say")

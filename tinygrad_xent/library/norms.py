@@ -62,6 +62,8 @@ def norm(x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False)
     (5.0, 7.0)
     """
     ord, axis, x = plain(ord, "ord"), plain(axis, "axis"), in_floats("norm", x)
+    if not isinstance(ord, (int, float, str, type(None))):
+        raise errors.DtypeError(f"norm: ord must be a number or a text, got {ord!r}", [x])
     if ord is None:
         return length(x, axis, keepdims)
     axes = tuple(range(np.ndim(raw(x)))) if axis is None else np.atleast_1d(axis).tolist()

@@ -27,6 +27,7 @@ from ..engine.ops.reductions import unreduce
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, is_tensor, raw
+from .axes import whole
 
 # --- on arrays ------------------------------------------------------------------------------------
 
@@ -230,7 +231,7 @@ def diff(x: Operand, n: int = 1, axis: int = -1) -> Tensor:
     array([1.])
     """
     values = as_numbers("diff", raw(x), [x])
-    n, axis = plain(n, "n"), _position("diff", x, values, plain(axis, "axis"))
+    n, axis = whole("diff", "n", n), _position("diff", x, values, axis)
     if n < 0:
         raise errors.BadValueError(f"diff: n must be 0 or more, got {n}", [x])
     with composite("diff"):
@@ -254,7 +255,7 @@ def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int =
     2.25
     """
     values = as_numbers("trapezoid", raw(y), [y])
-    place = _position("trapezoid", y, values, plain(axis, "axis"))
+    place = _position("trapezoid", y, values, axis)
     with composite("trapezoid"):
         width: Any = plain(dx, "dx")
         if x is not None:
@@ -268,6 +269,7 @@ def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int =
 
 def _position(name: str, x: Any, values: Array, axis: Any) -> int:
     """An axis counted from the front."""
+    axis = whole(name, "axis", axis)
     if not -values.ndim <= axis < values.ndim:
         what = f"{name}: axis {axis} is out of bounds for array of dimension {values.ndim}"
         raise errors.AxisError(what, [x], errors.AXIS_FIX)

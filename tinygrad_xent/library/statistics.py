@@ -19,7 +19,7 @@ from ..engine.ops.elementwise import sqrt
 from ..engine.ops.selection import clip, where
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import in_floats
+from .axes import in_floats, whole
 
 # --- spread ---------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ def cov(x: Operand, rowvar: bool = True, bias: bool = False, ddof: int | None = 
     """
     with composite("cov", "(x - mean) @ (x - mean)ᵀ / (n - ddof)"):
         centred, n = _centred("cov", x, rowvar)
-        n -= plain(ddof, "ddof") if ddof is not None else int(not bias)
+        n -= whole("cov", "ddof", ddof) if ddof is not None else int(not bias)
         if n <= 0:
             lines.warn("cov: ddof is not below the number of observations", RuntimeWarning)
         products_of = products.matmul(centred, moves.transpose(centred))
@@ -276,6 +276,6 @@ def _places(name: str, x: Any, axis: Axis) -> tuple[int, ...]:
         found = np.lib.array_utils.normalize_axis_tuple(
             range(ndim) if axis is None else axis, ndim or 1
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise errors.explain(name, [x], (), error) from None
     return found if ndim else ()
