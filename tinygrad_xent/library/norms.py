@@ -34,9 +34,9 @@ def _length_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     kind="reduction", export=False, namespace="linalg", spoken="norm")
 def length(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The row behind `norm`: the Euclidean length. Its gradient is 0 where it is 0, as in PyTorch."""
-    x = xp.floats(x)
-    wide = np.multiply(x, x, dtype=np.float32) if x.dtype.char == "e" else x * x
-    return np.asarray(xp.sqrt(xp.sum(wide, axis, keepdims))).astype(x.dtype)
+    a = xp.floats(np.asarray(x))
+    wide = np.multiply(a, a, dtype=np.float32) if a.dtype.char == "e" else a * a
+    return np.asarray(xp.sqrt(xp.sum(wide, axis, keepdims))).astype(a.dtype)
 
 
 # fmt: on

@@ -75,16 +75,15 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    x, axis = in_floats("average", x), plain(axis, "axis")
-    shape = x.shape
+    t, axis = in_floats("average", x), plain(axis, "axis")
     with composite("average", "Σ (w · x) / Σ w"):
-        w = moves.astype(weights, x.dtype)
-        if np.shape(raw(w)) != shape:
-            w = _along(w, x, shape, axis)
+        w = moves.astype(weights, t.dtype)
+        if np.shape(raw(w)) != t.shape:
+            w = _along(w, t, t.shape, axis)
         total = reductions.sum(w, axis, keepdims)
         if (raw(total) == 0).any():
             raise errors.BadValueError("average: the weights add up to 0", [x, weights])
-        return div(reductions.sum(mul(x, w), axis, keepdims), total)
+        return div(reductions.sum(mul(t, w), axis, keepdims), total)
 
 
 def _along(w: Any, x: Any, shape: tuple[int, ...], axis: Any) -> Tensor:
