@@ -256,3 +256,13 @@ def test_a_weighted_mean_of_small_integers_does_not_wrap_around():
 def test_the_ddof_of_a_covariance_is_a_whole_number():
     with pytest.raises(tx.DtypeError, match="cov: ddof must be an integer, got 'x'"):
         tx.cov([1.0, 2.0], ddof="x")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_mean_weighted_along_any_axis(axis, keepdims):
+    x, w = np.arange(27.0).reshape(3, 3, 3) ** 2, [1.0, 2.0, 4.0]
+    right = np.average(x, axis, w, keepdims=keepdims)
+    near(tx.average(x, axis, w, keepdims), right)
+    near(np.average(leaf(x), axis, w, keepdims=keepdims), right)
+    assert tx.check.gradcheck(lambda x, w: tx.average(x, axis, w, keepdims), x, np.array(w))

@@ -87,14 +87,14 @@ def average(
 
 
 def _along(w: Any, x: Any, shape: tuple[int, ...], axis: Any) -> Tensor:
-    """Weights of one axis, shaped to broadcast with x."""
+    """Weights of one axis, with the axes of x."""
     (place,) = _places("average", x, axis) if isinstance(axis, int) else (None,)
     if place is None or np.shape(raw(w)) != shape[place : place + 1]:
         what = f"average: weights of shape {np.shape(raw(w))} do not fit {shape}, axis {axis}"
         raise errors.ShapeError(
             what, [x, w], "weights need x's shape, or that of one axis you name"
         )
-    return moves.reshape(w, (-1, *[1] * (len(shape) - 1 - place)))
+    return moves.reshape(w, tuple(n if i == place else 1 for i, n in enumerate(shape)))
 
 
 # --- covariance -----------------------------------------------------------------------------------
