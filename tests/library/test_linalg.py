@@ -11,7 +11,7 @@ import tinygrad_xent as tx
 from tests.tensors import leaf
 from tinygrad_xent import linalg
 from tinygrad_xent.check import gradcheck
-from tinygrad_xent.engine.errors import BadValueError
+from tinygrad_xent.engine.errors import BadValueError, ShapeError
 
 RNG = np.random.default_rng(0)
 SQUARE = RNG.normal(size=(2, 3, 3))
@@ -338,3 +338,11 @@ def test_settings_that_are_none():
             linalg.trace(np.ones((2, 2)), offset)
     with pytest.raises(tx.DtypeError, match="multi_dot"):
         linalg.multi_dot(5)
+
+
+@pytest.mark.parametrize("ord", ["fro", "nuc", 2, -2, 1, -1, np.inf, -np.inf])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_norm_of_matrices_needs_two_axes(ord, keepdims):
+    for axis in ((0, -3), (1, 1)):
+        with pytest.raises(ShapeError, match=r"duplicate|repeated"):
+            linalg.norm(np.ones((3, 3, 3)), ord, axis, keepdims)

@@ -266,3 +266,8 @@ def test_a_mean_weighted_along_any_axis(axis, keepdims):
     near(tx.average(x, axis, w, keepdims), right)
     near(np.average(leaf(x), axis, w, keepdims=keepdims), right)
     assert tx.check.gradcheck(lambda x, w: tx.average(x, axis, w, keepdims), x, np.array(w))
+
+
+def test_a_number_has_no_axis_for_weights():
+    with pytest.raises(tx.ShapeError, match="average: weights of shape"):
+        tx.average(3.0, 0, [1.0])

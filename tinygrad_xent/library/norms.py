@@ -16,7 +16,7 @@ from ..engine.ops import arithmetic, elementwise, moves, reductions
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import in_floats
+from .axes import in_floats, places
 from .decompositions import svdvals
 
 
@@ -100,6 +100,7 @@ def _of_vectors(x: Operand, ord: Any, axis: int, keepdims: bool) -> Tensor | Non
 
 
 def _of_matrices(x: Operand, ord: Any, rows: int, columns: int, keepdims: bool) -> Tensor | None:
+    rows, columns = places("norm", x, (rows, columns))
     if ord == "fro":
         return length(x, (rows, columns), keepdims)
     if ord in (1, -1, np.inf, -np.inf):
@@ -115,10 +116,6 @@ def _of_matrices(x: Operand, ord: Any, rows: int, columns: int, keepdims: bool) 
 
 
 def _with_last(x: Operand, axes: tuple[int, ...]) -> Tensor:
-    """x with these axes moved to the end."""
-    ndim = np.ndim(raw(x))
-    try:
-        axes = np.lib.array_utils.normalize_axis_tuple(axes, ndim)
-    except ValueError as error:
-        raise errors.explain("norm", [x], (), error) from None
-    return moves.transpose(x, (*(i for i in range(ndim) if i not in axes), *axes))
+    """x with these axes, counted from 0, moved to the end."""
+    rest = (i for i in range(np.ndim(raw(x))) if i not in axes)
+    return moves.transpose(x, (*rest, *axes))

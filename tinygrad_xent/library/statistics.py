@@ -88,7 +88,8 @@ def average(
 
 def _along(w: Any, x: Any, shape: tuple[int, ...], axis: Any) -> Tensor:
     """Weights of one axis, with the axes of x."""
-    (place,) = _places("average", x, axis) if isinstance(axis, int) else (None,)
+    named = isinstance(axis, int) and shape != ()
+    place = _places("average", x, axis)[0] if named else None
     if place is None or np.shape(raw(w)) != shape[place : place + 1]:
         what = f"average: weights of shape {np.shape(raw(w))} do not fit {shape}, axis {axis}"
         raise errors.ShapeError(
