@@ -93,3 +93,11 @@ def test_only_the_exact_gelu_needs_scipy(monkeypatch):
     tx.gelu(leaf([1.0]), approximate="tanh")
     with pytest.raises(ImportError, match=r"tinygrad_xent\[scipy\]"):
         tx.gelu(leaf([1.0]))
+
+
+def test_small_integers_are_computed_as_floats():
+    x = np.array([0, 1, 200], np.uint8)
+    for name in ("gelu", "silu", "elu", "selu", "leaky_relu", "softsign", "logsigmoid", "hardtanh"):
+        f = getattr(tx, name)
+        np.testing.assert_array_equal(f(x).numpy(), f(x.astype(float)).numpy(), err_msg=name)
+        assert f(x).dtype == np.float64

@@ -115,3 +115,9 @@ def test_what_can_not_be_is_refused_in_words(case):
         wrong()
     assert words in str(caught.value)
     assert "fix: " in str(caught.value)
+
+
+def test_the_padding_is_one_row():
+    for row in ([0, 1], 0.5):
+        with pytest.raises(tx.DtypeError, match="embedding: padding_idx must be an integer, got"):
+            tx.embedding([0], np.ones((3, 2)), row)

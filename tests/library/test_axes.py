@@ -65,3 +65,9 @@ def test_other_names_and_orders_of_numpy():
 def test_a_view_is_read_only():
     with pytest.raises(ValueError, match="read-only"):
         tx.ravel(X).numpy()[0] = 9.0
+
+
+@pytest.mark.parametrize("k", [1.5, None, "x"])
+def test_rot90_turns_a_whole_number_of_times(k):
+    with pytest.raises(tx.DtypeError, match="rot90: k must be an integer, got"):
+        tx.rot90(np.ones((2, 2)), k)

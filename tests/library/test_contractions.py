@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import leaf
-from tinygrad_xent.engine.errors import BadValueError
+from tinygrad_xent.engine.errors import AxisError, BadValueError
 
 EINSUMS = [
     ("ij,jk->ik", (2, 3), (3, 4)),
@@ -174,8 +174,11 @@ def test_shapes_that_do_not_fit():
         tx.inner(np.ones(2), np.ones(3))
     with pytest.raises(tx.ShapeError, match="matmul"):
         tx.vdot(np.ones(2), np.ones(3))
-    with pytest.raises(tx.ShapeError, match="mul"):
-        tx.vecdot(np.ones(2), np.ones(3))
+    for n in (1, 3):
+        with pytest.raises(tx.ShapeError, match=f"vecdot: vectors of length 2 and {n}"):
+            tx.vecdot(np.ones(2), np.ones(n))
+    with pytest.raises(AxisError, match="vecdot: axis -1"):
+        tx.vecdot(np.ones(2), 2.0)
     with pytest.raises(tx.ShapeError, match="matmul"):
         tx.matvec(np.ones((2, 3)), np.ones(2))
 
@@ -187,3 +190,34 @@ def test_edges_of_the_others():
     assert tx.vdot(np.ones((0, 2)), np.ones(0)).item() == 0.0
     assert tx.einsum("ij,jk->ik", np.ones((2, 0)), np.ones((0, 4))).tolist() == [[0.0] * 4] * 2
     assert tx.einsum("i->i", [1.0, 2.0]).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "axis"),
+    [
+        ((3, 3), (3,), 0),
+        ((3, 2), (3,), 0),
+        ((3,), (3, 2), 0),
+        ((2, 3), (4, 1, 3), -1),
+        ((3, 2), (3, 2), 0),
+    ],
+)
+def test_the_axis_of_vecdot_is_taken_before_the_vectors_broadcast(left, right, axis):
+    a = np.cos(np.arange(np.prod(left))).reshape(left)
+    b = np.sin(np.arange(np.prod(right))).reshape(right)
+    for found in (tx.vecdot(a, b, axis), np.vecdot(leaf(a), b, axis=axis)):
+        np.testing.assert_allclose(found.numpy(), np.vecdot(a, b, axis=axis), rtol=1e-14)
+    assert tx.check.gradcheck(lambda a, b: tx.vecdot(a, b, axis), a, b)
+
+
+@pytest.mark.parametrize("axes", [1.5, None, [1], [0, 1, 2], "ij", ([0.5], [0])], ids=str)
+def test_axes_of_tensordot_that_are_no_pair(axes):
+    with pytest.raises(tx.DtypeError, match=r"tensordot: axes=.* is no number of axes"):
+        tx.tensordot(np.ones((3, 3)), np.ones((3, 3)), axes)
+
+
+@pytest.mark.parametrize("axis", ["x", (0,), 1.5], ids=str)
+def test_the_axis_of_vectors_is_one_number(axis):
+    for f in (tx.cross, tx.vecdot):
+        with pytest.raises(tx.DtypeError, match=f"{f.__name__}: takes one axis, got"):
+            f(np.ones((3, 3)), np.ones((3, 3)), axis)

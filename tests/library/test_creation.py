@@ -248,3 +248,8 @@ def test_numpys_functions_of_these_names_make_arrays():
     x = leaf([1.0, 2.0])
     for function in (np.zeros_like, np.ones_like, lambda x: np.full_like(x, 2.0)):
         assert type(function(x)) is np.ndarray
+
+
+def test_a_dtype_that_is_none():
+    with pytest.raises(tx.DtypeError, match="foo"):
+        tx.asarray(tx.Tensor([1.0]), "foo")

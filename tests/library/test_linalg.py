@@ -11,7 +11,7 @@ import tinygrad_xent as tx
 from tests.tensors import leaf
 from tinygrad_xent import linalg
 from tinygrad_xent.check import gradcheck
-from tinygrad_xent.engine.errors import BadValueError
+from tinygrad_xent.engine.errors import BadValueError, ShapeError
 
 RNG = np.random.default_rng(0)
 SQUARE = RNG.normal(size=(2, 3, 3))
@@ -312,3 +312,37 @@ def test_every_dtype_stays(dtype):
         assert part.dtype == dtype
     assert linalg.inv([[2, 0], [0, 4]]).dtype == np.float64
     assert linalg.det([[2, 0], [0, 4]]).item() == pytest.approx(8)
+
+
+def test_small_integers_do_not_wrap_around():
+    x = np.array([[100, 0], [0, -128]], np.int8)
+    for ord in (None, 1, -1, 2, np.inf, "fro", "nuc"):
+        found = linalg.norm(x, ord)
+        np.testing.assert_allclose(found.numpy(), np.linalg.norm(x, ord), rtol=1e-15)
+        assert found.dtype == np.float64
+    for ord in (None, 0, 1, 2, 3, np.inf, -np.inf):
+        for line in (x[1], np.array([200, 100], np.uint8), np.array([100_000, 1], np.int32)):
+            right = np.linalg.norm(line, ord)
+            np.testing.assert_allclose(linalg.norm(line, ord).numpy(), right, rtol=1e-15)
+    large = np.array([[100, 0], [0, 100]], np.int8)
+    np.testing.assert_allclose(linalg.eigvalsh(large).numpy(), [100, 100])
+    np.testing.assert_allclose(linalg.cholesky(large).numpy(), [[10, 0], [0, 10]])
+
+
+def test_settings_that_are_none():
+    for ord in ([1], np.array([1, 2]), 1j):
+        with pytest.raises(tx.DtypeError, match="norm: ord must be a number or a text, got"):
+            linalg.norm([1.0, 2.0], ord)
+    for offset in (None, "x"):
+        with pytest.raises(tx.DtypeError, match="trace: offset must be an integer, got"):
+            linalg.trace(np.ones((2, 2)), offset)
+    with pytest.raises(tx.DtypeError, match="multi_dot"):
+        linalg.multi_dot(5)
+
+
+@pytest.mark.parametrize("ord", ["fro", "nuc", 2, -2, 1, -1, np.inf, -np.inf])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_norm_of_matrices_needs_two_axes(ord, keepdims):
+    for axis in ((0, -3), (1, 1)):
+        with pytest.raises(ShapeError, match=r"duplicate|repeated"):
+            linalg.norm(np.ones((3, 3, 3)), ord, axis, keepdims)

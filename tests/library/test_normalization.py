@@ -77,3 +77,16 @@ def test_what_can_not_be_is_refused_in_words(case):
         wrong()
     assert words in str(caught.value)
     assert "fix: " in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32])
+def test_small_integers_do_not_wrap_around(dtype):
+    x = np.array([[120, 100], [90, 1]], dtype) * (1 if dtype != np.int32 else dtype(1000))
+    for f in (
+        tx.rms_norm,
+        tx.layer_norm,
+        tx.normalize,
+        tx.batch_norm,
+        lambda x: tx.cosine_similarity(x, x[::-1]),
+    ):
+        np.testing.assert_array_equal(f(x).numpy(), f(x.astype(float)).numpy())

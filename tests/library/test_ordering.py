@@ -175,3 +175,15 @@ def test_places_in_a_sorted_line(side):
         tx.searchsorted(X, 1.0)
     with pytest.raises(ValueError, match="side must be 'left' or 'right', got 'middle'"):
         tx.searchsorted(a, 1.0, side="middle")
+
+
+def test_settings_that_are_no_whole_numbers():
+    for f in (tx.sort, tx.unique, tx.median):
+        for axis in ("x", 1.5):
+            with pytest.raises(tx.DtypeError, match=f.__name__):
+                f([[1.0, 2.0]], axis=axis)
+    for k in (2.0, None, "2"):
+        with pytest.raises(tx.DtypeError, match="topk: k must be an integer, got"):
+            tx.topk([1.0, 2.0, 3.0], k)
+    with pytest.raises(tx.DtypeError, match="topk: axis must be an integer, got None"):
+        tx.topk([1.0, 2.0], 1, axis=None)

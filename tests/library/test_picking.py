@@ -147,3 +147,10 @@ def test_a_triangle_keeps_the_dtype(name, dtype):
     found, expected = getattr(np, name)(tx.Tensor(x)), getattr(np, name)(x)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["diagonal", "matrix_trace", "diag", "tril", "triu"])
+def test_diagonals_are_counted_by_whole_numbers(name):
+    for k in (None, "x", 0.5):
+        with pytest.raises(tx.DtypeError, match="must be an integer, got"):
+            getattr(tx, name)(np.ones((2, 2)), k)

@@ -71,3 +71,9 @@ def test_what_is_refused(name):
     error, call, words = REFUSED[name]
     with pytest.raises(error, match=words):
         call(leaf(X, "x"))
+
+
+@pytest.mark.parametrize("values", ["x", [1, 2, 3]], ids=str)
+def test_constant_values_that_do_not_fit(values):
+    with pytest.raises(ValueError, match=r"pad: constant_values=.* are not numbers for 1 axes"):
+        tx.pad([1.0, 2.0], 1, constant_values=values)

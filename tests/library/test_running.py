@@ -229,3 +229,27 @@ def test_a_recurrence_by_hand():
     y.backward([0.0, 0.0, 1.0])
     equal(a.grad, [0, 3, 3])  # the first factor has nothing before it
     equal(b.grad, [6, 3, 1])
+
+
+@pytest.mark.parametrize("f", [tx.prod, tx.cumprod], ids=["prod", "cumprod"])
+def test_products_too_small_for_their_dtype(f):
+    for numbers in ([1e-200, 1e-200, 1e300], [1e-155, 1e-160]):
+        last = np.eye(len(numbers))[-1] if f is tx.cumprod else 1.0
+        right = [np.prod(numbers[:i] + numbers[i + 1 :]) for i in range(len(numbers))]
+        np.testing.assert_allclose(slope(f, numbers, last), right, rtol=1e-14)
+    small = np.array([1e-20, 1e-22], np.float32)  # their product has 3 digits
+    np.testing.assert_allclose(slope(lambda x: f(x).sum(), small)[1], small[0], rtol=1e-6)
+    y = tx.cumprod(np.float32([1e-30, 1e-30]))
+    assert y.tolist()[1] == 0
+    found = slope(tx.cumprod, np.float32([1e-30, 1e-30]), np.float32([0, 1]))
+    np.testing.assert_array_equal(found, np.float32([1e-30, 1e-30]))
+
+
+def test_settings_that_are_no_whole_numbers():
+    for f in (tx.diff, tx.trapezoid):
+        for axis in (None, (0,), 0.0):
+            with pytest.raises(tx.DtypeError, match=f"{f.__name__}: axis must be an integer"):
+                f([1.0, 2.0], axis=axis)
+    for n in (1.5, None):
+        with pytest.raises(tx.DtypeError, match="diff: n must be an integer, got"):
+            tx.diff([1.0, 2.0], n)

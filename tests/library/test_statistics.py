@@ -245,3 +245,29 @@ def test_an_axis_that_does_not_exist(name):
     for x in (X, HOLES):
         with pytest.raises(np.exceptions.AxisError, match="axis 7"):
             getattr(tx, name)(x, axis=7)
+
+
+def test_a_weighted_mean_of_small_integers_does_not_wrap_around():
+    for dtype in (np.uint8, np.int8, np.bool_):
+        x, w = np.array([100, 120, 1], dtype), np.array([3, 100, 100], dtype)
+        near(tx.average(x, weights=w), np.average(x.astype(float), weights=w.astype(float)))
+
+
+def test_the_ddof_of_a_covariance_is_a_whole_number():
+    with pytest.raises(tx.DtypeError, match="cov: ddof must be an integer, got 'x'"):
+        tx.cov([1.0, 2.0], ddof="x")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_mean_weighted_along_any_axis(axis, keepdims):
+    x, w = np.arange(27.0).reshape(3, 3, 3) ** 2, [1.0, 2.0, 4.0]
+    right = np.average(x, axis, w, keepdims=keepdims)
+    near(tx.average(x, axis, w, keepdims), right)
+    near(np.average(leaf(x), axis, w, keepdims=keepdims), right)
+    assert tx.check.gradcheck(lambda x, w: tx.average(x, axis, w, keepdims), x, np.array(w))
+
+
+def test_a_number_has_no_axis_for_weights():
+    with pytest.raises(tx.ShapeError, match="average: weights of shape"):
+        tx.average(3.0, 0, [1.0])

@@ -21,6 +21,7 @@ from ..engine.ops.elementwise import abs, expm1, sigmoid, softplus
 from ..engine.ops.selection import clip, where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor
+from .axes import in_floats
 from .exponentials import erfc
 
 
@@ -72,6 +73,7 @@ def elu(x: Operand, /, alpha: Any = 1.0) -> Tensor:
     >>> elu(Tensor([-1.0, 0.0, 1.0])).numpy().round(4)
     array([-0.6321,  0.    ,  1.    ])
     """
+    x = in_floats("elu", x)
     with composite("elu", "alpha · (eˣ - 1) where x ≤ 0, x else"):
         below = mul(expm1(clip(x, max=0)), plain(alpha, "alpha"))
         return where(less_equal(x, 0), below, x)
@@ -126,6 +128,7 @@ def logsigmoid(x: Operand, /) -> Tensor:
     >>> logsigmoid(Tensor([-1000.0, 0.0, 50.0])).numpy()
     array([-1.00000000e+03, -6.93147181e-01, -1.92874985e-22])
     """
+    x = in_floats("logsigmoid", x)
     with composite("logsigmoid", "log σ(x)"):
         return neg(softplus(neg(x)))
 

@@ -16,6 +16,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, moves, products, rowwise, selection
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import whole
 
 
 @public()
@@ -91,7 +92,8 @@ def embedding(indices: Operand, weight: Operand, padding_idx: int | None = None)
         rows = moves.getitem(weight, places)
         if padding_idx is None:
             return rows
-        padding = _labels("embedding: padding_idx", padding_idx, len(table))
+        row = whole("embedding", "padding_idx", padding_idx)
+        padding = _labels("embedding: padding_idx", row, len(table))
         padded = (places == padding).reshape(*places.shape, *(1,) * (table.ndim - 1))
         return selection.where(padded, table[padding], rows)
 

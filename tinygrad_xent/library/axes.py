@@ -29,6 +29,12 @@ def numbers(name: str, x: Any) -> Any:
     return x if is_tensor(x) else as_numbers(name, x)
 
 
+def in_floats(name: str, x: Any) -> Any:
+    """The same; integers and booleans as float64, since their squares, sums and negatives wrap around."""
+    t = numbers(name, x)
+    return moves.astype(t, np.float64) if t.dtype.kind in "iub" else t
+
+
 def setting(name: str, value: Any) -> Any:
     """A setting as `plain` gives it, with lists as tuples.
 
@@ -39,6 +45,18 @@ def setting(name: str, value: Any) -> Any:
     if is_tensor(found):
         what = f"{name}: a setting gets no gradient, and this one requires grad"
         raise errors.DtypeError(what, [found], "pass .detach()")
+    return found
+
+
+def whole(name: str, what: str, value: Any) -> int:
+    """A setting that is a whole number.
+
+    Raises:
+        DtypeError: it is none.
+    """
+    found = setting(name, value)
+    if not isinstance(found, int):
+        raise errors.DtypeError(f"{name}: {what} must be an integer, got {value!r}")
     return found
 
 
@@ -180,7 +198,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
            [1., 3.]])
     """
     t = numbers("rot90", x)
-    plane, turns = places("rot90", t, axes), setting("rot90", k) % 4
+    plane, turns = places("rot90", t, axes), whole("rot90", "k", k) % 4
     if len(plane) != 2:
         what = f"rot90: a plane has two axes, got {len(plane)}"
         raise errors.ShapeError(what, [t], "axes=(0, 1), say")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,13 @@ def _paired(a: Operand, b: Operand, axes: Any) -> tuple[list[int], list[int]]:
             what = f"tensordot: there are no {axes} axes to pair"
             raise errors.ShapeError(what, [a, b], "at most as many as the smaller ndim")
         axes = range(len(left) - axes, len(left)), range(axes)
-    ours, theirs = (np.array(part, int).reshape(-1).tolist() for part in axes)
+    try:
+        ours, theirs = (np.atleast_1d(part).tolist() for part in axes)
+        ours, theirs = list(map(operator.index, ours)), list(map(operator.index, theirs))
+    except (TypeError, ValueError):
+        what = f"tensordot: axes={axes!r} is no number of axes, and no pair of axes to pair"
+        fix = "axes=1, or axes=(axes of a, axes of b), each one axis or several"
+        raise errors.DtypeError(what, [a, b], fix) from None
     try:
         lengths = [left[i] for i in ours], [right[i] for i in theirs]
     except IndexError:
@@ -112,13 +119,26 @@ def vdot(a: Operand, b: Operand, /) -> Tensor:
 
 @public(numpy=(np.vecdot, np.linalg.vecdot))
 def vecdot(a: Operand, b: Operand, /, axis: int = -1) -> Tensor:
-    """The sum of products along an axis, of vectors or stacks of them that broadcast.
+    """The sum of products along an axis, of vectors or stacks of them that broadcast. As in NumPy, the axis
+    is taken of each of them, before they broadcast.
+
+    Raises:
+        ShapeError: the vectors differ in length.
 
     >>> vecdot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0])).numpy()
     array([3., 7.])
     """
+    axis = plain(axis, "axis")
+    shapes = _with_axis("vecdot", a, b, axis)
+    left, right = (shape[axis] for shape in shapes)
+    if left != right:
+        what = (
+            f"vecdot: vectors of length {left} and {right}, of shapes {shapes[0]} and {shapes[1]}"
+        )
+        raise errors.ShapeError(what, [a, b], "the axis of the components is `axis`")
     with composite("vecdot", "Σ (a · b)"):
-        return reductions.sum(arithmetic.mul(a, b), axis)
+        a, b = (_last(x, axis, len(s)) for x, s in zip((a, b), shapes, strict=True))
+        return reductions.sum(arithmetic.mul(a, b), -1)
 
 
 @public(numpy=getattr(np, "matvec", ()))
@@ -172,11 +192,8 @@ def cross(a: Operand, b: Operand, axis: int | None = -1) -> Tensor:
     array([0., 0., 1.])
     """
     axis = -1 if axis is None else plain(axis, "axis")
-    shapes = [as_numbers("cross", raw(x), [a, b]).shape for x in (a, b)]
+    shapes = _with_axis("cross", a, b, axis)
     for shape in shapes:
-        if not -len(shape) <= axis < len(shape):
-            what = f"cross: axis {axis} is out of bounds for the shape {shape}"
-            raise errors.AxisError(what, [a, b], errors.AXIS_FIX)
         if shape[axis] != 3:
             what = f"cross: takes vectors of length 3, the axis {axis} of {shape} has {shape[axis]}"
             raise errors.ShapeError(what, [a, b], "the axis of the components is `axis`")
@@ -190,6 +207,18 @@ def cross(a: Operand, b: Operand, axis: int | None = -1) -> Tensor:
         order = list(range(y.ndim - 1))
         order.insert(axis % y.ndim, y.ndim - 1)
         return y if axis == -1 else moves.transpose(y, tuple(order))
+
+
+def _with_axis(name: str, a: Operand, b: Operand, axis: Any) -> list[tuple[int, ...]]:
+    """The shapes of two operands, both of which must have this axis."""
+    if not isinstance(axis, int):
+        raise errors.DtypeError(f"{name}: takes one axis, got {axis!r}", [a, b])
+    shapes = [as_numbers(name, raw(x), [a, b]).shape for x in (a, b)]
+    for shape in shapes:
+        if not -len(shape) <= axis < len(shape):
+            what = f"{name}: axis {axis} is out of bounds for the shape {shape}"
+            raise errors.AxisError(what, [a, b], errors.AXIS_FIX)
+    return shapes
 
 
 def _last(x: Operand, axis: int, ndim: int) -> Operand:

@@ -93,7 +93,8 @@ def asarray(x: Any, dtype: npt.DTypeLike | None = None) -> Tensor:
     True
     """
     if is_tensor(x):
-        return x if dtype is None or x.dtype == np.dtype(dtype) else moves.astype(x, dtype)
+        y = x if dtype is None else moves.astype(x, dtype)
+        return x if y.dtype == x.dtype else y
     return tensor(x, dtype)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import arrays as xp
 from ..engine.arrays import Array
 from ..engine.methods import Operand
 from ..engine.ops.moves import expand_dims
@@ -23,6 +24,7 @@ from .matrices import LAPACK, explained, lapack, solve_columns
 def _symmetric(x: Any) -> Array:
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise np.linalg.LinAlgError("the last 2 dimensions must be square")
+    x = xp.floats(x)
     symmetric: Array = (x + x.mT) / 2
     return symmetric
 

@@ -14,12 +14,14 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import errors
+from ..engine.breadth.composites import several
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import moves, products, reductions, selection
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import whole
 from .decompositions import (
     cholesky,
     eigenvectors,
@@ -156,7 +158,7 @@ def trace(x: Operand, /, offset: int = 0) -> Tensor:
     5.0
     """
     *_, m, n = _matrices("trace", x)
-    rows, columns = np.nonzero(np.eye(m, n, plain(offset, "offset"), dtype=bool))
+    rows, columns = np.nonzero(np.eye(m, n, whole("trace", "offset", offset), dtype=bool))
     with composite("trace"):
         return reductions.sum(moves.getitem(x, (..., rows, columns)), -1)
 
@@ -199,7 +201,7 @@ def multi_dot(arrays: Sequence[Operand]) -> Tensor:
     >>> multi_dot([Tensor([[1.0, 2.0]]), [[1.0], [1.0]], [[3.0]]]).numpy()
     array([[9.]])
     """
-    arrays = list(arrays)
+    arrays = several("multi_dot", arrays)
     axes = [as_numbers("multi_dot", raw(x), arrays).ndim for x in arrays]
     letters = string.ascii_letters[: len(arrays) + 1]
     parts = [a + b for a, b in pairwise(letters)]

@@ -20,6 +20,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, elementwise, moves, reductions, selection
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import in_floats
 
 
 @public()
@@ -60,6 +61,7 @@ def rms_norm(
     >>> rms_norm(Tensor([3.0, 3.0, -3.0])).numpy().round(4)
     array([ 1.,  1., -1.])
     """
+    x = in_floats("rms_norm", x)
     with composite("rms_norm", "x / √(mean(x²) + eps) · weight"):
         square = mean(arithmetic.mul(x, x), axis, keepdims=True)
         return _scaled(_divided(x, square, eps), weight, None)
@@ -143,6 +145,7 @@ def normalize(x: Operand, axis: Axis = -1, eps: float = 1e-12) -> Tensor:
     >>> normalize(Tensor([3.0, 4.0])).numpy()
     array([0.6, 0.8])
     """
+    x = in_floats("normalize", x)
     with composite("normalize", "x / max(√Σ x², eps)"):
         # Limited before the root, whose slope at 0 is infinite.
         squares = reductions.sum(arithmetic.mul(x, x), axis, keepdims=True)

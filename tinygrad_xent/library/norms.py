@@ -16,6 +16,7 @@ from ..engine.ops import arithmetic, elementwise, moves, reductions
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import in_floats, places
 from .decompositions import svdvals
 
 
@@ -33,9 +34,9 @@ def _length_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     kind="reduction", export=False, namespace="linalg", spoken="norm")
 def length(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The row behind `norm`: the Euclidean length. Its gradient is 0 where it is 0, as in PyTorch."""
-    x = np.asarray(x)
-    wide = np.multiply(x, x, dtype=np.float32) if x.dtype.char == "e" else x * x
-    return np.asarray(xp.sqrt(xp.sum(xp.floats(wide), axis, keepdims))).astype(xp.floats(x).dtype)
+    a = xp.floats(np.asarray(x))
+    wide = np.multiply(a, a, dtype=np.float32) if a.dtype.char == "e" else a * a
+    return np.asarray(xp.sqrt(xp.sum(wide, axis, keepdims))).astype(a.dtype)
 
 
 # fmt: on
@@ -60,7 +61,9 @@ def norm(x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False)
     >>> norm(Tensor([3.0, -4.0])).item(), norm(Tensor([3.0, -4.0]), ord=1).item()
     (5.0, 7.0)
     """
-    ord, axis = plain(ord, "ord"), plain(axis, "axis")
+    ord, axis, x = plain(ord, "ord"), plain(axis, "axis"), in_floats("norm", x)
+    if not isinstance(ord, (int, float, str, type(None))):
+        raise errors.DtypeError(f"norm: ord must be a number or a text, got {ord!r}", [x])
     if ord is None:
         return length(x, axis, keepdims)
     axes = tuple(range(np.ndim(raw(x)))) if axis is None else np.atleast_1d(axis).tolist()
@@ -97,6 +100,7 @@ def _of_vectors(x: Operand, ord: Any, axis: int, keepdims: bool) -> Tensor | Non
 
 
 def _of_matrices(x: Operand, ord: Any, rows: int, columns: int, keepdims: bool) -> Tensor | None:
+    rows, columns = places("norm", x, (rows, columns))
     if ord == "fro":
         return length(x, (rows, columns), keepdims)
     if ord in (1, -1, np.inf, -np.inf):
@@ -112,10 +116,6 @@ def _of_matrices(x: Operand, ord: Any, rows: int, columns: int, keepdims: bool) 
 
 
 def _with_last(x: Operand, axes: tuple[int, ...]) -> Tensor:
-    """x with these axes moved to the end."""
-    ndim = np.ndim(raw(x))
-    try:
-        axes = np.lib.array_utils.normalize_axis_tuple(axes, ndim)
-    except ValueError as error:
-        raise errors.explain("norm", [x], (), error) from None
-    return moves.transpose(x, (*(i for i in range(ndim) if i not in axes), *axes))
+    """x with these axes, counted from 0, moved to the end."""
+    rest = (i for i in range(np.ndim(raw(x))) if i not in axes)
+    return moves.transpose(x, (*rest, *axes))

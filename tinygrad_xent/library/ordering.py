@@ -18,6 +18,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import moves
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, is_tensor, raw
+from .axes import whole
 
 # --- values ---------------------------------------------------------------------------------------
 
@@ -53,7 +54,7 @@ def topk(x: Operand, k: int, axis: int = -1, largest: bool = True) -> tuple[Tens
     >>> values.numpy(), places.numpy()
     (array([3., 2.]), array([0, 2]))
     """
-    k, axis = plain(k, "k"), plain(axis, "axis")
+    k, axis = whole("topk", "k", k), whole("topk", "axis", axis)
     places = _places("topk", x, axis, largest)
     if places.ndim == 0:
         raise errors.ShapeError("topk: x is a single number", [x], "expand_dims(x, 0)")
@@ -90,7 +91,7 @@ def unique(
     asked: Any = {"return_inverse": return_inverse, "return_counts": return_counts, "axis": axis}
     try:
         _, index, *others = np.unique(values, return_index=True, **asked)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise errors.explain("unique", [x], (), error) from None
     with composite("unique"):
         if axis is None:
@@ -107,7 +108,7 @@ def unique(
 def _places(name: str, x: Any, axis: int | None, descending: bool) -> Array:
     try:
         return _order(as_numbers(name, raw(x)), axis, bool(descending))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise errors.explain(name, [x], (), error) from None
 
 

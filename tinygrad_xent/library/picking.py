@@ -16,7 +16,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import moves, reductions, selection
 from ..engine.public import public
 from ..engine.tensors import Tensor, raw
-from .axes import along, check_ndim, numbers, place, ravel, setting
+from .axes import along, check_ndim, numbers, place, ravel, setting, whole
 
 # --- places that are named ------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
     >>> diagonal(Tensor([[1.0, 2.0], [3.0, 4.0]])).numpy()
     array([1., 4.])
     """
-    t, offset = numbers("diagonal", x), setting("diagonal", offset)
+    t, offset = numbers("diagonal", x), whole("diagonal", "offset", offset)
     check_ndim("diagonal", t, 2)
     first, second = place("diagonal", t, axis1), place("diagonal", t, axis2)
     if first == second:
@@ -158,7 +158,7 @@ def diag(x: Operand, k: int = 0) -> Tensor:
     >>> diag(Tensor([[1.0, 2.0], [3.0, 4.0]])).numpy()
     array([1., 4.])
     """
-    t, k = numbers("diag", x), setting("diag", k)
+    t, k = numbers("diag", x), whole("diag", "k", k)
     if t.ndim == 2:
         return diagonal(t, k)
     if t.ndim != 1:
@@ -205,7 +205,7 @@ def triu(x: Operand, k: int = 0) -> Tensor:
 
 
 def _triangle(name: str, x: Any, k: int, lower: bool) -> Tensor:
-    t, k = numbers(name, x), setting(name, k)
+    t, k = numbers(name, x), whole(name, "k", k)
     check_ndim(name, t, 2)
     rows, columns = t.shape[-2:]
     below = np.tri(rows, columns, k if lower else k - 1, dtype=bool)

@@ -168,7 +168,12 @@ def _framed(x: Any, width: list[tuple[int, int]], values: Any) -> Tensor:
     with composite("pad"):
         framed = moves.scatter(x, shape, index)
         if np.any(values):
-            frame = np.pad(np.zeros(x.shape, x.dtype), width, constant_values=values)
+            try:
+                frame = np.pad(np.zeros(x.shape, x.dtype), width, constant_values=values)
+            except ValueError:
+                what = f"pad: constant_values={values!r} are not numbers for {x.ndim} axes"
+                fix = "a number, a pair (before, after), or a pair for each axis"
+                raise errors.BadValueError(what, [x], fix) from None
             inside = np.zeros(shape, bool)
             inside[index] = True
             framed = selection.where(inside, framed, frame)

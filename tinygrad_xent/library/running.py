@@ -1,8 +1,8 @@
 """What goes along an axis step by step: products, running sums, differences.
 
-The slope of a product is the product of the others. Without a zero that is y / x. Where zeros would
-make it 0 / 0, it is the product of those before and those after, and the slope of a running product
-is a linear recurrence. Neither divides, so both are right to every order.
+The slope of a product is the product of the others. Without a zero that is y / x. Where a zero would make
+it 0 / 0, or y is beyond its dtype's range, it is the product of those before and those after, and the
+slope of a running product is a linear recurrence. Neither divides, so both are right to every order.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..engine.ops.reductions import unreduce
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, is_tensor, raw
+from .axes import whole
 
 # --- on arrays ------------------------------------------------------------------------------------
 
@@ -55,6 +56,12 @@ _multiply: Any = np.multiply.reduce
 def _product(x: Array, axis: Axis, keepdims: bool) -> Array:
     y = _multiply(x, axis, _wide(x), None, keepdims)
     return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
+
+
+def _has_all_digits(products: Array) -> bool:
+    """Whether none is 0, infinite, nan, or so small that it lost digits."""
+    sizes = np.abs(products)
+    return bool((sizes >= np.finfo(sizes.dtype).tiny).all() and (sizes < xp.inf).all())
 
 
 def _shifted(x: Array, axis: int, reverse: bool, fill: float) -> Array:
@@ -131,7 +138,7 @@ def _cumprod_vjp(g: Any, x: Any, y: Any, axis: int | None, reverse: bool) -> Any
     if x.ndim == 0:
         return g
     shape, (x, axis) = x.shape, _line(x, axis)
-    if raw(x).all() and np.isfinite(raw(y)).all():
+    if _has_all_digits(raw(y)):
         return reshape(cumsum(g * y, axis, not reverse) / x, shape)
     before = shift(y, axis, reverse, 1)
     return reshape(before * _term_vjp(g, x, axis, reverse), shape)
@@ -192,7 +199,7 @@ def _others(x: Any, axis: Axis) -> Any:
 
 def _prod_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     g, y = unreduce(g, axis, keepdims), unreduce(y, axis, keepdims)
-    if raw(y).all() and np.isfinite(raw(y)).all():
+    if _has_all_digits(raw(y)):
         return g * y / x
     return g * _others(x, axis)
 
@@ -224,7 +231,7 @@ def diff(x: Operand, n: int = 1, axis: int = -1) -> Tensor:
     array([1.])
     """
     values = as_numbers("diff", raw(x), [x])
-    n, axis = plain(n, "n"), _position("diff", x, values, plain(axis, "axis"))
+    n, axis = whole("diff", "n", n), _position("diff", x, values, axis)
     if n < 0:
         raise errors.BadValueError(f"diff: n must be 0 or more, got {n}", [x])
     with composite("diff"):
@@ -248,7 +255,7 @@ def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int =
     2.25
     """
     values = as_numbers("trapezoid", raw(y), [y])
-    place = _position("trapezoid", y, values, plain(axis, "axis"))
+    place = _position("trapezoid", y, values, axis)
     with composite("trapezoid"):
         width: Any = plain(dx, "dx")
         if x is not None:
@@ -262,6 +269,7 @@ def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int =
 
 def _position(name: str, x: Any, values: Array, axis: Any) -> int:
     """An axis counted from the front."""
+    axis = whole(name, "axis", axis)
     if not -values.ndim <= axis < values.ndim:
         what = f"{name}: axis {axis} is out of bounds for array of dimension {values.ndim}"
         raise errors.AxisError(what, [x], errors.AXIS_FIX)

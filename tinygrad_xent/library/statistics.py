@@ -19,6 +19,7 @@ from ..engine.ops.elementwise import sqrt
 from ..engine.ops.selection import clip, where
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
+from .axes import in_floats, whole
 
 # --- spread ---------------------------------------------------------------------------------------
 
@@ -74,28 +75,27 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    shape, axis = np.shape(raw(x)), plain(axis, "axis")
-    w, dtype = weights, as_numbers("average", raw(x)).dtype
+    t, axis = in_floats("average", x), plain(axis, "axis")
     with composite("average", "Σ (w · x) / Σ w"):
-        if dtype.kind == "f":
-            w = moves.astype(w, dtype)
-        if np.shape(raw(w)) != shape:
-            w = _along(w, x, shape, axis)
+        w = moves.astype(weights, t.dtype)
+        if np.shape(raw(w)) != t.shape:
+            w = _along(w, t, t.shape, axis)
         total = reductions.sum(w, axis, keepdims)
         if (raw(total) == 0).any():
             raise errors.BadValueError("average: the weights add up to 0", [x, weights])
-        return div(reductions.sum(mul(x, w), axis, keepdims), total)
+        return div(reductions.sum(mul(t, w), axis, keepdims), total)
 
 
 def _along(w: Any, x: Any, shape: tuple[int, ...], axis: Any) -> Tensor:
-    """Weights of one axis, shaped to broadcast with x."""
-    (place,) = _places("average", x, axis) if isinstance(axis, int) else (None,)
+    """Weights of one axis, with the axes of x."""
+    named = isinstance(axis, int) and shape != ()
+    place = _places("average", x, axis)[0] if named else None
     if place is None or np.shape(raw(w)) != shape[place : place + 1]:
         what = f"average: weights of shape {np.shape(raw(w))} do not fit {shape}, axis {axis}"
         raise errors.ShapeError(
             what, [x, w], "weights need x's shape, or that of one axis you name"
         )
-    return moves.reshape(w, (-1, *[1] * (len(shape) - 1 - place)))
+    return moves.reshape(w, tuple(n if i == place else 1 for i, n in enumerate(shape)))
 
 
 # --- covariance -----------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def cov(x: Operand, rowvar: bool = True, bias: bool = False, ddof: int | None = 
     """
     with composite("cov", "(x - mean) @ (x - mean)ᵀ / (n - ddof)"):
         centred, n = _centred("cov", x, rowvar)
-        n -= plain(ddof, "ddof") if ddof is not None else int(not bias)
+        n -= whole("cov", "ddof", ddof) if ddof is not None else int(not bias)
         if n <= 0:
             lines.warn("cov: ddof is not below the number of observations", RuntimeWarning)
         products_of = products.matmul(centred, moves.transpose(centred))
@@ -276,6 +276,6 @@ def _places(name: str, x: Any, axis: Axis) -> tuple[int, ...]:
         found = np.lib.array_utils.normalize_axis_tuple(
             range(ndim) if axis is None else axis, ndim or 1
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise errors.explain(name, [x], (), error) from None
     return found if ndim else ()
