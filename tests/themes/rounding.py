@@ -51,7 +51,12 @@ def copysign(a, b):
 
 row("round", decimals, rounded, lambda torch, x, decimals: torch.round(x, decimals=decimals))
 row("trunc", smooth, duals.jumps(np.trunc, duals.from_integers))
-row("floor_divide", of_quotients, floor_divide)
+row(
+    "floor_divide",
+    of_quotients,
+    floor_divide,
+    lambda torch, *ab: torch.floor_divide(*(torch.as_tensor(x).detach() for x in ab)),
+)
 row(
     "mod",
     of_quotients,

@@ -184,7 +184,7 @@ row(
     "percentile",
     shares(100),
     lambda x, q, **how: quantile(x, np.divide(q, 100), **how),
-    lambda torch, x, q, **how: quantile_in_torch(torch, x, np.divide(q, 100), **how),
+    lambda torch, x, q, **how: quantile_in_torch(torch, x, np.asarray(q) / 100, **how),
 )
 row(
     "cov",
