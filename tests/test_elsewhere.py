@@ -38,6 +38,14 @@ def test_no_line_is_about_a_name_that_exists_everywhere():
 
 ASKED = {
     "cat": (lambda: tx.cat, "tx.concatenate"),
+    "det": (lambda: tx.det, "tx.linalg.det(t)"),
+    "norm, a method": (lambda: tx.Tensor([1.0]).norm, "tx.linalg.norm(t, ord, axis)"),
+    "trace, a method": (lambda: tx.Tensor([1.0]).trace, "tx.matrix_trace(t)"),
+    "vector_norm": (lambda: tx.linalg.vector_norm, "tx.linalg.norm(t, ord, axis)"),
+    "a slip in linalg": (lambda: tx.linalg.choleski, "did you mean 'cholesky'?"),
+    "addmm": (lambda: tx.addmm, "c + a @ b"),
+    "jvp": (lambda: tx.jvp, "tx.jacobian(f)(x)"),
+    "fft": (lambda: tx.fft, "no complex numbers"),
     "Conv2D": (lambda: tx.nn.Conv2D, "derived from tx.nn.Module|tx.conv2d"),
     "CrossEntropyLoss": (lambda: tx.nn.CrossEntropyLoss, "tx.cross_entropy(logits, labels)"),
     "softmax in nn": (lambda: tx.nn.softmax, "here it is a function, tx.softmax"),

@@ -13,7 +13,22 @@ from difflib import get_close_matches
 
 CALLED = """
 cat concat: tx.concatenate([a, b])
-mm bmm mv addmm: a @ b
+mm bmm mv dot: a @ b
+addmm baddbmm addmv: c + a @ b
+norm vector_norm matrix_norm: tx.linalg.norm(t, ord, axis)
+det: tx.linalg.det(t)
+slogdet logdet: tx.linalg.slogdet(t)
+inv inverse: tx.linalg.inv(t)
+pinv pinverse: tx.linalg.pinv(t)
+solve: tx.linalg.solve(a, b)
+lstsq: tx.linalg.lstsq(a, b)
+cholesky: tx.linalg.cholesky(t)
+eigh: tx.linalg.eigh(t)
+svd: tx.linalg.svd(t)
+qr: tx.linalg.qr(t)
+matrix_power: tx.linalg.matrix_power(t, n)
+multi_dot chain_matmul: tx.linalg.multi_dot([a, b, c])
+trace: tx.matrix_trace(t)
 unsqueeze: tx.expand_dims(t, axis)
 permute t adjoint: tx.transpose(t, axes)
 view view_as reshape_as unflatten: t.reshape(shape)
@@ -62,7 +77,7 @@ from_numpy convert_to_tensor as_tensor ndarray constant: tx.Tensor(data)
 retain_grad grad_fn register_hook: tx.trace(loss)[t].grad
 inference_mode set_grad_enabled disable_grad: with tx.no_grad():
 jacrev jacfwd: tx.jacobian(f)
-jvp linearize: tx.vjp(f)
+jvp linearize: tx.tensordot(tx.jacobian(f)(x), v, v.ndim)
 elementwise_grad: tx.grad(f)
 autograd GradientTape: loss.backward()
 zero_grad_: t.zero_grad()
@@ -97,7 +112,7 @@ cuda mps xpu tpu device to_device device_put devices get_device is_cuda pin_memo
 compile jit pjit pmap function tf_function script trace_module: operations run as they are written; leave the call out
 vmap vectorize: write the batch as a leading axis; functions take stacks
 DataParallel DistributedDataParallel distributed multiprocessing: there is one process; parameters may be shared by threads
-fft ifft rfft irfft fft2 ifft2 fftn ifftn stft istft: define it with tx.op(..., numpy=np.fft.fft), whose derivative is the inverse transform
+fft ifft rfft irfft fft2 ifft2 fftn ifftn stft istft: there are no complex numbers; real and imaginary part are products with matrices of cosines and sines, whose transposes give the inverse transform; or .detach() if no gradient is wanted
 complex real imag conj angle view_as_real view_as_complex complex64 complex128: numbers are real; keep real and imaginary part in two tensors
 sparse to_sparse to_dense sparse_coo_tensor: tensors are dense; give the non-zero part as values and indices
 quantize quantization qint8 quantize_per_tensor: there is no quantisation

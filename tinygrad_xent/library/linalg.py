@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..elsewhere import no_attribute
 from ..engine import errors
 from ..engine.breadth.composites import several
 from ..engine.context import composite
@@ -211,6 +212,11 @@ def multi_dot(arrays: Sequence[Operand]) -> Tensor:
         parts[-1] = parts[-1][0]
     ends = [v for v in (letters[0], letters[-1]) if any(v in part for part in parts)]
     return einsum(f"{','.join(parts)}->{''.join(ends)}", *arrays)
+
+
+def __getattr__(name: str) -> object:
+    own = ": it is not here; tx.op makes an operation of a function and its derivative"
+    raise no_attribute("module 'tinygrad_xent.linalg'", name, __all__, own)
 
 
 def _matrices(name: str, x: Operand) -> tuple[int, ...]:
