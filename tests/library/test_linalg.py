@@ -346,3 +346,18 @@ def test_a_norm_of_matrices_needs_two_axes(ord, keepdims):
     for axis in ((0, -3), (1, 1)):
         with pytest.raises(ShapeError, match=r"duplicate|repeated"):
             linalg.norm(np.ones((3, 3, 3)), ord, axis, keepdims)
+
+
+def test_several_results_have_numpys_names():
+    t = leaf(DEFINITE)
+    for name in ("slogdet", "eigh", "qr"):
+        theirs = getattr(np.linalg, name)
+        for found in (getattr(linalg, name)(t), theirs(t), tx.checkpoint(getattr(linalg, name))(t)):
+            assert found._fields == theirs(DEFINITE)._fields
+            assert isinstance(found, tuple)
+            assert found[1].requires_grad
+    assert linalg.svd(t)._fields == np.linalg.svd(DEFINITE)._fields
+    assert np.linalg.eigh(t).eigenvalues.requires_grad
+    assert (
+        np.lexsort(linalg.slogdet(t)).tolist() == np.lexsort(np.linalg.slogdet(DEFINITE)).tolist()
+    )
