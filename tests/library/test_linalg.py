@@ -361,3 +361,11 @@ def test_several_results_have_numpys_names():
     assert (
         np.lexsort(linalg.slogdet(t)).tolist() == np.lexsort(np.linalg.slogdet(DEFINITE)).tolist()
     )
+
+
+def test_the_pseudoinverse_of_integers():
+    x = np.array([[2, 0], [0, 4], [0, 0]])
+    for dtype in (np.int64, np.uint8, np.bool_):
+        found = linalg.pinv(x.astype(dtype))
+        np.testing.assert_allclose(found.numpy(), np.linalg.pinv(x.astype(dtype)), atol=1e-15)
+    np.testing.assert_allclose(linalg.lstsq(x, [2, 4, 6]).numpy(), [1.0, 1.0])
