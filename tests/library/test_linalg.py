@@ -346,3 +346,26 @@ def test_a_norm_of_matrices_needs_two_axes(ord, keepdims):
     for axis in ((0, -3), (1, 1)):
         with pytest.raises(ShapeError, match=r"duplicate|repeated"):
             linalg.norm(np.ones((3, 3, 3)), ord, axis, keepdims)
+
+
+def test_several_results_have_numpys_names():
+    t = leaf(DEFINITE)
+    for name in ("slogdet", "eigh", "qr"):
+        theirs = getattr(np.linalg, name)
+        for found in (getattr(linalg, name)(t), theirs(t), tx.checkpoint(getattr(linalg, name))(t)):
+            assert found._fields == theirs(DEFINITE)._fields
+            assert isinstance(found, tuple)
+            assert found[1].requires_grad
+    assert linalg.svd(t)._fields == np.linalg.svd(DEFINITE)._fields
+    assert np.linalg.eigh(t).eigenvalues.requires_grad
+    assert (
+        np.lexsort(linalg.slogdet(t)).tolist() == np.lexsort(np.linalg.slogdet(DEFINITE)).tolist()
+    )
+
+
+def test_the_pseudoinverse_of_integers():
+    x = np.array([[2, 0], [0, 4], [0, 0]])
+    for dtype in (np.int64, np.uint8, np.bool_):
+        found = linalg.pinv(x.astype(dtype))
+        np.testing.assert_allclose(found.numpy(), np.linalg.pinv(x.astype(dtype)), atol=1e-15)
+    np.testing.assert_allclose(linalg.lstsq(x, [2, 4, 6]).numpy(), [1.0, 1.0])

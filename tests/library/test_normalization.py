@@ -90,3 +90,12 @@ def test_small_integers_do_not_wrap_around(dtype):
         lambda x: tx.cosine_similarity(x, x[::-1]),
     ):
         np.testing.assert_array_equal(f(x).numpy(), f(x.astype(float)).numpy())
+
+
+def test_running_statistics_of_small_integers_do_not_wrap_around():
+    x, average = np.array([[200, 100], [3, 250]], np.uint8), np.array([210, 120], np.uint8)
+    found = tx.batch_norm(x, running_mean=average, running_var=average)
+    wide = tx.batch_norm(
+        x.astype(float), running_mean=average.astype(float), running_var=average * 1.0
+    )
+    np.testing.assert_array_equal(found.numpy(), wide.numpy())

@@ -253,3 +253,7 @@ def test_settings_that_are_no_whole_numbers():
     for n in (1.5, None):
         with pytest.raises(tx.DtypeError, match="diff: n must be an integer, got"):
             tx.diff([1.0, 2.0], n)
+
+
+def test_places_of_small_integers_do_not_wrap_around():
+    equal(tx.trapezoid([1.0, 3.0], x=np.array([200, 100], np.uint8)), -200)

@@ -206,7 +206,7 @@ def _values(x: Any) -> Any:
         view.flags.writeable = False
         return view
     if isinstance(x, (tuple, list)):
-        return type(x)(map(_values, x))
+        return list(map(_values, x)) if isinstance(x, list) else tuple(map(_values, x))
     if isinstance(x, dict):
         return {key: _values(value) for key, value in x.items()}
     return x

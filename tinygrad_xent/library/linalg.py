@@ -10,6 +10,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -56,6 +57,35 @@ __all__ = [
 ]
 
 
+class Slogdet(NamedTuple):
+    """What `slogdet` gives."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class Eigh(NamedTuple):
+    """What `eigh` gives."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class Svd(NamedTuple):
+    """What `svd` gives; the names are NumPy's."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+class Qr(NamedTuple):
+    """What `qr` gives."""
+
+    Q: Tensor
+    R: Tensor
+
+
 @public(numpy=np.linalg.solve, namespace="linalg")
 def solve(a: Operand, b: Operand) -> Tensor:
     """The solution x of `a @ x = b`: of one right side, if b has one axis, else of the columns of b.
@@ -90,7 +120,7 @@ def lstsq(a: Operand, b: Operand) -> Tensor:
 
 
 @public(numpy=np.linalg.slogdet, export=False, namespace="linalg")
-def slogdet(x: Operand) -> tuple[Tensor, Tensor]:
+def slogdet(x: Operand) -> Slogdet:
     """The sign of each determinant, and the logarithm of its absolute value: `-inf` of a singular
     matrix, which has no gradient. The sign has none either.
 
@@ -98,11 +128,11 @@ def slogdet(x: Operand) -> tuple[Tensor, Tensor]:
     >>> sign.item(), round(logarithm.item(), 4)
     (-1.0, 1.3863)
     """
-    return det_sign(x), logabsdet(x)
+    return Slogdet(det_sign(x), logabsdet(x))
 
 
 @public(numpy=np.linalg.eigh, export=False, namespace="linalg")
-def eigh(x: Operand) -> tuple[Tensor, Tensor]:
+def eigh(x: Operand) -> Eigh:
     """The eigenvalues of each symmetric matrix in ascending order, `(..., n)`, and its eigenvectors as
     columns, `(..., n, n)`: those of the symmetric part (x + xᵀ) / 2.
 
@@ -115,11 +145,11 @@ def eigh(x: Operand) -> tuple[Tensor, Tensor]:
     array([1., 3.])
     """
     with composite("eigh"):
-        return eigvalsh(x), eigenvectors(x)
+        return Eigh(eigvalsh(x), eigenvectors(x))
 
 
 @public(export=False, namespace="linalg")
-def svd(x: Operand) -> tuple[Tensor, Tensor, Tensor]:
+def svd(x: Operand) -> Svd:
     """The reduced singular value decomposition: u `(..., m, k)`, s `(..., k)`, vᵀ `(..., k, n)` with
     `x = (u * s) @ vᵀ` and k = min(m, n). As in NumPy with `full_matrices=False`.
 
@@ -131,11 +161,11 @@ def svd(x: Operand) -> tuple[Tensor, Tensor, Tensor]:
     (array([4., 3.]), (3, 2))
     """
     with composite("svd"):
-        return left_vectors(x), svdvals(x), right_vectors(x).mT
+        return Svd(left_vectors(x), svdvals(x), right_vectors(x).mT)
 
 
 @public(numpy=np.linalg.qr, export=False, namespace="linalg")
-def qr(x: Operand) -> tuple[Tensor, Tensor]:
+def qr(x: Operand) -> Qr:
     """Orthonormal columns q `(..., m, k)` and a right triangular r `(..., k, n)` with `x = q @ r` and
     k = min(m, n). The gradient needs the first k columns of x to be independent.
 
@@ -148,7 +178,7 @@ def qr(x: Operand) -> tuple[Tensor, Tensor]:
     with composite("qr"):
         q = q_factor(moves.getitem(x, (..., slice(m))) if m < n else x)
         right = np.tri(n, min(m, n), dtype=bool).T
-        return q, selection.where(right, products.matmul(q.mT, x), 0.0)
+        return Qr(q, selection.where(right, products.matmul(q.mT, x), 0.0))
 
 
 @public(numpy=np.linalg.trace, namespace="linalg")

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from ..engine import arrays as xp
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.methods import Operand
@@ -151,4 +152,4 @@ def pinv(x: Operand, /) -> Array:
     >>> pinv(Tensor([[1.0], [1.0]])).numpy().round(4)
     array([[0.5, 0.5]])
     """
-    return LAPACK.pinv(np.atleast_1d(x), rtol=None)
+    return LAPACK.pinv(np.atleast_1d(xp.floats(np.asarray(x))), rtol=None)

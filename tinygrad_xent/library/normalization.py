@@ -102,7 +102,7 @@ def batch_norm(
         if average is None:
             y = _standard(x, (0, *range(2, len(shape))), eps)
         else:
-            y = _divided(arithmetic.sub(x, average), variance, eps)
+            y = _divided(arithmetic.sub(in_floats("batch_norm", x), average), variance, eps)
         return _scaled(y, weight, bias)
 
 

@@ -27,7 +27,7 @@ from ..engine.ops.reductions import unreduce
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, is_tensor, raw
-from .axes import whole
+from .axes import in_floats, whole
 
 # --- on arrays ------------------------------------------------------------------------------------
 
@@ -259,8 +259,9 @@ def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int =
     with composite("trapezoid"):
         width: Any = plain(dx, "dx")
         if x is not None:
-            one = as_numbers("trapezoid", raw(x), [y, x]).ndim == 1
-            width = diff(x, axis=-1 if one else place)
+            at = in_floats("trapezoid", x)
+            one = at.ndim == 1
+            width = diff(at, axis=-1 if one else place)
             if one and values.ndim > 1:
                 width = reshape(width, (-1, *[1] * (values.ndim - 1 - place)))
         later, earlier = _neighbours(div(y, 2), place)
