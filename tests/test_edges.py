@@ -7,18 +7,10 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.operations import CASES, make_call
-from tests.tensors import equal, leaf
+from tests.tensors import equal, leaf, slope
 from tinygrad_xent.engine.public import PUBLIC
 
 inf, nan = np.inf, np.nan
-
-
-def slope(f, x, seed=None):
-    x = leaf(x)
-    y = f(x)
-    with tx.check.autopsy(False):
-        y.backward(np.ones(y.shape) if seed is None else seed)
-    return x.grad.numpy()
 
 
 # --- nothing --------------------------------------------------------------------------------------

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.tensors import equal
+from tests.tensors import equal, slope
 from tinygrad_xent import Tensor
 from tinygrad_xent.engine.ops.moves import scatter
-
-
-def slope(f, *points, seed=None):
-    """The gradients of f at the points, as arrays; one array for one point."""
-    leaves = [Tensor(x, requires_grad=True) for x in points]
-    y = f(*leaves)
-    with tx.check.autopsy(False):  # infinite gradients are meant
-        y.backward(np.ones(y.shape) if seed is None else seed)
-    found = [leaf.grad.numpy() for leaf in leaves]
-    return found[0] if len(found) == 1 else found
 
 
 def test_relu_and_abs_are_flat_at_zero():

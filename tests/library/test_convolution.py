@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.tensors import equal, leaf
+from tests.tensors import equal, leaf, slope
 from tinygrad_xent.engine.errors import BadValueError
 from tinygrad_xent.library import windows
 
 RNG = np.random.default_rng(0)
-
-
-def slope(function, x):
-    x = leaf(x)
-    with tx.check.autopsy(False):
-        function(x).sum().backward()
-    return x.grad.numpy()
 
 
 def test_a_case_known_by_hand():
