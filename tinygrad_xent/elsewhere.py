@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 CALLED = """
 cat concat: tx.concatenate([a, b])
@@ -150,6 +149,8 @@ def advice(name: str, known: Iterable[str] = ()) -> str:
         return f": here you write {code}"
     if cure := instead(name):
         return f", and nothing like it: {cure}"
+    from difflib import get_close_matches  # the import of the package does not wait for it
+
     similar = get_close_matches(name, list(known), n=1, cutoff=0.8)
     return f": did you mean {similar[0]!r}?" if similar else ""
 

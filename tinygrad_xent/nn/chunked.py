@@ -29,9 +29,8 @@ from ..engine.ops import arithmetic, moves, products
 from ..engine.table import Op
 from ..engine.tape import apply
 from ..engine.tensors import Tensor, is_tensor
-from . import losses
 from .block_targets import OfLabels, OfProbabilities
-from .losses import Reduction
+from .losses import Reduction, cross_entropy
 from .targets import Classes, check_floats, check_reduction, values_of
 
 NAME = "linear_cross_entropy"
@@ -102,7 +101,7 @@ def _of_layer(
     (x, weight, bias), values = layer, values_of(NAME, target)
     _check_shapes(x, weight, bias, values)
     if is_tensor(target) and target.requires_grad:
-        return losses.cross_entropy(products.linear(x, weight, bias), target, **options, axis=-1)
+        return cross_entropy(products.linear(x, weight, bias), target, **options, axis=-1)
     lead = x.shape[:-1]
     if len(lead) != 1:
         rows = math.prod(lead)
@@ -235,7 +234,7 @@ class _Blocks:
         logits = products.matmul(x, weight)
         if not isinstance(bias, float):
             logits = arithmetic.add(logits, bias)
-        loss = losses.cross_entropy(logits, self.target.values, **self.options)
+        loss = cross_entropy(logits, self.target.values, **self.options)
         sources = [fresh[i]._source() for i in self.live]
         found = gradients(loss._source(), g, sources, create_graph=True)
         return {i: found[s] for i, s in zip(self.live, sources, strict=True)}
