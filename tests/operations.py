@@ -7,7 +7,7 @@ maker decides what the call is for:
     tests/strategies.py: Drawn  what Hypothesis chooses: the gradient, parity and other tests
 
 So an operation is added by one line here, or by one small function where its inputs depend on each
-other. Those of `tinygrad_xent/library/` have their lines in `tests/themes/`.
+other. Those of `tinygrad_xent/catalogue/` have their lines in `tests/themes/`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_xent.library  # noqa: F401 -- fills the table
+import tinygrad_xent.catalogue  # noqa: F401 -- fills the table
 from tests import themes
 from tinygrad_xent.engine.public import PUBLIC
 from tinygrad_xent.engine.table import TABLE

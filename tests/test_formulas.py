@@ -197,7 +197,7 @@ def scope_formulas() -> list[str]:
     found = [rowwise.CROSS_ENTROPY]
     home = Path(tx.__file__).parent
     modules = (home / "engine/breadth/composites.py", home / "nn/losses.py")
-    for module in (*modules, *(home / "library").glob("*.py")):
+    for module in (*modules, *(home / "catalogue").glob("*.py")):
         tree = ast.parse(module.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "composite":

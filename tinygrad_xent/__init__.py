@@ -9,7 +9,7 @@ array([[0.2689, 0.7311],
        [0.2689, 0.7311]])
 
 The operations are exported from the table; for type checkers and editors,
-`python -m tinygrad_xent.stubs` writes `__init__.pyi`. Those of `library/` are imported at first use.
+`python -m tinygrad_xent.stubs` writes `__init__.pyi`. Those of `catalogue/` are imported at first use.
 """
 
 from importlib import import_module as _import_module
@@ -43,7 +43,7 @@ _LATER_MODULES = ("check", "textbook", "tracing")
 _LATER = {
     "SoftmaxClassifier": "estimator",
     "Trace": "tracing",
-    "linalg": "library",
+    "linalg": "catalogue",
     "load": "serialization",
     "save": "serialization",
     "trace": "tracing",
@@ -86,7 +86,7 @@ _NAMES = (
 )
 
 export_into(globals())
-LATER.append(lambda: _import_module(".library", __name__))
+LATER.append(lambda: _import_module(".catalogue", __name__))
 WATCHERS.append(watch_backward)
 keep_old_names()
 keep_freed_memory()

@@ -17,7 +17,7 @@ from typing import Any
 
 import tinygrad_xent as tx
 
-from . import library as library
+from . import catalogue as catalogue
 from .engine import methods
 from .engine.methods import Methods
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from . import library as library  # a trace that comes from a file names its rows
+from . import catalogue as catalogue  # a trace that comes from a file names its rows
 from .engine import errors
 from .engine.arrays import Array, shape
 from .engine.chosen import sweep_chosen

@@ -1,4 +1,4 @@
-"""What the tests know of `tinygrad_xent/library/`: a file per theme, named like the file it is about.
+"""What the tests know of `tinygrad_xent/catalogue/`: a file per theme, named like the file it is about.
 
 Each function of a theme has one line:
 
@@ -9,7 +9,7 @@ PyTorch has no function of the same name that takes the same arguments, `theirs`
 and the arguments. With that line it takes part in every test of the table.
 
 A function that makes several arrays of one, or arrays of nothing, has no such line: `apart` names it,
-and its tests are in `tests/library/`.
+and its tests are in `tests/catalogue/`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy as np
 from tests.operations import Call, Maker, Shape, call
 from tests.random_programs import duals
 from tests.themes import row
-from tinygrad_xent.library.windows import Windows
+from tinygrad_xent.catalogue.windows import Windows
 
 
 def windows(m: Maker, axes: int) -> Windows:

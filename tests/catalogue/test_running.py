@@ -213,7 +213,7 @@ def test_an_integral_of_a_point_is_0():
 
 
 def test_a_recurrence_by_hand():
-    from tinygrad_xent.library.running import linear_recurrence
+    from tinygrad_xent.catalogue.running import linear_recurrence
 
     a, b = leaf([9.0, 2.0, 3.0]), leaf([1.0, 1.0, 1.0])
     y = linear_recurrence(a, b, axis=0)

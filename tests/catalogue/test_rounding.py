@@ -58,7 +58,7 @@ def test_augmented_operators():
     [("t % 2", 1), ("7 % t", 2), ("t // 2", 2), ("7 // t", 1), ("t.__imod__(2)", 1)],
 )
 def test_an_operator_brings_its_function(line, right):
-    """In a program that has used nothing else of the library."""
+    """In a program that has used nothing else of the catalogue."""
     program = f"import tinygrad_xent as tx; t = tx.Tensor(5); assert ({line}).item() == {right}"
     subprocess.run([sys.executable, "-c", program], check=True)
 

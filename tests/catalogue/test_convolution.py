@@ -7,8 +7,8 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import equal, leaf, slope
+from tinygrad_xent.catalogue import windows
 from tinygrad_xent.engine.errors import BadValueError
-from tinygrad_xent.library import windows
 
 RNG = np.random.default_rng(0)
 

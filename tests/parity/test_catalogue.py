@@ -1,4 +1,4 @@
-"""The library against PyTorch, where a line of `tests/themes` can't say it: edges, ties, order of arguments."""
+"""The catalogue against PyTorch, where a line of `tests/themes` can't say it: edges, ties, order of arguments."""
 
 import numpy as np
 import pytest
