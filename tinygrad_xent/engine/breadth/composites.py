@@ -176,6 +176,7 @@ def _count(x: Any, axis: Axis) -> int:
 
 
 def several(name: str, arrays: Any) -> list[Any]:
+    """The arrays that a function takes in one list; one array alone is refused."""
     if is_tensor(arrays) or not hasattr(arrays, "__iter__"):
         what = f"{name}: takes a sequence of arrays"
         raise errors.DtypeError(what, [arrays], f"{name}([a, b])")
