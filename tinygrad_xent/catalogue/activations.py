@@ -21,8 +21,8 @@ from ..engine.ops.elementwise import abs, expm1, sigmoid, softplus
 from ..engine.ops.selection import clip, where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor
-from .axes import in_floats
 from .exponentials import erfc
+from .inputs import in_floats
 
 
 @public()

@@ -16,7 +16,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, moves, products, rowwise, selection
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import whole
+from .inputs import whole
 
 
 @public()

@@ -22,7 +22,7 @@ from ..engine.operands import as_operand, check_differentiable, check_numbers
 from ..engine.ops import arithmetic, moves
 from ..engine.public import public
 from ..engine.tensors import Tensor, is_tensor, raw, wrap
-from .axes import numbers, setting
+from .inputs import numbers, setting
 
 if TYPE_CHECKING:
     import numpy.typing as npt

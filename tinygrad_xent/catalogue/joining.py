@@ -15,16 +15,8 @@ from ..engine.methods import Operand
 from ..engine.ops import moves
 from ..engine.public import public
 from ..engine.tensors import Tensor
-from .axes import (
-    along,
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    check_ndim,
-    numbers,
-    place,
-    setting,
-)
+from .axes import atleast_1d, atleast_2d, atleast_3d
+from .inputs import along, check_ndim, numbers, place, setting
 
 # --- put together ---------------------------------------------------------------------------------
 

@@ -23,7 +23,6 @@ from ..engine.operands import as_numbers
 from ..engine.ops import moves, products, reductions, selection
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import whole
 from .decompositions import (
     cholesky,
     eigenvectors,
@@ -34,6 +33,7 @@ from .decompositions import (
     svdvals,
 )
 from .einstein import einsum
+from .inputs import whole
 from .matrices import det, det_sign, inv, logabsdet, pinv, solve_columns
 from .norms import norm
 

@@ -20,7 +20,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, elementwise, moves, reductions, selection
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import in_floats
+from .inputs import in_floats
 
 
 @public()

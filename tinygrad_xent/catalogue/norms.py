@@ -16,8 +16,8 @@ from ..engine.ops import arithmetic, elementwise, moves, reductions
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import in_floats, places
 from .decompositions import svdvals
+from .inputs import in_floats, places
 
 
 def _length_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:

@@ -18,7 +18,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import moves
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, is_tensor, raw
-from .axes import whole
+from .inputs import whole
 
 # --- values ---------------------------------------------------------------------------------------
 

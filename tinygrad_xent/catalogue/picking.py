@@ -16,7 +16,8 @@ from ..engine.operands import as_numbers
 from ..engine.ops import moves, reductions, selection
 from ..engine.public import public
 from ..engine.tensors import Tensor, raw
-from .axes import along, check_ndim, numbers, place, ravel, setting, whole
+from .axes import ravel
+from .inputs import along, check_ndim, numbers, place, setting, whole
 
 # --- places that are named ------------------------------------------------------------------------
 

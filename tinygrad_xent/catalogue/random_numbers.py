@@ -11,8 +11,8 @@ from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.public import public
 from ..engine.tensors import Tensor
-from .axes import setting
 from .creation import Shape, new_leaf
+from .inputs import setting
 
 if TYPE_CHECKING:
     import numpy.typing as npt

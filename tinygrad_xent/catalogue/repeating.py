@@ -13,7 +13,8 @@ from ..engine.methods import Operand
 from ..engine.ops import moves, selection
 from ..engine.public import op, public
 from ..engine.tensors import Tensor
-from .axes import along, numbers, place, ravel, setting
+from .axes import ravel
+from .inputs import along, numbers, place, setting
 
 Mode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
 

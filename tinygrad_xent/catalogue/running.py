@@ -27,7 +27,7 @@ from ..engine.ops.reductions import unreduce
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, is_tensor, raw
-from .axes import in_floats, whole
+from .inputs import in_floats, whole
 
 # --- on arrays ------------------------------------------------------------------------------------
 

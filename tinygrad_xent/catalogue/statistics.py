@@ -19,7 +19,7 @@ from ..engine.ops.elementwise import sqrt
 from ..engine.ops.selection import clip, where
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor, raw
-from .axes import in_floats, whole
+from .inputs import in_floats, whole
 
 # --- spread ---------------------------------------------------------------------------------------
 

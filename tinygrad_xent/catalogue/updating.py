@@ -16,7 +16,7 @@ from ..engine.methods import Operand
 from ..engine.ops import arithmetic, moves, selection
 from ..engine.public import method
 from ..engine.tensors import Tensor
-from .axes import numbers
+from .inputs import numbers
 
 
 @method("at", computed=True)
