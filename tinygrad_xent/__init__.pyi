@@ -5,6 +5,7 @@ from . import textbook as textbook
 from .engine.errors import DtypeError as DtypeError
 from .engine.errors import GraphError as GraphError
 from .engine.errors import OutOfRangeError as OutOfRangeError
+from .programs.listing import Program as Program
 from .engine.errors import ShapeError as ShapeError
 from .engine.tensors import Tensor as Tensor
 from .tracing import Trace as Trace
@@ -51,6 +52,7 @@ from .engine.ops.selection import clip as clip
 from .catalogue.joining import column_stack as column_stack
 from .catalogue.picking import compress as compress
 from .engine.breadth.composites import concatenate as concatenate
+from .programs.recording import constant as constant
 from .catalogue.convolution import conv1d as conv1d
 from .catalogue.convolution import conv2d as conv2d
 from .catalogue.rounding import copysign as copysign
@@ -179,6 +181,7 @@ from .engine.breadth.composites import positive as positive
 from .engine.ops.elementwise import pow as pow
 from .engine.ops.elementwise import pow as power
 from .catalogue.running import prod as prod
+from .programs.recording import program as program
 from .catalogue.statistics import ptp as ptp
 from .catalogue.statistics import quantile as quantile
 from .catalogue.random_numbers import rand as rand
@@ -199,6 +202,7 @@ from .catalogue.rounding import round as round
 from .serialization import save as save
 from .catalogue.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from .engine.context import scope as scope
+from .programs.scripts import script as script
 from .catalogue.ordering import searchsorted as searchsorted
 from .catalogue.picking import select as select
 from .catalogue.activations import selu as selu
@@ -252,4 +256,4 @@ from .catalogue.creation import zeros as zeros
 from .catalogue.creation import zeros_like as zeros_like
 from .estimator import SoftmaxClassifier as SoftmaxClassifier
 
-__all__ = ["DtypeError", "GraphError", "OutOfRangeError", "ShapeError", "Tensor", "Trace", "abs", "absolute", "add", "all", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "array_split", "asarray", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "average", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bitwise_and", "bitwise_or", "bitwise_xor", "block", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "check", "checkpoint", "clip", "column_stack", "compress", "concatenate", "conv1d", "conv2d", "copysign", "corrcoef", "cos", "cosh", "cosine_similarity", "count_nonzero", "cov", "cross", "cross_entropy", "cumprod", "cumsum", "custom_vjp", "data", "diag", "diagflat", "diagonal", "diff", "div", "divide", "dstack", "einsum", "elu", "embedding", "equal", "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fix", "flatten", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmod", "full", "full_like", "gelu", "grad", "greater", "greater_equal", "group_norm", "hardtanh", "hessian", "hsplit", "hstack", "hvp", "hypot", "identity", "inner", "invert", "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "kron", "layer_norm", "leaky_relu", "less", "less_equal", "linalg", "linear", "linear_cross_entropy", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logsigmoid", "logsumexp", "matmul", "matrix_trace", "matrix_transpose", "matvec", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "mse_loss", "mul", "multiply", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanstd", "nansum", "nanvar", "neg", "negative", "nll_loss", "nn", "no_grad", "normalize", "not_equal", "one_hot", "ones", "ones_like", "op", "optim", "outer", "pad", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp", "quantile", "rand", "randn", "ravel", "reciprocal", "relu", "relu6", "remainder", "remove_op", "repeat", "reshape", "rint", "rms_norm", "roll", "rot90", "round", "save", "scaled_dot_product_attention", "scope", "searchsorted", "select", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softmax", "softmax_focal_loss", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace", "transpose", "trapezoid", "tril", "triu", "trunc", "unique", "value_and_grad", "var", "vdot", "vecdot", "vecmat", "vjp", "vsplit", "vstack", "where", "zeros", "zeros_like"]
+__all__ = ["DtypeError", "GraphError", "OutOfRangeError", "Program", "ShapeError", "Tensor", "Trace", "abs", "absolute", "add", "all", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "array_split", "asarray", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "average", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bitwise_and", "bitwise_or", "bitwise_xor", "block", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "check", "checkpoint", "clip", "column_stack", "compress", "concatenate", "constant", "conv1d", "conv2d", "copysign", "corrcoef", "cos", "cosh", "cosine_similarity", "count_nonzero", "cov", "cross", "cross_entropy", "cumprod", "cumsum", "custom_vjp", "data", "diag", "diagflat", "diagonal", "diff", "div", "divide", "dstack", "einsum", "elu", "embedding", "equal", "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fix", "flatten", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmod", "full", "full_like", "gelu", "grad", "greater", "greater_equal", "group_norm", "hardtanh", "hessian", "hsplit", "hstack", "hvp", "hypot", "identity", "inner", "invert", "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "kron", "layer_norm", "leaky_relu", "less", "less_equal", "linalg", "linear", "linear_cross_entropy", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logsigmoid", "logsumexp", "matmul", "matrix_trace", "matrix_transpose", "matvec", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "mse_loss", "mul", "multiply", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanstd", "nansum", "nanvar", "neg", "negative", "nll_loss", "nn", "no_grad", "normalize", "not_equal", "one_hot", "ones", "ones_like", "op", "optim", "outer", "pad", "percentile", "permute_dims", "positive", "pow", "power", "prod", "program", "ptp", "quantile", "rand", "randn", "ravel", "reciprocal", "relu", "relu6", "remainder", "remove_op", "repeat", "reshape", "rint", "rms_norm", "roll", "rot90", "round", "save", "scaled_dot_product_attention", "scope", "script", "searchsorted", "select", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softmax", "softmax_focal_loss", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace", "transpose", "trapezoid", "tril", "triu", "trunc", "unique", "value_and_grad", "var", "vdot", "vecdot", "vecmat", "vjp", "vsplit", "vstack", "where", "zeros", "zeros_like"]

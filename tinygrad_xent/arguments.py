@@ -9,6 +9,8 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .engine import errors
+from .engine.symbols import Symbol
+from .engine.symbols import check as check
 
 Check: TypeAlias = Callable[[Any, str, Any], Any]  # of an object's setting: its name, its value
 Seed: TypeAlias = "np.random.Generator | int | None"  # quoted: NumPy imports its random part late
@@ -39,6 +41,11 @@ def check_number(
     """
     if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
         value = value.item()
+    if isinstance(value, Symbol):
+        within = (value >= low) & (value <= high)
+        check(within, f"{who}: {name} must be from {low:g} to {high:g}", ValueError)
+        number: float = value
+        return number
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise errors.DtypeError(f"{who}: {name} must be a number", [value])
     if not low <= value <= high or not math.isfinite(value) or (open and value == high):

@@ -8,7 +8,7 @@ checks read traces; ordinary training never pays for them. The tape itself is no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -24,32 +24,7 @@ from .engine.lines import Line
 from .engine.nodes import Leaf, Node
 from .engine.tensors import Tensor, is_tensor, raw, wrap
 from .engine.walk import collect, sweep_arrays
-
-
-class _Plain:
-    """Plain data that holds arrays: equal if all compared fields are, where nan equals nan."""
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        compared = (f.name for f in fields(self) if f.compare)  # type: ignore[arg-type]
-        return self is other or all(
-            _same(getattr(self, name), getattr(other, name)) for name in compared
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), getattr(self, "id", None)))
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, (np.ndarray, np.generic)) and isinstance(b, (np.ndarray, np.generic)):
-        alike = a.dtype == b.dtype and a.shape == b.shape
-        return alike and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-    if isinstance(a, (tuple, list)):
-        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
-    return type(a) is type(b) and bool(a == b or (a != a and b != b))
+from .plain_data import Plain
 
 
 @dataclass(frozen=True)
@@ -62,7 +37,7 @@ class Scope:
 
 
 @dataclass(frozen=True, eq=False)
-class Contribution(_Plain):
+class Contribution(Plain):
     """What one use of a value adds to its gradient, before it is summed with the others.
 
     Attributes:
@@ -77,7 +52,7 @@ class Contribution(_Plain):
 
 
 @dataclass(frozen=True, eq=False)
-class Entry(_Plain):
+class Entry(Plain):
     """One operation, leaf or constant of a trace.
 
     Two are equal if all attributes are, except `line` and `accumulated`, which are not part of what was
@@ -142,7 +117,7 @@ class Entry(_Plain):
 
 
 @dataclass(frozen=True, eq=False)
-class Trace(_Plain):
+class Trace(Plain):
     """A computation as plain data: its entries in creation order.
 
     Iterate over it; index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be

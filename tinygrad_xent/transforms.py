@@ -17,9 +17,10 @@ from .engine.context import MODE, next_id, no_grad, recording
 from .engine.gradients import gradients, seed_gradient
 from .engine.nodes import Leaf, Node
 from .engine.ops import arithmetic, moves, reductions
+from .engine.symbols import RECORDER, zeros
 from .engine.table import Op
 from .engine.tape import apply
-from .engine.tensors import Tensor, is_tensor, wrap
+from .engine.tensors import Tensor, is_tensor, raw, wrap
 from .engine.walk import Source, collect, leaves_of
 
 Function = Callable[..., Tensor]
@@ -108,8 +109,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any
         variables, y = _call(f, args, kwargs, argnums)
         rows = []
         for i in range(y.size):
-            seed = np.zeros(y.shape, y.dtype)
-            seed.flat[i] = 1
+            seed = zeros(y.shape, y.dtype)
+            seed[np.unravel_index(i, y.shape)] = 1
             rows.append(_pull_back(y, variables, seed))
         found = tuple(
             moves.reshape(_stacked([row[k] for row in rows], v), y.shape + v.shape)
@@ -229,7 +230,7 @@ class _Segment:
         found = self.found[1].get(self.sources[i])
         if i == len(self.sources) - 1:
             self.found = (None, {})  # this is the last source: release the gradients
-        return np.zeros(self.sources[i].shape) if found is None else found
+        return zeros(self.sources[i].shape) if found is None else found
 
     def recompute(self, g: Any) -> dict[Source, Any]:
         """Run `f` again and walk back through this run only: older nodes are the caller's."""
@@ -252,7 +253,11 @@ class _Segment:
 
 
 def _fingerprint(y: Any) -> Any:
-    """Three sums that distinguish results, even if only their order differs."""
+    """Three sums that distinguish results, even if only their order differs; while a program is
+    recorded, nothing: it can't give another result.
+    """
+    if RECORDER.get() is not None:
+        return 0.0
     y = np.asarray(y, np.float64).reshape(-1)
     with np.errstate(invalid="ignore"):  # inf - inf
         size = np.abs(y).sum()  # added to the other sums, so that a relative 1e-6 is relative to it
@@ -316,8 +321,7 @@ def _fresh(x: Any) -> Tensor:
     if isinstance(x, Tensor) and x.requires_grad:
         with recording():
             return moves.identity(x)
-    data = x.numpy() if isinstance(x, Tensor) else x
-    variable = Tensor(data)
+    variable = Tensor(raw(x))
     if variable.dtype.kind != "f":  # in grad(f)(3) the integer is meant as a point, not a dtype
         variable = variable.astype(np.float64)
     variable = Tensor(variable, requires_grad=True, name=getattr(x, "name", None))
@@ -355,7 +359,7 @@ def _pull_back(y: Tensor, variables: list[Tensor], seed: Any) -> tuple[Tensor, .
 
 def _as_result(g: Any, variable: Tensor) -> Tensor:
     if g is None:
-        return Tensor(np.zeros(variable.shape, variable.dtype))
+        return Tensor(zeros(variable.shape, variable.dtype))
     return g if isinstance(g, Tensor) else wrap(g, Leaf(g))
 
 
@@ -366,5 +370,5 @@ def _result(y: Tensor, variables: list[Tensor]) -> Tensor:
 
 def _stacked(rows: list[Tensor], variable: Tensor) -> Tensor:
     if not rows:
-        return Tensor(np.zeros((0, *variable.shape), variable.dtype))
+        return Tensor(zeros((0, *variable.shape), variable.dtype))
     return moves.join(*(moves.expand_dims(row, 0) for row in rows), axis=0)

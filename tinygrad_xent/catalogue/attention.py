@@ -15,6 +15,7 @@ from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, moves, products, rowwise, selection
 from ..engine.public import op, plain, public
+from ..engine.symbols import Symbol, arange, check, somewhere, tri
 from ..engine.tensors import Tensor, raw
 from .inputs import whole
 
@@ -59,7 +60,7 @@ def scaled_dot_product_attention(
         scores = products.matmul(arithmetic.mul(query, factor), moves.transpose(key, order))
         scores = _masked(scores, attn_mask, is_causal)
         blind = (raw(scores) == -np.inf).all(axis=-1, keepdims=True)
-        if not blind.any():
+        if not somewhere(blind):
             return products.matmul(rowwise.softmax(scores), value)
         weights = rowwise.softmax(selection.where(blind, 0.0, scores))
         return products.matmul(selection.where(blind, 0.0, weights), value)
@@ -116,7 +117,7 @@ def one_hot(indices: Operand, /, num_classes: int, dtype: Any = np.float64) -> A
         what = f"one_hot: num_classes={num_classes!r} is not a whole number of at least 1"
         raise errors.BadValueError(what, [indices], "pass the number of classes")
     places = _labels("one_hot", indices, num_classes)
-    return (places[..., None] == np.arange(num_classes)).astype(dtype)
+    return (places[..., None] == arange(num_classes)).astype(dtype)
 
 
 def _labels(who: str, x: Any, count: int) -> Array:
@@ -126,7 +127,9 @@ def _labels(who: str, x: Any, count: int) -> Array:
         fix = "pass integers: indices.astype(int)"
         raise errors.DtypeError(f"{who}: takes integers, got {places.dtype}", [places], fix)
     wrong = (places < 0) | (places >= count)
-    if wrong.any():
+    if isinstance(wrong, Symbol):
+        check(~wrong, f"{who}: an index is out of range for {count}", IndexError)
+    elif wrong.any():
         what = f"{who}: {places[wrong].flat[0]} is out of range for {count}"
         raise errors.OutOfRangeError(what, [places], f"they run from 0 to {count - 1}")
     return places.astype(np.intp, copy=False)
@@ -159,7 +162,7 @@ def _masked(scores: Tensor, mask: Any, is_causal: bool) -> Tensor:
         else:
             scores = arithmetic.add(scores, mask)
     if is_causal:
-        seen = np.tri(scores.shape[-2], scores.shape[-1], dtype=np.bool_)
+        seen = tri(scores.shape[-2], scores.shape[-1], dtype=np.bool_)
         scores = selection.where(seen, scores, -math.inf)
     return scores
 

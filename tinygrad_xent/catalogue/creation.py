@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine import errors
+from ..engine import errors, symbols
 from ..engine.arrays import Array
 from ..engine.breadth.composites import stack
 from ..engine.context import composite
@@ -120,7 +120,7 @@ def zeros(shape: Shape, dtype: npt.DTypeLike = np.float64, requires_grad: bool =
     array([[0., 0.],
            [0., 0.]])
     """
-    return new_leaf("zeros", lambda: np.zeros(setting("zeros", shape), dtype), requires_grad)
+    return new_leaf("zeros", lambda: symbols.zeros(setting("zeros", shape), dtype), requires_grad)
 
 
 @public()
@@ -130,7 +130,7 @@ def ones(shape: Shape, dtype: npt.DTypeLike = np.float64, requires_grad: bool = 
     >>> ones(2, np.float32).numpy()
     array([1., 1.], dtype=float32)
     """
-    return new_leaf("ones", lambda: np.ones(setting("ones", shape), dtype), requires_grad)
+    return new_leaf("ones", lambda: symbols.ones(setting("ones", shape), dtype), requires_grad)
 
 
 @public()
@@ -153,7 +153,7 @@ def full(
     if _on_tape("full", fill_value, requires_grad):
         return moves.broadcast_to(asarray(fill_value, dtype), shape)
     value = numbers("full", raw(fill_value))
-    return new_leaf("full", lambda: np.full(shape, value, dtype), requires_grad)
+    return new_leaf("full", lambda: symbols.full(shape, value, dtype), requires_grad)
 
 
 @public()
@@ -213,7 +213,7 @@ def eye(
            [0., 1.]])
     """
     n, m, k = setting("eye", n), setting("eye", m), setting("eye", k)
-    return new_leaf("eye", lambda: np.eye(n, m, k, dtype), requires_grad)
+    return new_leaf("eye", lambda: symbols.eye(n, m, k, dtype), requires_grad)
 
 
 # --- of ranges ------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def arange(
     """
     limits: list[Any] = [start, stop] if stop is not None else [0, start]
     limits = [setting("arange", x) for x in (*limits, step)]
-    return new_leaf("arange", lambda: np.arange(*limits, dtype=dtype), requires_grad)
+    return new_leaf("arange", lambda: symbols.arange(*limits, dtype=dtype), requires_grad)
 
 
 @public(numpy=np.linspace)
@@ -263,7 +263,7 @@ def linspace(
 
     def between(a: Any, b: Any, dtype: Any) -> Tensor:
         return new_leaf(
-            "linspace", lambda: np.linspace(a, b, num, endpoint, dtype=dtype), requires_grad
+            "linspace", lambda: symbols.linspace(a, b, num, endpoint, dtype=dtype), requires_grad
         )
 
     y = between(values[0], values[1], dtype)

@@ -17,6 +17,7 @@ from ..engine.methods import Operand
 from ..engine.ops.moves import expand_dims
 from ..engine.ops.selection import where
 from ..engine.public import op
+from ..engine.symbols import tri
 from ..engine.tensors import raw
 from .matrices import LAPACK, explained, lapack, solve_columns
 
@@ -31,7 +32,7 @@ def _symmetric(x: Any) -> Array:
 
 def _mirrored(x: Any) -> Any:
     """The lower triangle of each square matrix, and its mirror image."""
-    return where(np.tri(x.shape[-1], dtype=bool), x, x.mT)
+    return where(tri(x.shape[-1], dtype=bool), x, x.mT)
 
 
 def _cholesky_vjp(g: Any, y: Any) -> Any:

@@ -14,13 +14,14 @@ from ..engine.ops import arithmetic
 from ..engine.ops.elementwise import exp, sigmoid
 from ..engine.ops.selection import where
 from ..engine.public import op, public
+from ..engine.symbols import asarray, somewhere
 from ..engine.tensors import Tensor, raw
 
 
 def _difference(a: Any, b: Any) -> Any:
     """a - b, and 0 where both are the same infinity: they share the gradient as equal numbers do."""
     same = (raw(a) == raw(b)) & np.isinf(raw(a))
-    return where(same, 0.0, a - b) if same.any() else a - b
+    return where(same, 0.0, a - b) if somewhere(same) else a - b
 
 
 @xp._of_floats
@@ -31,7 +32,7 @@ def _special(x: Array, name: str) -> Array:
     except ImportError:
         what = f'{name} needs the package scipy: pip install "tinygrad_xent[scipy]"'
         raise ImportError(what) from None
-    return np.asarray(getattr(special, name)(x))
+    return asarray(getattr(special, name)(x))
 
 
 # A row is laid out by hand: what it computes, a rule per input, then the other facts.

@@ -22,6 +22,7 @@ from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import moves, products, reductions, selection
 from ..engine.public import plain, public
+from ..engine.symbols import eye, from_shapes, tri
 from ..engine.tensors import Tensor, raw
 from .decompositions import (
     cholesky,
@@ -177,7 +178,7 @@ def qr(x: Operand) -> Qr:
     *_, m, n = _matrices("qr", x)
     with composite("qr"):
         q = q_factor(moves.getitem(x, (..., slice(m))) if m < n else x)
-        right = np.tri(n, min(m, n), dtype=bool).T
+        right = tri(n, min(m, n), dtype=bool).T
         return Qr(q, selection.where(right, products.matmul(q.mT, x), 0.0))
 
 
@@ -189,7 +190,8 @@ def trace(x: Operand, /, offset: int = 0) -> Tensor:
     5.0
     """
     *_, m, n = _matrices("trace", x)
-    rows, columns = np.nonzero(np.eye(m, n, whole("trace", "offset", offset), dtype=bool))
+    places = np.nonzero(np.eye(m, n, whole("trace", "offset", offset), dtype=bool))
+    rows, columns = map(from_shapes, places)
     with composite("trace"):
         return reductions.sum(moves.getitem(x, (..., rows, columns)), -1)
 
@@ -212,7 +214,9 @@ def matrix_power(x: Operand, n: int) -> Tensor:
         raise errors.DtypeError(f"matrix_power: n must be an integer, got {n!r}", [x])
     with composite("matrix_power"):
         if n == 0:
-            return selection.where(False, x, np.eye(rows, dtype=as_numbers("", raw(x)).dtype))
+            return selection.where(
+                from_shapes(np.array(False)), x, eye(rows, dtype=as_numbers("", raw(x)).dtype)
+            )
         return _power(inv(x) if n < 0 else moves.identity(x), abs(n))
 
 

@@ -16,6 +16,7 @@ from ..engine.operands import check_numbers
 from ..engine.ops.moves import expand_dims
 from ..engine.ops.reductions import sum
 from ..engine.public import op
+from ..engine.symbols import asarray, eye
 
 P = ParamSpec("P")
 
@@ -29,7 +30,7 @@ def lapack(forward: Callable[P, Array]) -> Callable[P, Array]:
 
     @wraps(forward)
     def call(*arrays: Any, **settings: Any) -> Array:
-        arrays = tuple(map(np.asarray, arrays))
+        arrays = tuple(map(asarray, arrays))
         check_numbers(forward.__name__, arrays, *arrays)
         if not any(x.dtype.char == "e" for x in arrays):
             return forward(*arrays, **settings)
@@ -106,7 +107,7 @@ def det(x: Operand, /) -> Array:
     >>> round(det(Tensor([[1.0, 2.0], [3.0, 4.0]])).item(), 4)
     -2.0
     """
-    return np.asarray(LAPACK.det(x))
+    return asarray(LAPACK.det(x))
 
 
 @op("expand(expand(det(x), -1), -1) · inv(x)ᵀ",
@@ -118,7 +119,7 @@ def cofactors(x: Operand, /) -> Array:
     singular value decomposition: that of a diagonal matrix has the products of all other numbers.
     """
     u, s, vt = LAPACK.svd(x)
-    others = np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+    others = np.where(eye(s.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
     sign = LAPACK.det(u) * LAPACK.det(vt)
     return (u * (sign[..., None] * others)[..., None, :]) @ vt
 
@@ -129,14 +130,14 @@ def cofactors(x: Operand, /) -> Array:
 @lapack
 def logabsdet(x: Operand, /) -> Array:
     """The row behind `slogdet`: the logarithm of the absolute value of the determinant."""
-    return np.asarray(LAPACK.slogdet(x)[1])
+    return asarray(LAPACK.slogdet(x)[1])
 
 
 @op("det_sign(x)", None, kind="", export=False, namespace="linalg")
 @lapack
 def det_sign(x: Operand, /) -> Array:
     """The other one behind `slogdet`: the determinant's sign, which has no gradient."""
-    return np.asarray(LAPACK.slogdet(x)[0])
+    return asarray(LAPACK.slogdet(x)[0])
 
 
 @op("pinv(x)",
@@ -152,4 +153,4 @@ def pinv(x: Operand, /) -> Array:
     >>> pinv(Tensor([[1.0], [1.0]])).numpy().round(4)
     array([[0.5, 0.5]])
     """
-    return LAPACK.pinv(np.atleast_1d(xp.floats(np.asarray(x))), rtol=None)
+    return LAPACK.pinv(np.atleast_1d(xp.floats(asarray(x))), rtol=None)

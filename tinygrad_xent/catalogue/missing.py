@@ -18,6 +18,7 @@ from ..engine.ops.arithmetic import div, mul, sub
 from ..engine.ops.reductions import unreduce
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
+from ..engine.symbols import Symbol, check, everywhere
 from ..engine.tensors import Tensor, raw
 from .statistics import root_of_variance
 
@@ -28,10 +29,16 @@ def _present(name: str, x: Any) -> Array:
     return values == values
 
 
+def _warn_unless(holds: Array, what: str) -> None:
+    if isinstance(holds, Symbol):
+        check(holds, what, RuntimeWarning)
+    elif not holds.all():
+        lines.warn(what, RuntimeWarning)
+
+
 def _divisor(name: str, count: Array, dtype: Any) -> Array:
     """What to divide sums by; nan where that is not above 0."""
-    if (count <= 0).any():
-        lines.warn(f"{name}: too few numbers that are not nan", RuntimeWarning)
+    _warn_unless(count > 0, f"{name}: too few numbers that are not nan")
     return np.where(count > 0, count, np.nan).astype(dtype)
 
 
@@ -58,7 +65,7 @@ def nanmean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
     1.5
     """
     present = _present("nanmean", x)
-    if present.all():
+    if everywhere(present):
         return mean(x, axis, keepdims)
     with composite("nanmean", "Σ (x where x = x) / Σ (x = x)"):
         total = reductions.sum(where(present, x, 0), axis, keepdims)
@@ -78,7 +85,7 @@ def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
     1.0
     """
     present = _present("nanvar", x)
-    if present.all():
+    if everywhere(present):
         return var(x, axis, keepdims, ddof)
     with composite("nanvar", "Σ (x - mean)² / (n - ddof)"):
         total = reductions.sum(where(present, x, 0), axis, keepdims=True)
@@ -110,8 +117,7 @@ def nanstd(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
 
 def _extreme(name: str, reduce: Any, x: Array, axis: Axis, keepdims: bool) -> Array:
     y = reduce(x, axis=axis, keepdims=keepdims)
-    if (y != y).any():
-        lines.warn(f"{name}: nothing but nan", RuntimeWarning)
+    _warn_unless(y == y, f"{name}: nothing but nan")
     return y
 
 

@@ -15,6 +15,7 @@ from ..engine.methods import Operand
 from ..engine.ops import arithmetic, elementwise, moves, reductions
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
+from ..engine.symbols import asarray
 from ..engine.tensors import Tensor, raw
 from .decompositions import svdvals
 from .inputs import in_floats, places
@@ -34,9 +35,9 @@ def _length_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     kind="reduction", export=False, namespace="linalg", spoken="norm")
 def length(x: Operand, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The row behind `norm`: the Euclidean length. Its gradient is 0 where it is 0, as in PyTorch."""
-    a = xp.floats(np.asarray(x))
+    a = xp.floats(asarray(x))
     wide = np.multiply(a, a, dtype=np.float32) if a.dtype.char == "e" else a * a
-    return np.asarray(xp.sqrt(xp.sum(wide, axis, keepdims))).astype(a.dtype)
+    return asarray(xp.sqrt(xp.sum(wide, axis, keepdims))).astype(a.dtype)
 
 
 # fmt: on

@@ -17,6 +17,7 @@ from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import moves
 from ..engine.public import op, plain, public
+from ..engine.symbols import asarray, zeros
 from ..engine.tensors import Tensor, is_tensor, raw
 from .inputs import whole
 
@@ -114,7 +115,7 @@ def _places(name: str, x: Any, axis: int | None, descending: bool) -> Array:
 
 def _order(x: Array, axis: int | None, descending: bool) -> Array:
     if x.ndim == 0 and axis in (0, -1, None):
-        return np.zeros((), np.intp)
+        return zeros((), np.intp)
     if axis is None:
         x, axis = x.reshape(-1), 0
     if not descending:
@@ -178,4 +179,4 @@ def _found(a: Array, v: Array, side: Any) -> Array:
         raise errors.ShapeError(what, [a, v], "search line by line")
     if side not in ("left", "right"):
         raise errors.BadValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
-    return np.asarray(np.searchsorted(a, v, side))
+    return asarray(np.searchsorted(a, v, side))

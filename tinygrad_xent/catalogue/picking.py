@@ -15,6 +15,7 @@ from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import moves, reductions, selection
 from ..engine.public import public
+from ..engine.symbols import arange, tri
 from ..engine.tensors import Tensor, raw
 from .axes import ravel
 from .inputs import along, check_ndim, numbers, place, setting, whole
@@ -128,7 +129,7 @@ def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
         raise errors.ShapeError("diagonal: axis1 and axis2 are the same", [t])
     rest = [axis for axis in range(t.ndim) if axis not in (first, second)]
     rows, columns = max(-offset, 0), max(offset, 0)
-    steps = np.arange(max(min(t.shape[first] - rows, t.shape[second] - columns), 0))
+    steps = arange(max(min(t.shape[first] - rows, t.shape[second] - columns), 0))
     with composite("diagonal"):
         planes = moves.transpose(t, (*rest, first, second))
         return moves.getitem(planes, (..., steps + rows, steps + columns))
@@ -209,7 +210,7 @@ def _triangle(name: str, x: Any, k: int, lower: bool) -> Tensor:
     t, k = numbers(name, x), whole(name, "k", k)
     check_ndim(name, t, 2)
     rows, columns = t.shape[-2:]
-    below = np.tri(rows, columns, k if lower else k - 1, dtype=bool)
+    below = tri(rows, columns, k if lower else k - 1, dtype=bool)
     zero = False if t.dtype == bool else 0
     return selection.where(below if lower else ~below, t, zero)
 

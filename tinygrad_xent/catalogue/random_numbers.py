@@ -10,6 +10,7 @@ from ..arguments import generator
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.public import public
+from ..engine.symbols import asarray
 from ..engine.tensors import Tensor
 from .creation import Shape, new_leaf
 from .inputs import setting
@@ -72,6 +73,6 @@ def _random(name: str, shape: Any, rng: Any, dtype: Any, requires_grad: bool) ->
         y = draw(size, wide)
         if kind.char == "e" and name == "rand":
             y = np.floor(y * 2048) / 2048  # rounding might give 1
-        return np.asarray(y, kind)
+        return asarray(y).astype(kind, copy=False)
 
     return new_leaf(name, make, requires_grad)

@@ -12,6 +12,7 @@ from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops import moves, selection
 from ..engine.public import op, public
+from ..engine.symbols import from_shapes
 from ..engine.tensors import Tensor
 from .axes import ravel
 from .inputs import along, numbers, place, setting
@@ -62,7 +63,7 @@ def repeat(x: Operand, repeats: Any, axis: int | None = None) -> Tensor:
     if np.asarray(counts).dtype.kind not in "iu" and counts != ():
         raise errors.DtypeError(f"repeat: the repeats must be integers, got {repeats}", [t])
     try:
-        chosen = np.repeat(np.arange(t.shape[axis]), np.asarray(counts, int))
+        chosen = from_shapes(np.repeat(np.arange(t.shape[axis]), np.asarray(counts, int)))
     except ValueError as error:
         raise errors.explain("repeat", [t, repeats], (), error) from None
     return moves.getitem(t, along(axis, chosen))
@@ -135,7 +136,7 @@ def pad(x: Operand, /, pad_width: Any, mode: Mode = "constant", constant_values:
     if np.any(values):
         raise errors.BadValueError(f"pad: mode {mode!r} has no constant values", [t])
     try:
-        places = np.pad(np.arange(t.size).reshape(t.shape), width, mode)
+        places = from_shapes(np.pad(np.arange(t.size).reshape(t.shape), width, mode))
     except ValueError as error:
         raise errors.explain("pad", [t], (), error) from None
     with composite("pad"):
@@ -177,5 +178,5 @@ def _framed(x: Any, width: list[tuple[int, int]], values: Any) -> Tensor:
                 raise errors.BadValueError(what, [x], fix) from None
             inside = np.zeros(shape, bool)
             inside[index] = True
-            framed = selection.where(inside, framed, frame)
+            framed = selection.where(from_shapes(inside), framed, from_shapes(frame))
         return framed

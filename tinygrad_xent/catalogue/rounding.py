@@ -9,6 +9,7 @@ from ..engine.breadth import composites, properties
 from ..engine.methods import Operand
 from ..engine.ops import selection
 from ..engine.public import op, plain, public
+from ..engine.symbols import asarray
 from ..engine.table import SAME
 from ..engine.tensors import Tensor, raw
 
@@ -24,7 +25,7 @@ def round(x: Operand, /, decimals: int = 0) -> Array:
     >>> round(Tensor([0.5, 1.5, 1.26]), 1).numpy()
     array([0.5, 1.5, 1.3])
     """
-    return np.round(np.asarray(x), decimals)
+    return np.round(asarray(x), decimals)
 
 
 @op("trunc(x)", None, numpy=(np.trunc, np.fix), method=True, aliases=("fix",))

@@ -26,6 +26,7 @@ from ..engine.ops.reductions import sum as total
 from ..engine.ops.reductions import unreduce
 from ..engine.ops.selection import where
 from ..engine.public import op, plain, public
+from ..engine.symbols import everywhere, somewhere
 from ..engine.tensors import Tensor, is_tensor, raw
 from .inputs import in_floats, whole
 
@@ -61,7 +62,7 @@ def _product(x: Array, axis: Axis, keepdims: bool) -> Array:
 def _has_all_digits(products: Array) -> bool:
     """Whether none is 0, infinite, nan, or so small that it lost digits."""
     sizes = np.abs(products)
-    return bool((sizes >= np.finfo(sizes.dtype).tiny).all() and (sizes < xp.inf).all())
+    return everywhere(sizes >= np.finfo(sizes.dtype).tiny) and everywhere(sizes < xp.inf)
 
 
 def _shifted(x: Array, axis: int, reverse: bool, fill: float) -> Array:
@@ -78,7 +79,7 @@ def _solved(a: Array, b: Array, axis: int, reverse: bool) -> Array:
     steps = slice(None, None, -1 if reverse else 1)
     factors, terms = (np.moveaxis(x, axis, 0)[steps] for x in (a, b))
     dtype = np.result_type(a, b)
-    y = np.array(terms, np.result_type(dtype, np.float64))
+    y = terms.astype(np.result_type(dtype, np.float64))
     for k in range(1, len(y)):
         y[k] += factors[k] * y[k - 1]
     return np.moveaxis(y[steps], 0, axis).astype(dtype)
@@ -166,10 +167,10 @@ def _logcumsumexp_vjp(g: Any, x: Any, y: Any, axis: int | None, reverse: bool) -
     if raw(x).dtype.char in "ef":
         g, x, y = (astype(a, np.float64) for a in (g, x, y))
     nothing = raw(y) == -xp.inf  # so far only -inf, whose gradient is 0
-    level = where(nothing, 0, y) if nothing.any() else y
+    level = where(nothing, 0, y) if somewhere(nothing) else y
     share = exp(x - level)
     decay = exp(level - shift(level, axis, not reverse, xp.inf))
-    if nothing.any():
+    if somewhere(nothing):
         decay = where(nothing, 0, decay)
     return reshape(share * linear_recurrence(decay, g, axis, not reverse), shape)
 

@@ -18,6 +18,7 @@ from ..engine.ops.arithmetic import add, div, mul, sub
 from ..engine.ops.elementwise import sqrt
 from ..engine.ops.selection import clip, where
 from ..engine.public import plain, public
+from ..engine.symbols import Symbol, check, from_shapes, somewhere
 from ..engine.tensors import Tensor, raw
 from .inputs import in_floats, whole
 
@@ -28,7 +29,7 @@ def root_of_variance(variance: Tensor) -> Tensor:
     """A standard deviation. The slope where it is 0 is 0: `where` leaves the root's infinite one out."""
     root = sqrt(variance)
     flat = raw(variance) == 0
-    return where(flat, 0, root) if flat.any() else root
+    return where(flat, 0, root) if somewhere(flat) else root
 
 
 @public(numpy=np.std, method=True)
@@ -81,7 +82,10 @@ def average(
         if np.shape(raw(w)) != t.shape:
             w = _along(w, t, t.shape, axis)
         total = reductions.sum(w, axis, keepdims)
-        if (raw(total) == 0).any():
+        zero = raw(total) == 0
+        if isinstance(zero, Symbol):
+            check(~zero, "average: the weights add up to 0", ValueError)
+        elif zero.any():
             raise errors.BadValueError("average: the weights add up to 0", [x, weights])
         return div(reductions.sum(mul(t, w), axis, keepdims), total)
 
@@ -242,14 +246,16 @@ def _quantiles(name: str, x: Any, q: Array, axis: Axis, keepdims: bool) -> Tenso
     share = (ranks - below).astype(values.dtype)
 
     def numbers(places: Array) -> Tensor:
-        return moves.take_along_axis(rows, np.where(spoiled, last, order[..., places]), -1)
+        return moves.take_along_axis(
+            rows, np.where(spoiled, last, order[..., from_shapes(places)]), -1
+        )
 
     y = numbers(below)
     if share.any():
         high = numbers(np.minimum(below + 1, values.shape[-1] - 1))
         if not share.all():  # where the next number has no share, it may be inf
-            high = where(share > 0, high, 0)
-        y = add(mul(y, 1 - share), mul(high, share))
+            high = where(from_shapes(share > 0), high, 0)
+        y = add(mul(y, from_shapes(1 - share)), mul(high, from_shapes(share)))
     if q.ndim:
         y = moves.transpose(y, (y.ndim - 1, *range(y.ndim - 1)))
     return moves.reshape(y, q.shape + shape)

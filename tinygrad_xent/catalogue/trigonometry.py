@@ -13,13 +13,14 @@ from ..engine.methods import Operand
 from ..engine.ops.elementwise import sqrt
 from ..engine.ops.selection import where
 from ..engine.public import op
+from ..engine.symbols import somewhere
 from ..engine.tensors import raw
 
 
 def _over(a: Any, r: Any) -> Any:
     """a / r, and 0 where r is 0."""
     zero = raw(r) == 0
-    return where(zero, 0, a) / where(zero, 1, r) if zero.any() else a / r
+    return where(zero, 0, a) / where(zero, 1, r) if somewhere(zero) else a / r
 
 
 def _turn(a: Any, r: Any) -> Any:

@@ -15,6 +15,7 @@ from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic, moves, selection
 from ..engine.public import method
+from ..engine.symbols import Symbol, arange, check, empty, everywhere, zeros
 from ..engine.tensors import Tensor
 from .inputs import numbers
 
@@ -37,6 +38,11 @@ class At:
 
     def __getitem__(self, index: Any) -> Places:
         return Places(self._x, moves.raw_index(index))
+
+
+def _has_symbols(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, Symbol) for part in parts)
 
 
 class Places:
@@ -64,7 +70,8 @@ class Places:
     def __init__(self, x: Tensor, index: Any) -> None:
         self._x, self._index = x, index
         try:
-            self._numbers = np.arange(x.size).reshape(x.shape)[index]
+            numbered = arange if _has_symbols(index) else np.arange
+            self._numbers = numbered(x.size).reshape(x.shape)[index]
         except IndexError as error:
             raise errors.explain("at", [x], (), error) from None
         self._shape = np.shape(self._numbers)
@@ -100,7 +107,9 @@ class Places:
 
     def _combined(self, name: str, function: Any, values: Any) -> Tensor:
         stay = self._stay()
-        if not stay.all():
+        if isinstance(stay, Symbol):
+            check(stay, f"at: {name} of a place that is named twice", ValueError)
+        elif not stay.all():
             what = f"at: {name} of a place that is named twice is not defined"
             fix = f"name each place once, or call {name} for one index after the other"
             raise errors.BadValueError(what, [self._x, self._index], fix)
@@ -109,17 +118,18 @@ class Places:
             return self._set(function(here, self._fitted(name, values)), stay)
 
     def _set(self, values: Any, stay: Array) -> Tensor:
-        changed = np.zeros(self._x.shape, bool)
+        changed = zeros(self._x.shape, bool)
         changed[self._index] = True
-        if not stay.all():
+        if not everywhere(stay):
             values = selection.where(stay, values, 0)
         new = moves.scatter(values, self._x.shape, self._index)
         return selection.where(changed, new, self._x)
 
     def _stay(self) -> Array:
         """Which of the values stay: the last one for each place."""
-        order = np.arange(self._numbers.size)
-        last = np.empty(self._x.size, order.dtype)
+        symbolic = isinstance(self._numbers, Symbol)
+        order = (arange if symbolic else np.arange)(self._numbers.size)
+        last = (empty if symbolic else np.empty)(self._x.size, order.dtype)
         last[np.ravel(self._numbers)] = order
         return last[self._numbers] == order.reshape(self._shape)
 

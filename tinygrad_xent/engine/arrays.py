@@ -19,6 +19,7 @@ from .sums import LAST, columns, has_many_rows
 from .sums import Array as Array
 from .sums import Axis as Axis
 from .sums import sum as sum
+from .symbols import RECORDER, Symbol, arange, asarray, everywhere, literal, ones, zeros
 
 inf = float("inf")
 
@@ -69,11 +70,11 @@ def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def view(x: Array) -> Array:
-    return np.asarray(x).view()
+    return asarray(x).view()
 
 
 def astype(x: Array, dtype: Any) -> Array:
-    return np.asarray(x).astype(dtype)
+    return asarray(x).astype(dtype)
 
 
 def all_finite(arrays: Sequence[Array]) -> bool:
@@ -90,7 +91,7 @@ def all_finite(arrays: Sequence[Array]) -> bool:
 def floats(x: Array) -> Array:
     """x; integers and booleans as float64, since differences of integers may wrap around."""
     if type(x) is not np.ndarray:
-        x = np.asarray(x)
+        x = asarray(x)
     return x.astype(np.float64) if x.dtype.kind in "iub" else x
 
 
@@ -121,8 +122,9 @@ def _largest(x: Array, axis: Axis) -> Array:
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))), shifted by the largest entry so that no exp overflows."""
     top = _largest(x, axis)
-    if not np.isfinite(top).all():  # a row of only -inf, or a +inf: shifting would make nan
-        top = np.where(np.isfinite(top), top, 0)
+    finite = np.isfinite(top)
+    if not everywhere(finite):  # a row of only -inf, or a +inf: shifting would make nan
+        top = np.where(finite, top, 0)
         with np.errstate(divide="ignore"):
             y = np.log(sum(np.exp(x - top), axis, keepdims=True)) + top
     else:
@@ -179,6 +181,8 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:
 
 
 def relu(x: Array) -> Array:
+    if type(x) is not np.ndarray:
+        return np.maximum(x, 0)
     zero = number(0, x.dtype)
     if x.size < 1024 or x.dtype.char not in "fd":
         return np.maximum(x, zero)
@@ -186,7 +190,7 @@ def relu(x: Array) -> Array:
 
 
 def not_zero(x: Array) -> Array:
-    return x != number(0, x.dtype)
+    return x != (number(0, x.dtype) if type(x) is np.ndarray else 0)
 
 
 def masked(x: Array, chosen: Array) -> Array:
@@ -195,7 +199,8 @@ def masked(x: Array, chosen: Array) -> Array:
     infinity into 0.
     """
     bits = _BITS.get(x.dtype)
-    if x.size < 1024 or bits is None or x.shape != shape(chosen):
+    small = x.size < 1024 or type(x) is not np.ndarray
+    if small or bits is None or x.shape != shape(chosen):
         return np.where(chosen, x, 0)
     mask = np.negative(chosen.view(np.int8)).astype(bits)  # true, a byte of 1, becomes all ones
     mask &= x.view(bits)
@@ -203,11 +208,11 @@ def masked(x: Array, chosen: Array) -> Array:
 
 
 def reshape(x: Array, shape: int | tuple[int, ...]) -> Array:
-    return np.asarray(x).reshape(shape)
+    return asarray(x).reshape(shape)
 
 
 def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
-    return np.asarray(x).transpose(axes)
+    return asarray(x).transpose(axes)
 
 
 def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -217,12 +222,12 @@ def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def squeeze(x: Array, axis: Axis = None) -> Array:
-    return np.asarray(x).squeeze(axis)
+    return asarray(x).squeeze(axis)
 
 
 def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Array:
     if axis == -1:  # the commonest case, and this way is by far the cheapest
-        return np.asarray(x)[..., None]
+        return asarray(x)[..., None]
     return np.expand_dims(x, axis)
 
 
@@ -233,7 +238,7 @@ def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`: an element that was read twice gets both parts."""
     parts = index if isinstance(index, tuple) else (index,)
     if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
-        out = np.zeros(shape, g.dtype)
+        out = zeros(shape, g.dtype)
         out[index] = g
     elif isinstance(index, np.ndarray) and g.size > 256 and g.shape == index.shape + shape[1:]:
         # np.add.at adds numbers one by one 4 times as fast as whole rows.
@@ -251,7 +256,7 @@ def _add_at(g: Array, shape: tuple[int, ...], place: Any, most: int) -> Array:
     adding one number after the other would lose digits.
     """
     narrow = g.dtype.char == "e" or (g.dtype.char == "f" and most > 128)
-    out = np.zeros(shape, np.float64 if narrow else g.dtype)
+    out = zeros(shape, np.float64 if narrow else g.dtype)
     np.add.at(out, place, g.astype(out.dtype, copy=False))
     return out.astype(g.dtype, copy=False)
 
@@ -261,7 +266,8 @@ def _place(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ..
     per other axis, shaped to broadcast against each other.
     """
     # Only small ranges are cached: large ones would fill the memory as batch shapes keep changing.
-    mesh = _small_mesh if math.prod(shape) <= 1 << 13 else _new_mesh
+    cached = math.prod(shape) <= 1 << 13 and RECORDER.get() is None
+    mesh = _small_mesh if cached else _new_mesh
     before, after = mesh(shape, axis)
     return (*before, indices, *after)
 
@@ -272,7 +278,7 @@ def _new_mesh(shape: tuple[int, ...], axis: int) -> tuple[list[Array], list[Arra
     if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(axis, ndim)
     axis %= ndim
-    grids = [np.arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
+    grids = [arange(n).reshape((-1,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
     return grids[:axis], grids[axis + 1 :]
 
 
@@ -292,7 +298,7 @@ def scatter_along_axis(g: Array, indices: Array, shape: tuple[int, ...], axis: i
     stretched = any(k > n for k, n in zip(indices.shape, shape, strict=True))
     if indices.shape[axis] > 1 or stretched:
         return _add_at(g, shape, place, g.size)
-    out = np.zeros(shape, g.dtype)
+    out = zeros(shape, g.dtype)
     out[place] = g  # one element per line: nothing is named twice
     return out
 
@@ -304,6 +310,8 @@ def _label_place(x: Array, labels: Array, axis: int) -> Any:
     """
     if x.ndim != 2 or axis not in LAST or not x.flags.c_contiguous:
         return x, _place(x.shape, labels, axis)
+    if isinstance(x, Symbol):  # as an author would write it
+        return x, (arange(len(x)), labels.reshape(-1))
     starts = _small_row_starts if len(x) <= 1 << 13 else _row_starts
     return x.ravel(), starts(*x.shape) + labels.ravel()
 
@@ -337,7 +345,7 @@ def as_condition(condition: Array) -> Array:
 
 def as_indices(indices: Array) -> Array:
     """Indices, which must be integers: NumPy would take booleans as 0 and 1."""
-    indices = np.asarray(indices)
+    indices = asarray(indices)
     if indices.dtype.kind not in "iu":
         raise IndexError(f"indices must be integers, got {indices.dtype}")
     return indices
@@ -385,8 +393,8 @@ def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
     """Like `np.broadcast_to`, which is slow in the commonest case: one number for a whole array."""
     if not isinstance(shape, tuple):
         shape = tuple(np.atleast_1d(shape).tolist())
-    x = np.asarray(x)
-    if x.shape == ():
+    x = asarray(x)
+    if x.shape == () and not isinstance(x, Symbol):
         if math.prod(shape) <= 64:  # filling so few elements is faster than making a view
             array = np.empty(shape, x.dtype)
             array.fill(x)
@@ -399,4 +407,12 @@ def broadcast_to(x: Array, shape: int | tuple[int, ...]) -> Array:
 
 def one_like(x: Array) -> Array:
     """The gradient of a single element with respect to itself."""
-    return x.dtype.type(1) if x.shape == () else np.ones(x.shape, x.dtype)
+    return literal(x.dtype.type(1)) if x.shape == () else ones(x.shape, x.dtype)
+
+
+def share_memory(a: Any, b: Any) -> bool:
+    """Whether a change of one array may change the other."""
+    if isinstance(a, Symbol):
+        return bool(a.shares(b))
+    both = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+    return both and np.may_share_memory(a, b)

@@ -31,6 +31,7 @@ from .context import ON_ARRAYS, during
 from .nodes import Node
 from .ops.reductions import unreduce
 from .ops.selection import masked, where
+from .symbols import Symbol, asarray, everywhere, ones
 from .tensors import raw
 from .walk import Source, fit, in_dtype_of, plus
 
@@ -84,7 +85,7 @@ def asked_for(seed: Any) -> Array:
     """
     if getattr(seed, "requires_grad", False):
         return np.ones(seed.shape, bool)
-    return np.asarray(raw(seed) != 0)
+    return asarray(raw(seed) != 0)
 
 
 class Inner:
@@ -101,7 +102,7 @@ INNER: ContextVar[Inner | None] = ContextVar("tinygrad_xent_inner", default=None
 
 def _put_out(g: Any, mask: Array) -> Any:
     """g with 0 where the mask is not set. Tensors and arrays; nothing is recorded if all is chosen."""
-    return g if mask.all() else masked(g, mask)
+    return g if everywhere(mask) else masked(g, mask)
 
 
 class _Use:
@@ -114,11 +115,11 @@ class _Use:
     def contribution(self, g: Any, mask: Array) -> Any:
         """What this use adds to the gradient, in the value's shape."""
         c = self.rule(g, *self.arguments)
-        if "product" in self.kinds and not self.node.state and not np.isfinite(raw(c)).all():
+        if "product" in self.kinds and not self.node.state and not everywhere(np.isfinite(raw(c))):
             c = self.without_unchosen(c, g, mask)
-        if "elementwise" in self.kinds and not mask.all():
+        if "elementwise" in self.kinds and not everywhere(mask):
             c = _put_out(c if c.shape == mask.shape else where(mask, c, 0), mask)
-        if not self.kinds and c.shape == mask.shape and not np.isfinite(raw(c)).all():
+        if not self.kinds and c.shape == mask.shape and not everywhere(np.isfinite(raw(c))):
             c = where(np.isfinite(raw(c)) | mask, c, 0)
         return fit(c, self.node, self.i)
 
@@ -135,17 +136,17 @@ class _Use:
     def on_mask(self, mask: Array, *arguments: Any) -> Array:
         """Where the rule gives something else than 0 for a mask in place of the gradient."""
         found = during(ON_ARRAYS, self.rule, mask.astype(np.float64), *map(raw, arguments))
-        return np.asarray(found != 0)
+        return asarray(found != 0)
 
     def carry(self, mask: Array) -> Array:
         """The mask of the value: which of its numbers reach the output through this use."""
         if self.node.state:
-            return np.full(self.shape, mask.any())
+            return np.broadcast_to(mask.any(), self.shape)
         if self.kinds & {"moves", "selects"}:
             return self.stretched(self.on_mask(mask, *self.arguments))
         if "product" in self.kinds:
-            ones = [np.ones(raw(x).shape) if _has_numbers(x) else x for x in self.arguments]
-            return self.stretched(self.on_mask(mask, *ones))
+            full = [ones(raw(x).shape) if _has_numbers(x) else x for x in self.arguments]
+            return self.stretched(self.on_mask(mask, *full))
         if "reduction" in self.kinds:
             return self.whole_lines(mask)
         if "rowwise" in self.kinds:
@@ -153,7 +154,7 @@ class _Use:
             return np.broadcast_to(mask.any(axis=axis, keepdims=True), self.shape)
         if "elementwise" in self.kinds:
             return self.stretched(mask)
-        return np.full(self.shape, mask.any())
+        return np.broadcast_to(mask.any(), self.shape)
 
     def whole_lines(self, mask: Array) -> Array:
         """The mask of a reduction's result, for the lines that were reduced."""
@@ -162,7 +163,7 @@ class _Use:
             lines = during(ON_ARRAYS, unreduce, mask, axis, keepdims)
             return np.broadcast_to(lines, self.shape)
         except ValueError:  # a row that says nothing of its axes, or gives a single number
-            return np.full(self.shape, mask.any())
+            return np.broadcast_to(mask.any(), self.shape)
 
     def stretched(self, mask: Array) -> Array:
         """A mask in the value's shape: broadcasting used a number several times, perhaps once chosen."""
@@ -176,7 +177,7 @@ class _Use:
 
 
 def _has_numbers(x: Any) -> bool:
-    return isinstance(raw(x), (np.ndarray, np.generic))
+    return isinstance(raw(x), (np.ndarray, np.generic, Symbol))
 
 
 def _is_float(x: Any) -> bool:

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from . import errors, lines
-from .arrays import all_finite, one_like
+from .arrays import all_finite, one_like, share_memory
 from .chosen import INNER, asked_for, sweep_chosen
 from .context import ON_ARRAYS, composite, during, recording
 from .nodes import Leaf, Node, changed_leaves, changed_since, value_of
 from .operands import as_gradient, check_backward
 from .public import method
 from .quiet import quietly
+from .symbols import RECORDER, Symbol, asarray
 from .tensors import Tensor, is_tensor, raw, wrap
 from .walk import Source, collect, in_dtype_of, kept_tensors, sweep, sweep_fast
 
@@ -108,11 +109,15 @@ def _handed_out(
         arrays.append(array)
         # A NumPy scalar can't be changed in place, so it is made an array.
         if array.base is not None or id(array) in given or isinstance(g, np.generic):
-            g = np.array(g) if array is g else g.astype(g.dtype)
+            g = _copied(g) if array is g else g.astype(g.dtype)
         given.add(id(array))
         found[source] = g
-    found.finite = all_finite(arrays)
+    found.finite = RECORDER.get() is not None or all_finite(arrays)
     return found
+
+
+def _copied(g: Any) -> Any:
+    return g.copy() if isinstance(g, Symbol) else np.array(g)
 
 
 def _kept_again(root: Source, nodes: list[Node]) -> Callable[[Node], tuple[Any, ...]] | None:
@@ -154,8 +159,7 @@ def _check_overwritten(nodes: list[Node]) -> None:
     for node in nodes:
         for array in node.kept or ():
             for leaf in changed:
-                older = leaf.changed > node.id and isinstance(array, np.ndarray)
-                if older and np.may_share_memory(array, leaf.data):
+                if leaf.changed > node.id and share_memory(array, leaf.data):
                     raise errors.overwritten(node, leaf)
 
 
@@ -231,7 +235,7 @@ def _add_to_leaves(grads: Any, create_graph: bool) -> None:
             elif create_graph:
                 leaf.grad, leaf.flaw = leaf.grad + g, None
             else:
-                leaf.grad, leaf.flaw = wrap(np.asarray(leaf.grad._data + g), None), None
+                leaf.grad, leaf.flaw = wrap(asarray(leaf.grad._data + g), None), None
     except BaseException:
         for leaf, old in zip(grads, before, strict=True):
             leaf.grad, leaf.flaw = old, None

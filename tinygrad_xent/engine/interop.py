@@ -34,6 +34,7 @@ from . import errors
 from .context import MODE
 from .methods import Methods
 from .public import method, replacement
+from .symbols import Symbol
 from .tensors import Tensor, is_tensor
 
 if TYPE_CHECKING:
@@ -202,6 +203,8 @@ def _values(x: Any) -> Any:
     writes to them through `out=` or `np.copyto`.
     """
     if is_tensor(x):
+        if isinstance(x._data, Symbol):
+            return x._data.view()
         view = np.asarray(x._data).view()
         view.flags.writeable = False
         return view

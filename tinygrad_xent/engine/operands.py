@@ -14,6 +14,7 @@ import numpy as np
 from . import errors
 from .arrays import Array
 from .methods import Methods
+from .symbols import Symbol
 
 
 def plain_array(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
@@ -31,7 +32,7 @@ def plain_array(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
     >>> plain_array("add", range(3))
     array([0, 1, 2])
     """
-    if type(x) is np.ndarray:
+    if type(x) is np.ndarray or isinstance(x, Symbol):
         return x
     operands = operands or [x]
     for part in _parts(x):
@@ -139,7 +140,9 @@ _FLOAT = np.dtype(float)
 def as_array(data: Any, dtype: Any) -> Array:
     """A fresh array of numbers from the data of a new tensor."""
     array = as_numbers("Tensor", data)
-    return np.array(array) if dtype is None else array.astype(_real(dtype, data))
+    if dtype is not None:
+        return array.astype(_real(dtype, data))
+    return array.copy() if isinstance(array, Symbol) else np.array(array)
 
 
 def _real(dtype: Any, data: Any) -> np.dtype[Any]:

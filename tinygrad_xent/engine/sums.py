@@ -8,10 +8,13 @@ any other axis, in the array's own dtype: 4096 float16 ones over axis 0 give 204
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from .symbols import Symbol, number_of, root
 
 Array: TypeAlias = Any  # a raw array or scalar of the array library; NumPy's today
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -48,7 +51,7 @@ def _in_pairs(x: Array, axis: Axis) -> bool:
 
 def columns(x: Array) -> Array:
     """The sum of each column of a matrix: the gradient of a bias."""
-    if x.dtype.char not in "fd":
+    if x.dtype.char not in "fd" or type(x) is not np.ndarray:
         return sum(x, 0)
     if len(x) <= BLOCK:  # BLAS sums columns twice as fast; a walk does not hear its false warnings
         return ones(len(x), x.dtype).dot(x)
@@ -59,6 +62,9 @@ def norm(arrays: list[Array]) -> float:
     """The Euclidean norm of all arrays together. It overflows only if float64 does, and is inf or nan
     only if an element is.
     """
+    if any(isinstance(x, Symbol) for x in arrays):
+        length: float = root(reduce(add, [number_of(sum(x * x)) for x in arrays]))
+        return length
     with np.errstate(over="ignore", under="ignore"):
         total = _sum_of_squares(arrays, 1.0)
     if math.isfinite(total) and total > 1e-30:
@@ -99,4 +105,11 @@ def has_many_rows(x: Array, longest: int) -> bool:
 
     NumPy spends 30 ns to start each row.
     """
-    return x.ndim == 2 and len(x) >= 64 and 0 < x.shape[1] <= longest and x.dtype.char in "fd"
+    array = type(x) is np.ndarray
+    return (
+        array
+        and x.ndim == 2
+        and len(x) >= 64
+        and 0 < x.shape[1] <= longest
+        and x.dtype.char in "fd"
+    )

@@ -17,6 +17,7 @@ from .context import MODE
 from .methods import Methods
 from .nodes import Leaf, Node, touch
 from .operands import as_array, check_differentiable
+from .symbols import Symbol, asarray
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -171,6 +172,9 @@ class Tensor(Methods):
 
     def numpy(self) -> npt.NDArray[Any]:
         """The values as a read-only NumPy array that shares the tensor's memory; copy it to change it."""
+        if isinstance(self._data, Symbol):
+            symbol: Any = self._data.view()
+            return symbol  # type: ignore[no-any-return]
         view = np.asarray(self._data).view()
         view.setflags(write=False)
         return view
@@ -208,7 +212,7 @@ class Tensor(Methods):
         a slice) it is copied, since an update of the original would change it unnoticed.
         """
         if self._node is None:
-            data = np.asarray(self._data)
+            data = asarray(self._data)
             if data.base is not None:
                 data = data.copy(order="K")
             self._data, self._node = data, Leaf(data)

@@ -26,6 +26,7 @@ from ..engine.context import MODE
 from ..engine.gradients import gradients
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic, moves, products
+from ..engine.symbols import RECORDER
 from ..engine.table import Op
 from ..engine.tape import apply
 from ..engine.tensors import Tensor, is_tensor
@@ -100,7 +101,7 @@ def _of_layer(
     """The loss of a layer's x, weight and bias: their leading axes become one."""
     (x, weight, bias), values = layer, values_of(NAME, target)
     _check_shapes(x, weight, bias, values)
-    if is_tensor(target) and target.requires_grad:
+    if RECORDER.get() is not None or (is_tensor(target) and target.requires_grad):
         return cross_entropy(products.linear(x, weight, bias), target, **options, axis=-1)
     lead = x.shape[:-1]
     if len(lead) != 1:

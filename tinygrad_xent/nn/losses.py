@@ -29,6 +29,7 @@ from ..engine.breadth.composites import in_float32
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic, elementwise, moves, reductions, rowwise, selection
+from ..engine.symbols import Symbol, check, number_of, ones
 from ..engine.tensors import Tensor
 from .targets import Classes, Elements, Labels, values_of, warn
 
@@ -262,7 +263,7 @@ def _from_labels(
         scores = focus(scores)
     if weight is None and counted is None and smoothing == 0:
         return _of_samples(classes, scores, places.size)
-    factor: Any = np.ones(places.shape, log_p.dtype)
+    factor: Any = ones(places.shape, log_p.dtype)
     if weight is not None:
         factor = xp.take_along_axis(weight, places, axis)
         scores = arithmetic.mul(scores, factor)
@@ -275,7 +276,7 @@ def _from_labels(
     if counted is not None:
         scores = selection.where(counted, scores, 0)
         factor = np.where(counted, factor, 0)
-    total = float(factor.sum(dtype=np.float64)) if factor.any() else 0
+    total = number_of(factor.sum(dtype=np.float64))
     return _of_samples(classes, scores, total)
 
 
@@ -298,7 +299,15 @@ def _of_samples(classes: Classes, scores: Any, count: Any) -> Tensor:
     total = reductions.sum(scores)
     if classes.reduction == "sum":
         return arithmetic.neg(total)
-    return arithmetic.div(total, -(count or mean_over_nothing(classes.loss, scores)))
+    return arithmetic.div(total, -_count(count, classes.loss, scores))
+
+
+def _count(count: Any, loss: str, scores: Any) -> Any:
+    """What a sum is divided by for its mean."""
+    if isinstance(count, Symbol):
+        check(count != 0, f"{loss}: a mean over no samples", RuntimeWarning)
+        return count.or_one()
+    return count or mean_over_nothing(loss, scores)
 
 
 def _of_elements(elements: Elements, each: Any) -> Tensor:

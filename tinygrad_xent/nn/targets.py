@@ -6,6 +6,7 @@ cost one pass over the labels. Everything here works on raw arrays and records n
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..engine import arrays as xp
 from ..engine import errors, lines
 from ..engine.arrays import Array
 from ..engine.operands import as_numbers
+from ..engine.symbols import Symbol, check
 from ..engine.tensors import is_tensor, raw
 
 _SIGNED, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
@@ -82,6 +84,8 @@ class Classes:
             raise self._not_labels(places)
         if places.dtype is not _SIGNED:
             places = places.astype(_SIGNED)
+        if isinstance(places, Symbol):
+            return self._symbolic_labels(places, ignore_index)
         # As unsigned numbers, negative labels are huge: one maximum finds any label out of range.
         highest = int(xp.max(places.view(_UNSIGNED))) if places.size else 0
         places = places[..., None] if axis == places.ndim else np.expand_dims(places, axis)
@@ -92,6 +96,22 @@ class Classes:
         if wrong.any():
             raise self._out_of_range(places.squeeze(axis), wrong.squeeze(axis))
         return Labels(np.where(counted, places, 0), None if counted.all() else counted)
+
+    def _symbolic_labels(self, places: Any, ignore_index: int) -> Labels:
+        """The same while a program is recorded, in which the check is a line of its own. Labels to be
+        ignored are looked for if the example has one.
+        """
+        classes, axis = self.shape[self.axis], self.axis
+        ignored = bool((places.value == ignore_index).any()) or 0 <= ignore_index < classes
+        right = (places >= 0) & (places < classes)
+        what = f"{self.loss}: a label is out of range for {classes} classes"
+        if not ignored:
+            check(right, what, IndexError)
+            return Labels(xp.expand_dims(places, axis), None)
+        counted = places != ignore_index
+        check(right | ~counted, what, IndexError)
+        places = xp.expand_dims(np.where(counted, places, 0), axis)
+        return Labels(places, xp.expand_dims(counted, axis))
 
     def _not_labels(self, target: Array) -> errors.WordedError:
         shape = self.shape
@@ -145,14 +165,21 @@ class Classes:
         return errors.ShapeError(what, [self.scores, target], "pass one probability per score")
 
     def _check_distribution(self, values: Array) -> None:
+        if isinstance(values, Symbol):
+            check(values >= 0, f"{self.loss}: a probability can't be negative", ValueError)
+            check(
+                abs(xp.sum(values, self.axis) - 1) <= _tolerance(values),
+                f"{self.loss}: the probabilities of a sample do not sum to 1",
+                RuntimeWarning,
+            )
+            return
         if xp.min(values) < 0:
             first = tuple(int(i) for i in np.argwhere(values < 0)[0])
             what = f"{self.loss}: the target at {first} is {values[first]}, but a probability can't be negative"
             fix = "softmax(scores) gives probabilities"
             raise errors.BadValueError(what, [self.scores, values], fix)
         sums = np.asarray(xp.sum(values, self.axis))
-        tolerance = max(1e-4, float(np.finfo(values.dtype).eps) ** 0.5)
-        right = np.abs(sums - 1) <= tolerance
+        right = np.abs(sums - 1) <= _tolerance(values)
         if not right.all():
             first = tuple(int(i) for i in np.argwhere(~right)[0])
             row = f"target row {first[0] if len(first) == 1 else first}" if first else "the target"
@@ -229,7 +256,10 @@ class Elements:
         """Like `targets`, but a ValueError unless every element is in [0, 1]."""
         y = self.targets(target)
         values = values_of(self.loss, y)
-        if values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
+        if isinstance(values, Symbol):
+            within = (values >= 0) & (values <= 1)
+            check(within, f"{self.loss}: a target is not in [0, 1]", ValueError)
+        elif values.size and not (xp.min(values) >= 0 and xp.max(values) <= 1):
             first = tuple(int(i) for i in np.argwhere(~((values >= 0) & (values <= 1)))[0])
             what = f"{self.loss}: the target at {first} is {values[first]}, not in [0, 1]"
             fix = "labels of -1 and 1: (y + 1) / 2"
@@ -257,7 +287,8 @@ class Elements:
 
 def values_of(loss: str, x: Any) -> Array:
     """The values of a tensor, or of anything that `plain_array` can convert."""
-    return x if type(x) is np.ndarray else as_numbers(loss, raw(x), [x])
+    x = raw(x) if isinstance(raw(x), Symbol) else x
+    return x if isinstance(x, (np.ndarray, Symbol)) else as_numbers(loss, raw(x), [x])
 
 
 def check_floats(loss: str, x: Any) -> Any:
@@ -296,6 +327,11 @@ def _constant(loss: str, x: Any, weight: Any) -> Array:
         what = f"{loss}: no gradient reaches the weights, but these require grad"
         raise errors.GraphError(what, [weight], "pass weight.detach()")
     return values.astype(x.dtype, copy=False)
+
+
+def _tolerance(values: Array) -> float:
+    """How far a sum of probabilities may be from 1."""
+    return max(1e-4, math.sqrt(float(np.finfo(values.dtype).eps)))
 
 
 def _requires_grad(x: Any) -> bool:

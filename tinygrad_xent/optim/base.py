@@ -18,6 +18,7 @@ from ..engine import errors, lines
 from ..engine.arrays import all_finite
 from ..engine.nodes import Leaf, touch
 from ..engine.quiet import quietly
+from ..engine.symbols import RECORDER, Symbol, check, empty
 from ..engine.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Optimizer(Checked):
         """Work out how each parameter is updated: in which way, and with which scratch."""
         self._leaves: list[Any] = [tensor._source() for tensor in self.params]
         shapes = [tensor.shape for tensor in self.params]
-        rows = [_rows_at_once(shape) if self.elementwise else None for shape in shapes]
+        by_rows = self.elementwise and RECORDER.get() is None
+        rows = [_rows_at_once(shape) if by_rows else None for shape in shapes]
         pieces = [s if n is None else (n, *s[1:]) for s, n in zip(shapes, rows, strict=True)]
         dtypes = [_working_dtype(tensor) for tensor in self.params]
         scratch = _scratch(pieces, dtypes)
@@ -238,6 +240,10 @@ def spoilt_of(leaves: Iterable[Leaf]) -> Leaf | None:
     """
     for leaf in leaves:
         g, flaw = leaf.grad, leaf.flaw
+        if isinstance(g._data, Symbol):
+            what = f"the gradient of {leaf.name or 'a parameter'} is not finite"
+            check(np.isfinite(g._data), what, FloatingPointError)
+            continue
         looked = flaw is not None and g._node is None
         if flaw if looked else not _is_finite(g._data):
             return leaf
@@ -280,6 +286,9 @@ def _rows_at_once(shape: tuple[int, ...]) -> int | None:
 
 def _scratch(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[tuple[Array, Array]]:
     """Two arrays of each shape, all slices of the same two: updates run one after the other."""
+    if RECORDER.get() is not None:  # a program shares no memory
+        pairs = zip(shapes, dtypes, strict=True)
+        return [(empty(shape, dtype), empty(shape, dtype)) for shape, dtype in pairs]
     sizes = [math.prod(shape) for shape in shapes]
     largest: dict[Any, int] = {}
     for n, dtype in zip(sizes, dtypes, strict=True):

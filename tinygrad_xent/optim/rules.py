@@ -16,7 +16,9 @@ from ..arguments import Check, check_number, flag, number
 from ..engine import errors, lines
 from ..engine.nodes import Node
 from ..engine.sums import norm as norm_of
-from ..engine.tensors import Tensor
+from ..engine.symbols import Symbol, check
+from ..engine.symbols import root as root_of
+from ..engine.tensors import Tensor, wrap
 from .base import Optimizer, check_parameters, spoilt, spoilt_of
 
 if TYPE_CHECKING:
@@ -112,11 +114,9 @@ class SGD(Optimizer):
             g = _add(spare, g, spare)
         if buffers:
             (v,) = buffers
-            if t == 1:
-                v[...] = g
-            else:
-                _multiply(v, self.momentum, v)
-                _add(v, _multiply(g, 1 - self.dampening, step) if self.dampening else g, v)
+            _multiply(v, self.momentum, v)  # 0 before the first update
+            share = 1 - self.dampening * (t > 1)
+            _add(v, _multiply(g, share, step) if self.dampening else g, v)
             if self.nesterov:
                 _multiply(v, self.momentum, step)
                 g = _add(step, g, step)
@@ -169,7 +169,7 @@ class _Adaptive(Optimizer):
         _multiply(s, 1 - beta2, s)
         _add(square, s, square)
         # Both means are corrected through factors of lr and ε, which saves a pass over the arrays.
-        root = math.sqrt(1 - beta2**t)
+        root = root_of(1 - beta2**t)
         _sqrt(square, s)
         _add(s, self.eps * root, s)
         _divide(mean, s, s)
@@ -280,6 +280,8 @@ def clip_grad_norm(
         max_norm = check_number("clip_grad_norm", "max_norm", max_norm, 0)
     graded = [(t, t.grad) for t in check_parameters("clip_grad_norm", params) if t.grad is not None]
     norm = norm_of([grad._data for _, grad in graded])
+    if isinstance(norm, Symbol):
+        return _clipped(norm, max_norm, [tensor for tensor, _ in graded])
     if not math.isfinite(norm):
         _not_clipped(norm, [tensor for tensor, _ in graded], error_if_nonfinite)
     elif (scale := max_norm / (norm + 1e-6)) < 1:
@@ -287,6 +289,17 @@ def clip_grad_norm(
             if (scaled := _scaled(grad, scale)) is not grad:
                 tensor.grad = scaled
     return norm
+
+
+def _clipped(norm: Any, max_norm: float, graded: list[Tensor]) -> float:
+    """The norm of symbols, whose size nobody knows: a factor of 1 leaves the gradients as they are."""
+    check(np.isfinite(norm), "clip_grad_norm: the norm is not finite", RuntimeWarning)
+    scale = (max_norm / (norm + 1e-6)).at_most(1.0)
+    for tensor in graded:
+        assert tensor.grad is not None
+        tensor.grad = wrap(tensor.grad._data * scale, None)
+    total: float = norm
+    return total
 
 
 def _not_clipped(norm: float, graded: list[Tensor], error: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from ..arguments import Check, Checked, check_integer, check_number, number, whole
 from ..engine import errors
+from ..engine.symbols import cosine, number_of
 from .base import Optimizer
 
 _in_use: weakref.WeakValueDictionary[int, Schedule] = weakref.WeakValueDictionary()
@@ -155,7 +156,8 @@ class StepLR(Schedule):
         super().__init__(optimizer)
 
     def rate(self, count: int) -> float:
-        return float(self.base_lr * self.gamma ** (count // self.step_size))
+        rate: float = number_of(self.base_lr * self.gamma ** (count // self.step_size))
+        return rate
 
 
 class CosineAnnealingLR(Schedule):
@@ -187,5 +189,6 @@ class CosineAnnealingLR(Schedule):
         super().__init__(optimizer)
 
     def rate(self, count: int) -> float:
-        swing = (1 + math.cos(math.pi * count / self.T_max)) / 2
-        return self.eta_min + (self.base_lr - self.eta_min) * swing
+        swing = (1 + cosine(math.pi * count / self.T_max)) / 2
+        rate: float = self.eta_min + (self.base_lr - self.eta_min) * swing
+        return rate

@@ -10,6 +10,7 @@ from .. import arrays as xp
 from ..arrays import Array, Axis
 from ..methods import Operand
 from ..public import op
+from ..symbols import somewhere
 from ..tensors import raw
 from .moves import expand_dims
 from .selection import where
@@ -26,7 +27,7 @@ def unreduce(g: Any, axis: Axis, keepdims: bool) -> Any:
 def _largest_vjp(g: Any, x: Any, y: Any, axis: Axis, keepdims: bool) -> Any:
     values, largest = raw(x), raw(unreduce(y, axis, keepdims))
     chosen = values == largest
-    if (largest != largest).any():  # nan: the largest of its line, as NumPy has it
+    if somewhere(largest != largest):  # nan: the largest of its line, as NumPy has it
         chosen = chosen | (values != values)
     return where(chosen, unreduce(g, axis, keepdims) / xp.sum(chosen, axis, keepdims=True), 0)
 

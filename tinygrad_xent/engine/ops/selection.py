@@ -11,6 +11,7 @@ from ..arrays import Array
 from ..methods import Operand
 from ..operands import as_operand
 from ..public import op
+from ..symbols import somewhere
 from ..tensors import is_tensor, raw
 
 # A row is laid out by hand: what it computes, a rule per input, then the other facts.
@@ -24,7 +25,7 @@ def masked(g: Any, chosen: Any) -> Any:
 
 def _larger_vjp(g: Any, loses: Array, ties: Array) -> Any:
     """0 where this input loses, g / 2 in a tie, else g, as where one of them is nan. Ties are rare."""
-    return masked(where(ties, g / 2, g) if ties.any() else g, ~loses)
+    return masked(where(ties, g / 2, g) if somewhere(ties) else g, ~loses)
 
 
 def _constant(limit: Any) -> Any:

@@ -1,0 +1,85 @@
+"""What a program is made of: instructions, each one call of an array function, as plain data.
+
+An instruction names its call in words (`calls.py` knows what they mean) and its arguments: results of
+earlier instructions by `Ref`, everything else as it is. Every result is assigned once; what the
+user's program changed in place is a new result here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..engine.lines import Line
+from ..plain_data import Plain
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """The result of the instruction with this number."""
+
+    id: int
+
+
+@dataclass(frozen=True, eq=False)
+class Instruction(Plain):
+    """One array call. Two are equal if all attributes but `line` are.
+
+    Attributes:
+        id: its number in the program, from 0.
+        call: what is called, "np.exp" or "operator.add", say; "input" and "constant" for what the
+            program starts from.
+        args, kwargs: plain values; results of earlier instructions as `Ref`.
+        shape: of the result; None if that is a tuple of arrays.
+        dtype: its name, "float64", say; "Python float" for a number that never widens an array.
+        name: what the user calls the result, or "".
+        formula: of the operation, or of its derivative, that this call is a part of; or "".
+        gradient_of: the number of the instruction whose gradient this is, or None.
+        stage: "forward", "backward" or "update".
+        line: the user's line that this comes from.
+    """
+
+    id: int
+    call: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    shape: tuple[int, ...] | None = ()
+    dtype: str = ""
+    name: str = ""
+    formula: str = ""
+    stage: str = "forward"
+    gradient_of: int | None = None
+    line: Line | None = field(default=None, compare=False)
+
+    @property
+    def refs(self) -> list[int]:
+        """The numbers of the instructions whose results it takes, in order."""
+        return [ref.id for ref in parts((self.args, self.kwargs)) if isinstance(ref, Ref)]
+
+
+def parts(x: Any) -> Iterator[Any]:
+    """What is in nested tuples, lists, dicts and slices."""
+    if isinstance(x, (tuple, list)):
+        for part in x:
+            yield from parts(part)
+    elif isinstance(x, dict):
+        yield from parts(tuple(x.values()))
+    elif isinstance(x, slice):
+        yield from parts((x.start, x.stop, x.step))
+    else:
+        yield x
+
+
+def mapped(function: Callable[[Any], Any], x: Any) -> Any:
+    """x with each part of its nested tuples, lists, dicts and slices replaced by the function's."""
+    if isinstance(x, tuple):
+        done = [mapped(function, part) for part in x]
+        return type(x)(*done) if hasattr(x, "_fields") else tuple(done)
+    if isinstance(x, list):
+        return [mapped(function, part) for part in x]
+    if isinstance(x, dict):
+        return {key: mapped(function, part) for key, part in x.items()}
+    if isinstance(x, slice):
+        return slice(*(mapped(function, part) for part in (x.start, x.stop, x.step)))
+    return function(x)

@@ -1,0 +1,206 @@
+"""Notes array calls as the instructions of a program, and refuses what a program could not know.
+
+A call runs at once on the values of the example, so its result's shape and dtype are NumPy's own. What
+may take part in a call: results of earlier ones, plain numbers, and arrays that are inputs or were
+declared constants. Any other array is data that the program was not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from ..engine import errors
+from ..engine.symbols import RECORDER
+from ..engine.tensors import Tensor
+from . import calls, notes
+from .calls import own
+from .draws import GeneratorSymbol
+from .instructions import Instruction, Ref, mapped
+from .symbolic import ArraySymbol
+
+CONSTANTS: WeakValueDictionary[int, np.ndarray[Any, Any]] = WeakValueDictionary()
+"""The arrays of `constant(...)`, by their ids."""
+
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+_WORDS = (str, type(None), type(...), type, np.dtype)
+
+
+class RecordingError(errors.GraphError):
+    """Something that a program can't know when it is recorded."""
+
+
+def _is_scalar_type(x: Any) -> bool:
+    return isinstance(x, type) and (issubclass(x, np.generic) or x in (bool, int, float))
+
+
+class Recorder:
+    """Notes the calls of one recording, in order.
+
+    Attributes:
+        instructions: what was noted. examples: the value of each input. constants: by the id of a declared constant's array.
+        suspects: arrays that the function can see without being given them, with their names.
+    """
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+        self.examples: list[Any] = []
+        self.constants: dict[int, tuple[Any, ArraySymbol]] = {}
+        self.suspects: list[tuple[str, Any]] = []
+        self.notes = notes.Notes()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Record what is computed inside, in this thread or task."""
+        if RECORDER.get() is not None:
+            what = "program: another program is being recorded here"
+            raise RecordingError(what, fix="record one after the other")
+        token = RECORDER.set(self)
+        try:
+            yield
+        finally:
+            RECORDER.reset(token)
+
+    # --- what a program starts from -----------------------------------------------------------------
+
+    def input(self, name: str, value: Any) -> ArraySymbol:
+        """An array, or a plain number, that each run is given."""
+        self.examples.append(value)
+        made: ArraySymbol = self.note("input", (), {}, value, name=name)
+        return made
+
+    def generator(self, name: str, generator: np.random.Generator) -> GeneratorSymbol:
+        """A generator that each run is given, and draws from anew."""
+        self.examples.append(own(generator))
+        number = self._add("input", (), {}, (), "generator", {"name": name})
+        return GeneratorSymbol(self, number, generator)
+
+    def constant(self, value: Any, name: str = "") -> ArraySymbol:
+        """An array that is the same in each run. Its numbers are copied: later changes do not count."""
+        known = self.constants.get(id(value))
+        if known is None or known[0] is not value:
+            copy = np.array(value)
+            known = value, self.note("constant", (copy,), {}, copy, name=name)
+            self.constants[id(value)] = known
+        return known[1]
+
+    def literal(self, value: Any) -> ArraySymbol:
+        """A number whose calculations are noted."""
+        made: ArraySymbol = self.note("literal", (value,), {}, value)
+        return made
+
+    # --- calls --------------------------------------------------------------------------------------
+
+    def call(self, name: str, args: Any, kwargs: Any) -> Any:
+        """Run a call on the example's values and note it. Several results are returned as a tuple."""
+        args, kwargs = tuple(args), dict(kwargs)
+        noted_args, noted_kwargs = mapped(self.noted, args), mapped(self.noted, kwargs)
+        with np.errstate(all="ignore"):
+            values = mapped(self.value_of, args), mapped(self.value_of, kwargs)
+            result = calls.function(name)(*values[0], **values[1])
+        return self.note(name, noted_args, noted_kwargs, result)
+
+    def note(self, call: str, args: Any, kwargs: Any, value: Any, **more: Any) -> Any:
+        """Add an instruction, with what is known about where it comes from."""
+        if isinstance(value, (tuple, list)):
+            whole = self._add(call, args, kwargs, None, "tuple", more)
+            kind = type(value)
+            found = [
+                self.note("operator.getitem", (Ref(whole), i), {}, part)
+                for i, part in enumerate(value)
+            ]
+            return kind(*found) if hasattr(kind, "_fields") else kind(found)
+        if not isinstance(value, (np.ndarray, *_NUMBERS)):
+            raise self.not_recordable(f"{call}, which gives {type(value).__name__}")
+        plain = type(value) in (bool, int, float)
+        dtype = f"Python {type(value).__name__}" if plain else np.asarray(value).dtype.name
+        return ArraySymbol(self, self._add(call, args, kwargs, np.shape(value), dtype, more), value)
+
+    def _add(
+        self, call: str, args: Any, kwargs: Any, shape: Any, dtype: str, more: dict[str, Any]
+    ) -> int:
+        number, known = len(self.instructions), self.notes.here(len(self.instructions))
+        given = (call, args, tuple(sorted(kwargs.items())), shape, dtype)
+        self.instructions.append(Instruction(number, *given, **(known | more)))
+        return number
+
+    def check(self, holds: Any, what: str, error: type[Exception]) -> None:
+        """Note that a mask must hold in each run."""
+        self.call("check", (holds, what, error.__name__), {})
+
+    def noted(self, x: Any) -> Any:
+        """An argument as an instruction holds it."""
+        if isinstance(x, np.ndarray) and id(x) in CONSTANTS:
+            return Ref(self.constant(x).id)
+        if isinstance(x, ArraySymbol):
+            return Ref(self.current(x))
+        if isinstance(x, GeneratorSymbol):
+            return Ref(x.id)
+        if isinstance(x, np.dtype) or _is_scalar_type(x):
+            return np.dtype(x).name
+        if isinstance(x, (*_NUMBERS, *_WORDS)):
+            return x
+        if isinstance(x, np.ndarray):
+            raise self.foreign(x)
+        if isinstance(x, Tensor):
+            raise self.foreign(x)
+        raise self.not_recordable(f"an argument of type {type(x).__name__}")
+
+    def value_of(self, x: Any) -> Any:
+        """An argument's value at the example."""
+        return x.value if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
+
+    def current(self, x: ArraySymbol) -> int:
+        """The instruction whose result a symbol stands for now."""
+        if x.recorder is not self:
+            what = "program: a value of another recording"
+            raise RecordingError(what, [x], "a tensor of one program is not known to another")
+        if x.stale:
+            what = "program: a view of an array that was changed in place afterwards"
+            raise RecordingError(what, [x], "take the view again after the change")
+        return x.id
+
+    def fitted(self, new: ArraySymbol, old: ArraySymbol) -> ArraySymbol:
+        """A new value in the shape and dtype of what it replaces in place."""
+        if new.shape != old.shape:
+            new = self.call("np.broadcast_to", (new, old.shape), {})
+        return new.astype(old.dtype, copy=False) if new.dtype != old.dtype else new
+
+    # --- what a program can't know ------------------------------------------------------------------
+
+    def foreign(self, x: Any) -> RecordingError:
+        """The error for an array that the program was not given."""
+        data = getattr(x, "_data", x)
+        names = (n for n, a in self.suspects if a is x or np.may_share_memory(a, data))
+        called = f", {name}," if (name := next(names, None) or getattr(x, "name", None)) else ""
+        kind = "a tensor" if isinstance(x, Tensor) else "an array"
+        what = f"program: {kind}{called} is not an argument of the function that is recorded"
+        fix = "pass it as an argument; or tx.constant(array), whose numbers stay as they are; what follows "
+        fix += (
+            "from shapes alone is made by tx.zeros, tx.arange, tx.eye; random numbers come from a "
+        )
+        fix += "generator that is an argument"
+        return RecordingError(what, [x], fix)
+
+    def asked_for_a_value(self, x: ArraySymbol, how: str) -> RecordingError:
+        """The error for code that looks at numbers, which each run has others of."""
+        what = f"program: {how} needs the numbers themselves, which differ from run to run"
+        fix = "tx.where(condition, a, b) in place of a branch; return a value to see it; what is to be "
+        fix += "the same in each run is passed as a plain int, bool or str"
+        return RecordingError(what, [x], fix)
+
+    def data_shaped(self, name: str) -> RecordingError:
+        """The error for functions whose result has a shape that depends on values."""
+        what = (
+            f"program: {name} gives as many elements as the values say, so no later shape is known"
+        )
+        return RecordingError(what, fix="tx.where(mask, x, 0) keeps the shape")
+
+    def not_recordable(self, name: str) -> RecordingError:
+        """The error for what is no array call."""
+        what = f"program: {name} can't be recorded"
+        return RecordingError(what, fix="use functions of tinygrad_xent or NumPy on the arguments")

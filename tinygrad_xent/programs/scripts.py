@@ -1,0 +1,186 @@
+"""tx.script: a program as a NumPy script, as the author of a textbook would write it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensors import Tensor
+from .instructions import Instruction, Ref, parts
+from .listing import Program
+from .recording import record
+from .spelling import array, value
+from .statements import WIDTH, Statement, Writer, outputs_of
+
+_STAGES = {"backward": "Backward, from the last line to the first.", "update": "Update."}
+
+
+class Script(str):
+    """The text of a script, which can be saved and run."""
+
+    __slots__ = ()
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file, whose path is returned.
+
+        >>> import tempfile, pathlib
+        >>> x = tx.Tensor(3.0, requires_grad=True, name="x")
+        >>> tx.script(x * x).save(pathlib.Path(tempfile.mkdtemp()) / "square.py").name
+        'square.py'
+        """
+        path = Path(path)
+        path.write_text(self, encoding="utf-8")
+        return path
+
+
+def script(
+    what: Callable[..., Any] | Tensor | Program, /, *example: Any, data: bool = False
+) -> Script:
+    """A standalone NumPy script of a computation: forward, backward and, if there is one, the update.
+
+    Args:
+        what, example: as for `tx.program`; or a program.
+        data: write the example's arrays into the script, which then runs by itself and prints what the
+            computation gives.
+
+    The script computes what eager code computes, bit for bit; where eager code leaves a sum to BLAS for
+    speed, the last digits may differ.
+
+    Raises:
+        GraphError: as for `tx.program`. ValueError: NumPy alone can't do it (`erf`, say).
+
+    >>> x = tx.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> loss = (x * x).sum()
+    >>> print(tx.script(loss))
+    """
+    if isinstance(what, Program):
+        if data:
+            raise TypeError("script: a program holds no data; pass the function or the tensor")
+        return written(what, _function_name(what))
+    recorded, values = record(what, example)
+    return written(recorded, _function_name(what), values if data else None)
+
+
+def written(recorded: Program, name: str, values: list[Any] | None = None) -> Script:
+    """The script of a program, as a function of this name; with values for its inputs it calls that."""
+    writer = Writer(recorded, outputs_of(recorded))
+    given = [i for i in recorded if i.call == "input" or (i.call == "constant" and i.name)]
+    body = list(_body(writer.statements()))
+    results = _returned(recorded, writer)
+    returned = [writer(ref)[0] for ref in results]
+    lines = ["import numpy as np", "", "", *_wrapped(f"def {name}(", [i.name for i in given], "):")]
+    lines += ["    " + line if line else "" for line in (*_shapes(given), *body)]
+    lines += ["", *_return(returned)] if returned else []
+    if values is not None:
+        lines += [
+            "",
+            "",
+            *_data(given, values),
+            "",
+            *_call(name, given, returned, [not writer.shape(r) for r in results]),
+        ]
+    return Script("\n".join(lines) + "\n")
+
+
+def _data(given: list[Instruction], values: list[Any]) -> Iterator[str]:
+    """The arrays that the function is given, every digit of them."""
+    left = iter(values)
+    yield "# fmt: off"
+    for i in given:
+        x = i.args[0] if i.call == "constant" else next(left)
+        if isinstance(x, np.random.Generator):
+            yield f"{i.name} = np.random.Generator(np.random.{type(x.bit_generator).__name__}())"
+            yield f"{i.name}.bit_generator.state = {x.bit_generator.state!r}"
+        elif isinstance(x, np.ndarray):
+            yield f"{i.name} = {array(x, by_rows=True)}"
+        else:
+            yield f"{i.name} = {value(x, i)}"
+    yield "# fmt: on"
+
+
+def _call(
+    name: str, given: list[Instruction], returned: list[str], numbers: list[bool]
+) -> Iterator[str]:
+    """The call of the function, and its results printed."""
+    names = [r if r.isidentifier() else f"result{n or ''}" for n, r in enumerate(returned)]
+    yield from _wrapped(f"{', '.join(names)} = {name}(", [i.name for i in given], ")")
+    for result, number in zip(names, numbers, strict=True):
+        below = "" if number else ', sep="\\n"'
+        yield f'print("{result} =", {result}{below})'
+
+
+def _function_name(what: Any) -> str:
+    if isinstance(what, Tensor):
+        return "loss_and_gradients" if what.requires_grad else "compute"
+    name = getattr(what, "__name__", "")
+    return name if name.isidentifier() and not keyword.iskeyword(name) else "compute"
+
+
+def _shapes(given: list[Instruction]) -> list[str]:
+    """The docstring: the shapes of what the function takes."""
+    words = ", ".join(f"{i.name} {i.shape}" for i in given if i.shape) or "No arrays"
+    lines = textwrap.wrap(f'"""{words}."""', WIDTH, break_on_hyphens=False)
+    if len(lines) > 1:
+        lines = [*textwrap.wrap(f'"""{words}.', WIDTH, break_on_hyphens=False), '"""']
+    return lines
+
+
+def _returned(recorded: Program, writer: Writer) -> list[Ref]:
+    """What the function returns: outputs, and new values that could not be written in place."""
+    found = [x for x in parts(recorded.outputs) if isinstance(x, Ref)]
+    numbers = [n for n in outputs_of(recorded) if n not in {r.id for r in found}]
+    for n in numbers:
+        if n not in writer.targets or writer.all[n].dtype.startswith("Python"):
+            found.append(Ref(n))
+    return list(dict.fromkeys(found))
+
+
+def _body(statements: list[Statement]) -> Iterator[str]:
+    """The statements, in groups of those that come from one line of the user's program."""
+    before = stage = formula = None
+    for s in statements:
+        source = s.of.line.text if s.of.line else ""
+        if s.of.stage != stage or source != before:
+            yield from [""] if stage is not None else []
+            if s.of.stage != stage and s.of.stage in _STAGES:
+                yield from (f"# {_STAGES[s.of.stage]}", "")
+            if source and _bare(source) != _bare(s.code[0]) and len(source) < WIDTH:
+                yield f"# {source}"
+            before, stage, formula = source, s.of.stage, None
+        note = s.of.formula if s.of.formula != formula and _tells(s.of) else ""
+        formula = s.of.formula
+        fits = note and len(s.code[0]) + len(note) + 4 <= WIDTH
+        yield s.code[0] + (f"  # {note}" if fits else "")
+        yield from s.code[1:]
+
+
+def _bare(code: str) -> str:
+    return re.sub(r"\s|tx\.|#.*", "", code)
+
+
+def _tells(i: Instruction) -> bool:
+    """Whether the operation's formula says more than the line itself."""
+    return i.formula != "g" if i.stage == "backward" else "Σ" in i.formula
+
+
+def _return(returned: list[str]) -> list[str]:
+    line = "    return " + ", ".join(returned)
+    if len(line) <= 88:
+        return [line]
+    return _wrapped("    return (", returned, "    )", "    ")
+
+
+def _wrapped(start: str, items: list[str], end: str, indent: str = "") -> list[str]:
+    """Items between brackets: on one line, on one line of their own, or one to a line."""
+    inside = ", ".join(items)
+    if len(start + inside + end) <= 88:
+        return [start + inside + end.strip()]
+    if len(indent + inside) + 4 <= 88:
+        return [start, f"{indent}    {inside}", end]
+    return [start, *(f"{indent}    {item}," for item in items), end]

@@ -1,0 +1,162 @@
+"""A program with fewer instructions that computes the same, bit for bit: what is computed twice is
+computed once, what nobody needs not at all, and a few calls that change nothing go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .instructions import Instruction, Ref, mapped
+
+VIEWS = {"ndarray.reshape", "np.expand_dims", "np.squeeze", "np.reshape"}
+"""Calls that give the same numbers, in the same order, in another shape."""
+
+_BINARY = {f"operator.{name}" for name in ("add", "sub", "mul", "truediv")}
+_BINARY |= {f"np.{name}" for name in ("add", "subtract", "multiply", "divide")}
+
+
+def simplified(
+    instructions: list[Instruction], needed: list[int]
+) -> tuple[list[Instruction], dict[int, int]]:
+    """Fewer instructions, numbered anew, and for each old number the new one.
+
+    Args:
+        needed: the results that must stay. Checks and draws stay as well.
+    """
+    known: dict[Any, int] = {}
+    now: dict[int, int] = {}
+    rewritten: dict[int, Instruction] = {}
+    for old in instructions:
+        args, kwargs = mapped(
+            lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, (old.args, old.kwargs)
+        )
+        i = replace(old, args=args, kwargs=kwargs)
+        same = next((found for rule in _RULES if (found := rule(i, rewritten)) is not None), None)
+        if isinstance(same, Instruction):
+            i, same = same, None
+        if same is None:
+            same = known.setdefault(_key(i), i.id)
+        now[old.id] = same
+        kept = rewritten.setdefault(same, i)
+        if old.name and not kept.name:
+            rewritten[same] = replace(kept, name=old.name)
+    return _without_unused(rewritten, now, needed)
+
+
+def _without_unused(
+    rewritten: dict[int, Instruction], now: dict[int, int], needed: list[int]
+) -> tuple[list[Instruction], dict[int, int]]:
+    wanted = {now[number] for number in needed}
+    for i in reversed(list(rewritten.values())):
+        if i.id in wanted or i.call in ("check", "input") or i.call.startswith("draw."):
+            wanted.update((i.id, *i.refs))
+    kept = [i for i in rewritten.values() if i.id in wanted]
+    numbers = {i.id: number for number, i in enumerate(kept)}
+    done = []
+    for i in kept:
+        args, kwargs = mapped(
+            lambda x: Ref(numbers[x.id]) if isinstance(x, Ref) else x, (i.args, i.kwargs)
+        )
+        done.append(replace(i, id=numbers[i.id], args=args, kwargs=kwargs))
+    return done, {old: numbers[new] for old, new in now.items() if new in numbers}
+
+
+def _key(i: Instruction) -> Any:
+    """Equal for instructions with equal results."""
+    if i.call in ("input", "constant", "np.empty") or i.call.startswith(("draw.", "changed:")):
+        return i.id
+    return repr((i.call, i.args, i.kwargs))
+
+
+# --- calls that change nothing ----------------------------------------------------------------------
+# Each rule gives the number of an equal result, another instruction, or None.
+
+Known = dict[int, Instruction]
+
+
+def _argument(i: Instruction, known: Known, place: int = 0) -> Instruction | None:
+    x = i.args[place] if len(i.args) > place else None
+    return known[x.id] if isinstance(x, Ref) else None
+
+
+def _reshaped(i: Instruction, known: Known) -> int | Instruction | None:
+    """A shape that is the same; a shape given to an array that was just given another."""
+    if i.call not in VIEWS or (x := _argument(i, known)) is None:
+        return None
+    while x.call in VIEWS and isinstance(x.args[0], Ref):
+        x = known[x.args[0].id]
+    if x.shape == i.shape:
+        return x.id
+    return replace(i, call="ndarray.reshape", args=(Ref(x.id), i.shape), kwargs=())
+
+
+def _transposed(i: Instruction, known: Known) -> int | Instruction | None:
+    """A transpose of a transpose."""
+    x = _argument(i, known)
+    if i.call == x_call(x) == "ndarray.transpose" and len(i.args) == len(x.args) == 1:  # type: ignore[union-attr]
+        return x.args[0].id  # type: ignore[no-any-return, union-attr]
+    return None
+
+
+def _whole(i: Instruction, known: Known) -> int | Instruction | None:
+    """A slice of everything."""
+    x = _argument(i, known)
+    if i.call != "operator.getitem" or x is None or not isinstance(i.args[1], slice):
+        return None
+    return x.id if x.shape == i.shape and i.args[1].step in (None, 1) else None
+
+
+def x_call(x: Instruction | None) -> str:
+    return x.call if x is not None else ""
+
+
+def _times_one(i: Instruction, known: Known) -> int | Instruction | None:
+    """A product with 1, a quotient by 1."""
+    if i.call in ("operator.mul", "np.multiply"):
+        for place in (0, 1):
+            other = _argument(i, known, 1 - place)
+            if _is_one(i.args[place], known) and other is not None and _alike(other, i):
+                return other.id
+    if i.call in ("operator.truediv", "np.divide") and _is_one(i.args[1], known):
+        x = _argument(i, known)
+        return x.id if x is not None and _alike(x, i) else None
+    return None
+
+
+def _is_one(x: Any, known: Known) -> bool:
+    if isinstance(x, Ref):
+        i = known[x.id]
+        return i.call == "literal" and bool(i.args[0] == 1)
+    return isinstance(x, (int, float, np.floating)) and not isinstance(x, bool) and bool(x == 1)
+
+
+def _alike(a: Instruction, b: Instruction) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype
+
+
+def _stretched(i: Instruction, known: Known) -> int | Instruction | None:
+    """A number stretched to a shape that the other side has anyway."""
+    if i.call not in _BINARY:
+        return None
+    for place in (0, 1):
+        x, other = _argument(i, known, place), _argument(i, known, 1 - place)
+        if x_call(x) == "np.broadcast_to" and other is not None and other.shape == i.shape:
+            number = _argument(x, known)  # type: ignore[arg-type]
+            if number is not None and number.shape == ():
+                args = tuple(Ref(number.id) if p == place else a for p, a in enumerate(i.args))
+                i = replace(i, args=args)
+                return _times_one(i, known) or i
+    return None
+
+
+_RULES: list[Callable[[Instruction, Known], int | Instruction | None]] = [
+    _reshaped,
+    _transposed,
+    _whole,
+    _times_one,
+    _stretched,
+]

@@ -1,0 +1,277 @@
+"""Which results of a program are statements of a script, and which are parts of an expression.
+
+A result has a line of its own if the user gave it a name, if it is used more than once, if it is an
+output, or if a line would be too long without it. A result that differs from another in a few
+elements, or is an input's new value, is a change in place where nothing needs the old value any more.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .instructions import Instruction, Ref, parts
+from .listing import Program
+from .simplifying import VIEWS
+from .spelling import ATOM, UNARY, Spelled, arguments, array, index, spell, value, within
+
+WIDTH = 84  # of a line in a function; 88 with its indent
+
+_LOOKS = {"ndarray.transpose", "np.broadcast_to", "operator.getitem", *VIEWS}
+"""Calls whose result may share memory with their argument."""
+
+_TRIVIAL = {"input", "constant", "literal", "ndarray.transpose"}
+
+_SOFT = {
+    "operator.matmul": "z",
+    "operator.add": "z",
+    "np.maximum": "h",
+    "np.tanh": "h",
+    "np.exp": "e",
+    "np.arange": "rows",
+    "np.where": "chosen",
+    "np.add.reduce": "total",
+    "np.maximum.reduce": "top",
+    "np.sqrt": "root",
+    "python:sqrt": "root",
+    "python:min": "scale",
+    "ndarray.reshape": "flat",
+    "operator.sub": "difference",
+    "operator.truediv": "share",
+    "operator.mul": "product",
+    "operator.and_": "both",
+    "operator.or_": "either",
+    "operator.ne": "differs",
+    "operator.eq": "equal",
+    "np.minimum.reduce": "least",
+    "set_item": "changed",
+    "operator.ge": "kept",
+    "operator.getitem": "part",
+    "python:or": "count",
+}
+_SIGNS = {"subtract": "-", "add": "+", "multiply": "*", "divide": "/"}
+_SIGNS |= {"sub": "-", "mul": "*", "truediv": "/"}
+
+
+@dataclass
+class Statement:
+    """A line of the script, or a few, and the instruction from which it comes."""
+
+    code: list[str]
+    of: Instruction
+
+
+class Writer:
+    """Writes the statements of one program.
+
+    Attributes:
+        own: the results that have a line. names: what they are called.
+        targets: for the number of an input's new value, the input.
+    """
+
+    def __init__(self, program: Program, roots: list[int]) -> None:
+        self.all = program.instructions
+        self.uses = Counter(ref for i in self.all for ref in i.refs) + Counter(roots)
+        self.roots = roots
+        self.names = {i.id: i.name for i in self.all if i.name}
+        inputs = {i.name: i for i in self.all if i.call == "input"}
+        self.targets = {ref.id: inputs[n] for n, ref in program.updates if n in inputs}
+        self.merged = dict(self._additions())
+        self.own = {i.id for i in self.all if self._stands_alone(i)}
+
+    def _additions(self) -> Iterator[tuple[int, Instruction]]:
+        """For each set_item that adds to elements, or subtracts: the sum that it puts in."""
+        for i in self.all:
+            put = (
+                self.all[i.args[2].id]
+                if i.call == "set_item" and isinstance(i.args[2], Ref)
+                else None
+            )
+            if (
+                put
+                and put.call in ("operator.sub", "operator.add")
+                and isinstance(put.args[0], Ref)
+            ):
+                got = self.all[put.args[0].id]
+                alone = self.uses[put.id] == self.uses[got.id] == 1
+                if alone and got.call == "operator.getitem" and got.args == i.args[:2]:
+                    self.uses[i.args[0].id] -= 1
+                    yield i.id, put
+
+    def _stands_alone(self, i: Instruction) -> bool:
+        if i.call in _TRIVIAL or self._is_number(i):
+            return i.id in self.targets
+        if i.name or i.id in self.targets or self.uses[i.id] > 1:
+            return True
+        return i.call in ("check", "set_item") or i.call.startswith(("changed:", "draw."))
+
+    def _is_number(self, i: Instruction) -> bool:
+        """Whether it is made of numbers alone, like 1 / 5."""
+        return (
+            i.shape == ()
+            and i.call.startswith("operator.")
+            and all(self.all[n].call == "literal" for n in i.refs)
+        )
+
+    # --- lines --------------------------------------------------------------------------------------
+
+    def statements(self) -> list[Statement]:
+        """All lines, in order; results with long expressions get lines of their own until all fit."""
+        while True:
+            self._give_names()
+            done = [Statement(self._code(i), i) for i in self.all if i.id in self.own]
+            long = [s.of for s in done if max(map(len, s.code)) > WIDTH]
+            inner = {n for i in long if (n := self._largest_part(i)) is not None}
+            if not inner:
+                return [*done, *self._late_updates()]
+            self.own |= inner
+
+    def _largest_part(self, i: Instruction) -> int | None:
+        """The longest part of an expression that has no line of its own; one of two thirds, if it can be."""
+        found = [
+            (len(self(Ref(n))[0]), n) for n in self._inside(i) if self.all[n].call not in _TRIVIAL
+        ]
+        found = [(length, n) for length, n in found if length > 12]
+        smaller = [
+            (length, n) for length, n in found if length < 0.7 * max(map(len, self._code(i)))
+        ]
+        return max(smaller or found, default=(0, None))[1]
+
+    def _inside(self, i: Instruction) -> Iterator[int]:
+        """The results that are parts of an instruction's expression."""
+        for number in i.refs:
+            if number not in self.own and self.all[number].call != "input":
+                yield number
+                yield from self._inside(self.all[number])
+
+    def _reads(self, i: Instruction) -> set[int]:
+        """The results and inputs that an instruction's line reads by name."""
+        inside = [i, *(self.all[n] for n in self._inside(i))]
+        return {n for part in inside for n in part.refs}
+
+    def _is_late(self, i: Instruction) -> bool:
+        """Whether an input's old value is read after its new one is known."""
+        old = self.targets[i.id].id
+        later = (j for j in self.all[i.id + 1 :] if j.id in self.own)
+        return old in self.roots or any(old in self._reads(j) for j in later)
+
+    def _late_updates(self) -> list[Statement]:
+        late = (self.all[n] for n in self.targets if self._is_late(self.all[n]))
+        return [
+            Statement([f"{self.targets[i.id].name}[...] = {self.names[i.id]}"], i) for i in late
+        ]
+
+    # --- names --------------------------------------------------------------------------------------
+
+    def _give_names(self) -> None:
+        taken = set(self.names.values())
+        for i in self.all:
+            if i.id in self.targets and not self._is_late(i):
+                self.names[i.id] = self.targets[i.id].name
+            elif i.id in self.own and i.id not in self.names and i.call != "check":
+                name = self._soft(i)
+                numbered = (f"{name}{k}" for k in range(2, 10**6))
+                self.names[i.id] = next(n for n in (name, *numbered) if n not in taken)
+                taken.add(self.names[i.id])
+
+    def _soft(self, i: Instruction) -> str:
+        """A name for a result to which the user gave none."""
+        if i.id in self.targets:
+            return f"new_{self.targets[i.id].name}"
+        if i.gradient_of is not None:
+            value = self.all[i.gradient_of]
+            return f"d{self.names.get(i.gradient_of) or self._soft(value)}"
+        if i.call == "operator.sub" and isinstance(i.args[1], Ref):
+            other = self.all[i.args[1].id].call
+            if other in ("np.log", "np.maximum.reduce"):
+                return "log_p" if other == "np.log" else "shifted"
+        if i.call.startswith("draw."):
+            return "drawn"
+        if i.call == "operator.add" and i.dtype.startswith("Python"):
+            return "total"
+        name = _SOFT.get(i.call, i.call.rpartition(".")[2].rpartition(":")[2])
+        return f"{name}_" if keyword.iskeyword(name) or name in dir(builtins) else name
+
+    # --- texts --------------------------------------------------------------------------------------
+
+    def __call__(self, ref: Ref) -> Spelled:
+        """How a result is written where it is used: its name, or its expression."""
+        i = self.all[ref.id]
+        return (self.names[i.id], ATOM) if i.id in self.own or i.call == "input" else self._text(i)
+
+    def shape(self, ref: Ref) -> tuple[int, ...] | None:
+        """The shape of a result."""
+        return self.all[ref.id].shape
+
+    def _text(self, i: Instruction) -> Spelled:
+        if i.call == "constant":
+            return i.name or array(i.args[0]), ATOM
+        if i.call == "literal":
+            text = value(i.args[0], i)
+            return text, UNARY if text.startswith("-") else ATOM
+        return spell(i, self)
+
+    def _code(self, i: Instruction) -> list[str]:
+        """The lines of a statement."""
+        if i.call == "check":
+            return self._check(i)
+        name = self.names[i.id]
+        if i.id in self.targets and name == self.targets[i.id].name:
+            return [self._update(i, name)]
+        if i.id in self.merged:
+            put = self.merged[i.id]
+            sign = "-" if put.call == "operator.sub" else "+"
+            place = f"{name}[{index(i.args[1], i, self)}]"
+            return [self._start(i, name), f"{place} {sign}= {value(put.args[1], i, self)}"]
+        if i.call == "set_item":
+            place = f"{name}[{index(i.args[1], i, self)}]"
+            return [self._start(i, name), f"{place} = {value(i.args[2], i, self)}"]
+        if i.call.startswith("changed:"):
+            return [self._start(i, name), self._change(i, name)]
+        return [f"{name} = {self._text(i)[0]}"]
+
+    def _start(self, i: Instruction, name: str) -> str:
+        """The array that is about to be changed: a new one, or a copy."""
+        base = self.all[i.args[0].id]
+        fresh = base.id not in self.own and base.call not in {*_LOOKS, *_TRIVIAL}
+        if fresh:
+            return f"{name} = {self(Ref(base.id))[0]}"
+        return f"{name} = {within(Ref(base.id), ATOM, i, self)}.copy()"
+
+    def _change(self, i: Instruction, name: str) -> str:
+        call = i.call.removeprefix("changed:")
+        rest = arguments(i.args[1:], i, self)
+        if call.startswith("ndarray."):
+            return f"{name}.{call.removeprefix('ndarray.')}({rest})"
+        return f"{call}({name}, {rest})"
+
+    def _check(self, i: Instruction) -> list[str]:
+        holds, what, error = i.args
+        text = within(holds, ATOM, i, self)
+        whole = text if self.shape(holds) == () else f"{text}.all()"
+        act = f"raise {error}({value(what, i)})"
+        if error.endswith("Warning"):
+            act = f"print({value('warning: ' + what, i)})"
+        return [f"if not {whole}:", f"    {act}"]
+
+    def _update(self, i: Instruction, name: str) -> str:
+        """An input's new value: in place if it is an array."""
+        sign = _SIGNS.get(i.call.rpartition(".")[2], "")
+        first = self.all[i.args[0].id] if i.args and isinstance(i.args[0], Ref) else None
+        if sign and first is not None and first.name == name and first.call == "input":
+            return f"{name} {sign}= {value(i.args[1], i, self)}"
+        place = name if i.dtype.startswith("Python") else f"{name}[...]"
+        return f"{place} = {self._text(i)[0]}"
+
+
+def outputs_of(program: Program) -> list[int]:
+    """The results that a program returns, or gives its inputs as new values; without gradients that it
+    has used for that.
+    """
+    inputs = {i.name for i in program.inputs}
+    updates = [ref for name, ref in program.updates if name in inputs]
+    updates = updates or [ref for _, ref in program.updates]
+    return [x.id for x in parts((program.outputs, updates)) if isinstance(x, Ref)]

@@ -1,0 +1,184 @@
+"""What a function is given: arrays, tensors and generators, found at any depth of lists, dicts and
+objects, and replaced by symbols in a copy. Whatever the function changes in the copy is found again.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..engine.nodes import Leaf
+from ..engine.tensors import Tensor, wrap
+from ..nn.module import Module
+from ..optim.base import Optimizer
+from ..optim.schedules import Schedule
+from ..plain_data import same
+from .draws import GeneratorSymbol
+from .instructions import Ref
+from .recorder import Recorder, RecordingError
+from .symbolic import ArraySymbol
+
+Path = tuple[Any, ...]
+_PLAIN = (bool, int, float, str, bytes, type(None), np.generic, np.dtype)
+_OPAQUE = (FunctionType, ModuleType, type)
+
+VARYING: dict[type, tuple[str, ...]] = {Optimizer: ("lr", "_counts"), Schedule: ("count",)}
+"""The numbers of an object that differ from run to run: inputs of a program."""
+VARYING_NAMES = {"_counts": "t"}
+_ABSENT = object()
+
+
+def parts(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tuple[Path, Any]]:
+    """Everything that is no container, by its path: arrays, tensors, generators, plain values."""
+    seen = set() if seen is None else seen
+    if isinstance(x, (*_PLAIN, np.ndarray, Tensor, ArraySymbol, np.random.Generator)):
+        yield path, x
+    elif id(x) not in seen and not isinstance(x, _OPAQUE):
+        seen.add(id(x))
+        for key, part in _members(x):
+            yield from parts(part, (*path, key), seen)
+
+
+def _members(x: Any) -> list[tuple[Any, Any]]:
+    """What an object holds, by key or attribute: what a copy of it would."""
+    if isinstance(x, (list, tuple)):
+        return list(enumerate(x))
+    if isinstance(x, dict):
+        return list(x.items())
+    if callable(x) and not isinstance(x, Module):
+        return []
+    state = x.__getstate__() if hasattr(x, "__getstate__") else vars(x)
+    state = state[0] | (state[1] or {}) if isinstance(state, tuple) and state[0] else state
+    return [(f".{name}", value) for name, value in state.items()] if isinstance(state, dict) else []
+
+
+class Arguments:
+    """A function's arguments, with symbols in place of their arrays.
+
+    Attributes:
+        copies: the arguments for the recorded call; the user's own stay as they are.
+    """
+
+    def __init__(self, recorder: Recorder, names: list[str], args: tuple[Any, ...]) -> None:
+        self.recorder = recorder
+        self.memo: dict[int, Any] = {}
+        self.used: dict[str, int] = {}
+        self.buffers = dict(_buffer_names(args))
+        for name, arg in zip(names, args, strict=True):
+            for path, x in parts(arg, (name,)):
+                self._replace(path, x)
+        self.copies = tuple(map(self._copied, names, args))
+        for x in _objects(self.copies):
+            for kind, attributes in VARYING.items():
+                for attribute in attributes if isinstance(x, kind) else ():
+                    self._vary(x, attribute)
+        self.before = self._state()
+
+    def changes(self) -> tuple[dict[int, Ref], dict[int, Ref]]:
+        """What the recorded call changed in its arguments: new values and gradients, each by the number
+        of the input.
+
+        Raises:
+            RecordingError: something changed that is no array.
+        """
+        updates: dict[int, Ref] = {}
+        gradients: dict[int, Ref] = {}
+        for path, now in self._state().items():
+            was = self.before.get(path, _ABSENT)
+            if isinstance(now, Ref) and path[-1] == ".grad":
+                gradients[self.before[path[:-1]].id] = now
+            elif isinstance(now, Ref) and isinstance(was, Ref) and now != was:
+                updates[was.id] = now
+            elif not same(now, was) and not str(path[-1]).startswith("._"):
+                where = "".join(f"[{k!r}]" if not str(k).startswith(".") else k for k in path[1:])
+                what = f"program: the function changes {path[0]}{where}, which is no array it was given"
+                raise RecordingError(what, fix="return what later steps need")
+        return updates, gradients
+
+    def _state(self) -> dict[Path, Any]:
+        """For each path in the copies a `Ref` to the array's instruction, or the plain value."""
+        found: dict[Path, Any] = {}
+        for place, arg in enumerate(self.copies):
+            for path, x in parts(arg, (place,)):
+                if isinstance(x, Tensor) and (grad := getattr(x._node, "grad", None)) is not None:
+                    found[(*path, ".grad")] = Ref(grad._data.id)
+                x = x._data if isinstance(x, Tensor) else x
+                found[path] = Ref(x.id) if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
+        return found
+
+    def _replace(self, path: Path, x: Any) -> None:
+        """Have the copy hold a symbol in place of an array, a tensor or a generator."""
+        if id(x) in self.memo or isinstance(x, _PLAIN):
+            return
+        name = self._name(path, x)
+        if isinstance(x, np.random.Generator):
+            self.memo[id(x)] = self.recorder.generator(name, x)
+        elif isinstance(x, Tensor):
+            if getattr(x._node, "grad", None) is not None:
+                what = f"program: {name} has a gradient, to which the recorded backward() would add"
+                raise RecordingError(what, [x], "zero_grad() before you record")
+            symbol = self.recorder.input(name, np.array(x._data))
+            self.memo[id(x)] = wrap(symbol, Leaf(symbol, x.requires_grad, name))
+        else:
+            symbol = self.recorder.input(name, np.array(x))
+            inside = any(str(key).startswith(".") for key in path)
+            self.memo[id(x)] = symbol if inside else wrap(symbol, Leaf(symbol, name=name))
+
+    def _copied(self, name: str, x: Any) -> Any:
+        """The argument for the recorded call. A float is an input too: a number that widens no array."""
+        if type(x) is float or isinstance(x, np.floating):
+            symbol = self.recorder.input(name, x)
+            return wrap(symbol, Leaf(symbol, name=name))
+        try:
+            return copy.deepcopy(x, self.memo)
+        except Exception as error:
+            what = f"program: the argument {name} can't be copied: {error}"
+            raise RecordingError(
+                what, [x], "pass arrays, tensors, and lists or dicts of them"
+            ) from error
+
+    def _name(self, path: Path, x: Any = None) -> str:
+        """A name for an input: the tensor's own, or its path; each is used once."""
+        name = getattr(x, "name", None) if isinstance(x, Tensor) else self.buffers.get(id(x))
+        name = "rng" if isinstance(x, np.random.Generator) else name
+        name = name or "_".join(str(key).strip("._") for key in path)
+        self.used[name] = count = self.used.get(name, 0) + 1
+        return name if count == 1 else f"{name}_{count}"
+
+    def _vary(self, x: Any, attribute: str) -> None:
+        """Make inputs of a number of an optimiser or a schedule, or of its numbers."""
+        value, name = vars(x)[attribute], VARYING_NAMES.get(attribute, attribute)
+        if not isinstance(value, list):
+            vars(x)[attribute] = self.recorder.input(self._name((name,)), value)
+        elif len(set(value)) == 1:  # parameters that are all trained together
+            vars(x)[attribute] = [self.recorder.input(self._name((name,)), value[0])] * len(value)
+        else:
+            vars(x)[attribute] = [
+                self.recorder.input(self._name((name, i)), v) for i, v in enumerate(value)
+            ]
+
+
+def _buffer_names(args: Any) -> Iterator[tuple[int, str]]:
+    """What the buffers of optimisers are called, by the ids of their arrays: kind and parameter."""
+    for optimizer in _objects(args):
+        if isinstance(optimizer, Optimizer):
+            for i, (tensor, arrays) in enumerate(
+                zip(optimizer.params, optimizer._buffers, strict=True)
+            ):
+                for kind, array in zip(optimizer._names, arrays, strict=True):
+                    yield id(array), f"{kind}:{tensor.name or i}"
+
+
+def _objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:
+    """Every object inside, each once."""
+    seen = set() if seen is None else seen
+    if isinstance(x, (*_PLAIN, np.ndarray, Tensor, ArraySymbol, *_OPAQUE)) or id(x) in seen:
+        return
+    seen.add(id(x))
+    yield x
+    for _, part in _members(x):
+        yield from _objects(part, seen)

@@ -1,0 +1,150 @@
+"""What the values of a program are called: what the user calls them; a gradient, "d" and its value's name.
+
+A parameter of a layer is W or b, numbered in the order of the model; a parameter with a longer path
+keeps it. Every name is one identifier, and belongs to one value.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from .instructions import Instruction, Ref, mapped
+from .listing import Program
+from .notes import assigned
+from .recorder import Recorder
+from .simplifying import simplified
+
+_SHORT = {"weight": "W", "bias": "b"}
+
+
+def finished(
+    recorder: Recorder,
+    outputs: Any,
+    updates: dict[int, Ref],
+    gradients: dict[int, Ref],
+    guards: dict[str, Any],
+) -> Program:
+    """The program of a finished recording: simplified, with names for its values.
+
+    Args:
+        outputs: what a run returns, with a `Ref` for each array.
+        updates, gradients: for the number of an input its new value, and its gradient.
+        guards: as in `Program`.
+    """
+    refs = [x.id for x in _refs(outputs)] + [r.id for r in (*updates.values(), *gradients.values())]
+    names, slopes = _assigned(recorder), _targets(recorder)
+    for made, value in slopes.items():
+        if value in names:
+            names.setdefault(made, f"d{names[value]}")
+    given = [
+        replace(i, name=i.name or names.get(i.id, _of_constant(i)), gradient_of=slopes.get(i.id))
+        for i in recorder.instructions
+    ]
+    kept, now = simplified(given, refs)
+    unique = _unique([(i.id, i.call == "input", _identifier(i.name)) for i in kept if i.name])
+    slopes |= {ref.id: number for number, ref in gradients.items()}
+    for made, value in slopes.items():
+        if made in now and now.get(value) in unique and now[made] not in unique:
+            final = value not in gradients or now[gradients[value].id] == now[made]
+            unique[now[made]] = f"d{unique[now[value]]}" + ("" if final else "_before")
+    _name_outputs(outputs, now, unique)
+    kept = [
+        replace(i, name=unique.get(i.id, ""), gradient_of=_moved(i.gradient_of, now)) for i in kept
+    ]
+    moved = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, outputs)
+    changed = [(kept[now[number]].name, Ref(now[ref.id])) for number, ref in updates.items()]
+    found = {f"d{kept[now[n]].name}": Ref(now[ref.id]) for n, ref in gradients.items()}
+    if isinstance(moved, dict) and not updates:
+        moved |= found
+    else:
+        changed += found.items()
+    return Program(tuple(kept), moved, tuple(changed), tuple(guards.items()))
+
+
+def _moved(number: int | None, now: dict[int, int]) -> int | None:
+    return None if number is None else now.get(number)
+
+
+def _targets(recorder: Recorder) -> dict[int, int]:
+    """For the last instruction of each gradient, the instruction whose gradient it is: that of an
+    input, or the last one before a node was made.
+    """
+    inputs = {i.name: i.id for i in recorder.instructions if i.call == "input"}
+    forward = sorted(recorder.notes.clock.items(), key=lambda item: item[1])
+    clocks = [clock for _, clock in forward]
+    last = {id(source): (made, source) for made, source in recorder.notes.targets.items()}
+    found: dict[int, int] = {}
+    for made, source in last.values():
+        place = bisect_left(clocks, source.id) - 1
+        if hasattr(source, "plan") and place >= 0:
+            found[made] = forward[place][0]
+        elif source.name in inputs:
+            found[made] = inputs[source.name]
+    return found
+
+
+def _of_constant(i: Instruction) -> str:
+    """A name for an array that is too large to be written where it is used."""
+    return "constant" if i.call == "constant" and i.args[0].size > 8 else ""
+
+
+def _name_outputs(outputs: Any, now: dict[int, int], names: dict[int, str]) -> None:
+    """A result that has no name is the loss if it is the only one, else y."""
+    found = [now[ref.id] for ref in _refs(outputs)]
+    if len(found) == 1 and found[0] not in names:
+        name = "loss" if "loss" not in names.values() else "y"
+        names[found[0]] = name if name not in names.values() else "result"
+
+
+def _refs(x: Any) -> list[Ref]:
+    found: list[Ref] = []
+    mapped(lambda part: found.append(part) if isinstance(part, Ref) else part, x)
+    return found
+
+
+def _assigned(recorder: Recorder) -> dict[int, str]:
+    """For the last instruction of each of the user's calls, the variable to which it is assigned."""
+    found: dict[int, str] = {}
+    calls = sorted(recorder.notes.calls.items())
+    for place, (number, call) in enumerate(calls):
+        if place + 1 == len(calls) or call != calls[place + 1][1]:
+            found[number] = assigned(*call[:2])
+    return {number: name for number, name in found.items() if name and not name.startswith("_")}
+
+
+def _identifier(name: str) -> str:
+    """A name, or a path in a model, as a Python identifier."""
+    if ":" in name:  # a buffer of an optimiser, and its parameter
+        kind, _, parameter = name.partition(":")
+        return f"{kind}_{_identifier(parameter)}"
+    *path, last = name.split(".")
+    if last in _SHORT and all(part.isdigit() for part in path):
+        return _SHORT[last]
+    name = re.sub(r"\W", "_", "_".join([*path, last]))
+    name = f"x{name}" if not name or name[0].isdigit() else name
+    return f"{name}_" if keyword.iskeyword(name) or name in ("np", "float", "min") else name
+
+
+def _unique(names: list[tuple[int, bool, str]]) -> dict[int, str]:
+    """A name of its own for each value: x, or x1, x2, ... An input keeps a name that only values share."""
+    inputs = Counter(name for _, given, name in names if given)
+    values = Counter(name for _, given, name in names if not given)
+    taken: set[str] = {name for name, count in inputs.items() if count == 1}
+    taken |= {name for name, count in values.items() if count == 1 and name not in inputs}
+    found: dict[int, str] = {}
+    for number, given, name in names:
+        alone = inputs[name] == 1 if given else values[name] == 1 and not inputs[name]
+        if alone:
+            found[number] = name
+            continue
+        stem, count = f"{name}_" if name[-1].isdigit() else name, 1
+        while f"{stem}{count}" in taken:
+            count += 1
+        found[number] = f"{stem}{count}"
+        taken.add(found[number])
+    return found
