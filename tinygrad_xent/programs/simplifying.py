@@ -31,10 +31,7 @@ def simplified(
     now: dict[int, int] = {}
     rewritten: dict[int, Instruction] = {}
     for old in instructions:
-        args, kwargs = mapped(
-            lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, (old.args, old.kwargs)
-        )
-        i = replace(old, args=args, kwargs=kwargs)
+        i = _renumbered(old, now)
         same = next((found for rule in _RULES if (found := rule(i, rewritten)) is not None), None)
         if isinstance(same, Instruction):
             i, same = same, None
@@ -58,11 +55,16 @@ def _without_unused(
     numbers = {i.id: number for number, i in enumerate(kept)}
     done = []
     for i in kept:
-        args, kwargs = mapped(
-            lambda x: Ref(numbers[x.id]) if isinstance(x, Ref) else x, (i.args, i.kwargs)
-        )
-        done.append(replace(i, id=numbers[i.id], args=args, kwargs=kwargs))
+        done.append(replace(_renumbered(i, numbers), id=numbers[i.id]))
     return done, {old: numbers[new] for old, new in now.items() if new in numbers}
+
+
+def _renumbered(i: Instruction, now: dict[int, int]) -> Instruction:
+    """An instruction whose references have the new numbers."""
+    if all(now[number] == number for number in i.refs):
+        return i
+    args, kwargs = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, (i.args, i.kwargs))
+    return replace(i, args=args, kwargs=kwargs)
 
 
 def _key(i: Instruction) -> Any:
@@ -149,7 +151,8 @@ def _stretched(i: Instruction, known: Known) -> int | Instruction | None:
             if number is not None and number.shape == ():
                 args = tuple(Ref(number.id) if p == place else a for p, a in enumerate(i.args))
                 i = replace(i, args=args)
-                return _times_one(i, known) or i
+                simpler = _times_one(i, known)
+                return i if simpler is None else simpler
     return None
 
 

@@ -12,6 +12,7 @@ import keyword
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 
 from .instructions import Instruction, Ref, parts
 from .listing import Program
@@ -121,6 +122,7 @@ class Writer:
     def statements(self) -> list[Statement]:
         """All lines, in order; results with long expressions get lines of their own until all fit."""
         while True:
+            self.last_read = {n: i.id for i in self.all if i.id in self.own for n in self._reads(i)}
             self._give_names()
             done = [Statement(self._code(i), i) for i in self.all if i.id in self.own]
             long = [s.of for s in done if max(map(len, s.code)) > WIDTH]
@@ -155,8 +157,7 @@ class Writer:
     def _is_late(self, i: Instruction) -> bool:
         """Whether an input's old value is read after its new one is known."""
         old = self.targets[i.id].id
-        later = (j for j in self.all[i.id + 1 :] if j.id in self.own)
-        return old in self.roots or any(old in self._reads(j) for j in later)
+        return old in self.roots or self.last_read.get(old, 0) > i.id
 
     def _late_updates(self) -> list[Statement]:
         late = (self.all[n] for n in self.targets if self._is_late(self.all[n]))
@@ -173,8 +174,8 @@ class Writer:
                 self.names[i.id] = self.targets[i.id].name
             elif i.id in self.own and i.id not in self.names and i.call != "check":
                 name = self._soft(i)
-                numbered = (f"{name}{k}" for k in range(2, 10**6))
-                self.names[i.id] = next(n for n in (name, *numbered) if n not in taken)
+                numbered = (f"{name}{k}" for k in count(2))
+                self.names[i.id] = next(n for n in chain([name], numbered) if n not in taken)
                 taken.add(self.names[i.id])
 
     def _soft(self, i: Instruction) -> str:
@@ -193,7 +194,7 @@ class Writer:
         if i.call == "operator.add" and i.dtype.startswith("Python"):
             return "total"
         name = _SOFT.get(i.call, i.call.rpartition(".")[2].rpartition(":")[2])
-        return f"{name}_" if keyword.iskeyword(name) or name in dir(builtins) else name
+        return f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name
 
     # --- texts --------------------------------------------------------------------------------------
 
