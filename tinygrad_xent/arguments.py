@@ -58,6 +58,8 @@ def check_number(
 
 def check_integer(who: str, name: str, value: Any, low: float, high: float = math.inf) -> int:
     """The value as a Python integer; an error unless it is one and `low <= value <= high`."""
+    if isinstance(value, Symbol) and value.dtype.kind in "iu":
+        return check_number(who, name, value, low, high)  # type: ignore[return-value]
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise errors.DtypeError(f"{who}: {name} must be an integer", [value])
     return int(check_number(who, name, value, low, high))

@@ -112,7 +112,8 @@ def _handed_out(
             g = _copied(g) if array is g else g.astype(g.dtype)
         given.add(id(array))
         found[source] = g
-    found.finite = RECORDER.get() is not None or all_finite(arrays)
+    recorder = RECORDER.get()
+    found.finite = all_finite(arrays) if recorder is None else recorder.finite(arrays)
     return found
 
 

@@ -62,7 +62,7 @@ def asarray(x: Any) -> Any:
 def from_shapes(x: Any) -> Any:
     """An array that follows from shapes and settings alone; noted while a program is recorded."""
     recorder = RECORDER.get()
-    return x if recorder is None else recorder.constant(x)
+    return x if recorder is None else recorder.table(x)
 
 
 def literal(x: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from ..arguments import Check, Checked, check_integer, check_number, number, whole
 from ..engine import errors
-from ..engine.symbols import cosine, number_of
+from ..engine.symbols import Symbol, cosine, number_of
 from .base import Optimizer
 
 _in_use: weakref.WeakValueDictionary[int, Schedule] = weakref.WeakValueDictionary()
@@ -81,7 +81,8 @@ class Schedule(Checked):
         self.base_lr, self.count = base_lr, count
         try:
             lr = self.rate(count)
-            check_number(type(self).__name__, f"rate({count})", lr, 0)
+            which = "rate(count)" if isinstance(count, Symbol) else f"rate({count})"
+            check_number(type(self).__name__, which, lr, 0)
             self.optimizer.lr = lr
         except BaseException:
             self.base_lr, self.count = before

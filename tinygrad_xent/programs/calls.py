@@ -36,7 +36,7 @@ CHANGING = {"copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axi
 
 def set_item(x: Any, index: Any, value: Any) -> Any:
     """A copy of x with x[index] = value."""
-    x = np.array(x)
+    x = np.asarray(x).copy()
     x[index] = value
     return x
 
@@ -96,7 +96,7 @@ def _on_a_copy(name: str) -> Callable[..., Any]:
     change = function(name)
 
     def call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        x = np.array(x)
+        x = np.asarray(x).copy()
         change(x, *args, **kwargs)
         return x
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.lines import NOT_USERS
 from ..engine.tensors import Tensor
 from .recorder import CONSTANTS, RecordingError
-from .structures import VARYING, parts
+from .structures import VARYING, parts, written
 
 _GUARDED = (bool, int, float, str, bytes, type(None), np.generic)
 
@@ -48,9 +48,7 @@ def plain_parts(names: list[str], example: tuple[Any, ...]) -> dict[str, Any]:
             varies = isinstance(value, float) and len(path) == 1
             private = any(str(key).startswith("._") for key in path) or path[-1] in _VARYING
             if isinstance(value, _GUARDED) and not varies and not private:
-                found["".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in path)] = (
-                    value
-                )
+                found[written(path)] = value
     return found
 
 

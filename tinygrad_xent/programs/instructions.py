@@ -14,6 +14,9 @@ from typing import Any
 from ..engine.lines import Line
 from ..plain_data import Plain
 
+FIXED = ("constant", "table", "literal")
+"""Calls that are no calls: arrays that are the same in each run, those that follow from shapes, numbers."""
+
 
 @dataclass(frozen=True, order=True)
 class Ref:
@@ -28,7 +31,7 @@ class Instruction(Plain):
 
     Attributes:
         id: its number in the program, from 0.
-        call: what is called, "np.exp" or "operator.add", say; "input" and "constant" for what the
+        call: what is called, "np.exp" or "operator.add", say; "input" or one of `FIXED` for what the
             program starts from.
         args, kwargs: plain values; results of earlier instructions as `Ref`.
         shape: of the result; None if that is a tuple of arrays.

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import errors
 from ..plain_data import Plain
 from . import calls
-from .instructions import Instruction, Ref, mapped
+from .instructions import FIXED, Instruction, Ref, mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class Program(Plain):
             raise TypeError(f"program: takes {len(wanted)} arrays ({names}), got {len(arrays)}")
         values = {i.id: given(i, array) for i, array in zip(wanted, arrays, strict=True)}
         for i in self.instructions:
-            if i.call in ("constant", "literal"):
+            if i.call in FIXED:
                 values[i.id] = i.args[0]
             elif i.call != "input":
                 args, kwargs = mapped(lambda x: _value(x, values), (i.args, dict(i.kwargs)))
@@ -152,7 +152,7 @@ def kind_of(i: Instruction) -> str:
 
 
 def _text(i: Instruction, names: dict[int, str]) -> str:
-    if i.call in ("constant", "literal"):
+    if i.call in FIXED:
         return f"{names[i.id]} = {i.call} {_shown(i.args[0], names)}"
     given = [_shown(x, names) for x in i.args]
     given += [f"{key}={_shown(x, names)}" for key, x in i.kwargs]

@@ -52,7 +52,7 @@ class Notes:
                 op = op or frame.f_locals["op"]
             elif code in _WALKS and stage == "forward":
                 stage, names = "backward", frame.f_locals
-                node, place = names.get("node"), names.get("i")
+                node, place = names.get("node"), _place(names)
             elif code is _UPDATE:
                 stage = "update"
             elif not NOT_USERS[code.co_filename]:
@@ -80,6 +80,13 @@ class Notes:
     def _entry(self, node: Any) -> Any:
         scope = node.scope if node is not None else MODE.get().scope
         return scope.path()[0].id if scope is not None else None
+
+
+def _place(names: dict[str, Any]) -> int | None:
+    """Which input of the node the walk has arrived at; None if it is still between two nodes."""
+    node, i = names.get("node"), names.get("i")
+    here = node is not None and i is not None and i < len(node.inputs)
+    return i if here and node.inputs[i] is names.get("source") else None
 
 
 @lru_cache(maxsize=4096)

@@ -88,6 +88,11 @@ class Recorder:
             self.constants[id(value)] = known
         return known[1]
 
+    def table(self, value: Any) -> ArraySymbol:
+        """An array that follows from shapes and settings alone."""
+        made: ArraySymbol = self.note("table", (np.array(value),), {}, np.array(value))
+        return made
+
     def literal(self, value: Any) -> ArraySymbol:
         """A number whose calculations are noted."""
         made: ArraySymbol = self.note("literal", (value,), {}, value)
@@ -131,6 +136,12 @@ class Recorder:
     def check(self, holds: Any, what: str, error: type[Exception]) -> None:
         """Note that a mask must hold in each run."""
         self.call("check", (holds, what, error.__name__), {})
+
+    def finite(self, arrays: list[Any]) -> bool:
+        """Whether all numbers of these are finite at the example: if not, the walk back is recorded with
+        the masks of what was chosen.
+        """
+        return all(np.isfinite(self.value_of(x)).all() for x in arrays)
 
     def noted(self, x: Any) -> Any:
         """An argument as an instruction holds it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .calls import function
 from .instructions import Instruction, Ref, mapped
 
 VIEWS = {"ndarray.reshape", "np.expand_dims", "np.squeeze", "np.reshape"}
@@ -69,6 +70,8 @@ def _renumbered(i: Instruction, now: dict[int, int]) -> Instruction:
 
 def _key(i: Instruction) -> Any:
     """Equal for instructions with equal results."""
+    if i.call == "table":
+        return i.args[0].tobytes(), i.shape, i.dtype
     if i.call in ("input", "constant", "np.empty") or i.call.startswith(("draw.", "changed:")):
         return i.id
     return repr((i.call, i.args, i.kwargs))
@@ -112,6 +115,17 @@ def _whole(i: Instruction, known: Known) -> int | Instruction | None:
     return x.id if x.shape == i.shape and i.args[1].step in (None, 1) else None
 
 
+def _overwritten(i: Instruction, known: Known) -> int | Instruction | None:
+    """An array all of whose elements are set."""
+    if i.call != "set_item" or i.args[1] is not ... or not isinstance(i.args[2], Ref):
+        return None
+    new = known[i.args[2].id]
+    if new.shape != i.shape:
+        return None
+    cast = ("ndarray.astype", (Ref(new.id), i.dtype))
+    return new.id if new.dtype == i.dtype else replace(i, call=cast[0], args=cast[1])
+
+
 def x_call(x: Instruction | None) -> str:
     return x.call if x is not None else ""
 
@@ -121,8 +135,14 @@ def _times_one(i: Instruction, known: Known) -> int | Instruction | None:
     if i.call in ("operator.mul", "np.multiply"):
         for place in (0, 1):
             other = _argument(i, known, 1 - place)
-            if _is_one(i.args[place], known) and other is not None and _alike(other, i):
+            if not _is_one(i.args[place], known):
+                continue
+            if other is not None and _alike(other, i):
                 return other.id
+            number = i.args[1 - place]
+            if isinstance(number, (int, float)) and i.shape == () and i.dtype.startswith("float"):
+                literal = np.dtype(i.dtype).type(number)
+                return replace(i, call="literal", args=(literal,), kwargs=())
     if i.call in ("operator.truediv", "np.divide") and _is_one(i.args[1], known):
         x = _argument(i, known)
         return x.id if x is not None and _alike(x, i) else None
@@ -156,10 +176,62 @@ def _stretched(i: Instruction, known: Known) -> int | Instruction | None:
     return None
 
 
+def _number(x: Any, known: Known) -> Any:
+    """The number that x is, or is full of; None if it is none."""
+    if not isinstance(x, Ref):
+        return x if isinstance(x, (bool, int, float, np.generic)) else None
+    i = known[x.id]
+    if i.call in ("np.broadcast_to", "literal"):
+        return _number(i.args[0], known)
+    return None
+
+
+def _of_numbers(i: Instruction, known: Known) -> int | Instruction | None:
+    """A comparison of numbers; a number in another dtype."""
+    if i.shape == () and i.call in _COMPARISONS:
+        a, b = (_number(x, known) for x in i.args)
+        if a is not None and b is not None:
+            return replace(i, call="literal", args=(np.bool_(function(i.call)(a, b)),), kwargs=())
+    if i.call == "ndarray.astype" and (x := _argument(i, known)) is not None:
+        number = _number(i.args[0], known)
+        if number is not None and x.call == "np.broadcast_to":
+            cast = np.dtype(i.dtype).type(number)
+            return replace(i, call="np.broadcast_to", args=(cast, i.shape), kwargs=())
+    return None
+
+
+_COMPARISONS = ("operator.ne", "operator.eq", "operator.lt", "operator.gt")
+
+
+def _chosen(i: Instruction, known: Known) -> int | Instruction | None:
+    """A choice that is always the same, that was made before, or that is asked for again."""
+    if i.call == "operator.ne" and i.args[1] == 0 and x_call(_argument(i, known)) == "np.where":
+        choice = known[i.args[0].id]
+        ones = _number(choice.args[1], known) == 1 and _number(choice.args[2], known) == 0
+        mask = _argument(choice, known)
+        return mask.id if ones and mask is not None and mask.shape == i.shape else None
+    if i.call != "np.where":
+        return None
+    taken = _argument(i, known, 1)
+    if taken is None or not _alike(taken, i):
+        return None
+    if _number(i.args[0], known) == np.True_:
+        return taken.id
+    mask = _argument(i, known)
+    if taken.call == "np.broadcast_to" and mask is not None and mask.shape == i.shape:
+        if _number(i.args[1], known) is not None:
+            return replace(i, args=(i.args[0], taken.args[0], i.args[2]))
+    again = taken.call == "np.where" and taken.args[0] == i.args[0] and taken.args[2] == i.args[2]
+    return taken.id if again and not isinstance(i.args[2], Ref) else None
+
+
 _RULES: list[Callable[[Instruction, Known], int | Instruction | None]] = [
     _reshaped,
     _transposed,
     _whole,
+    _overwritten,
     _times_one,
     _stretched,
+    _of_numbers,
+    _chosen,
 ]

@@ -87,7 +87,7 @@ def spell(i: Instruction, of: Speller) -> Spelled:
     if i.call.endswith(".reduce"):
         return _reduction(i, of), ATOM
     if home == "operator" and rest == "getitem":
-        return f"{within(i.args[0], ATOM, i, of)}[{index(i.args[1], i, of)}]", ATOM
+        return f"{attributed(i.args[0], i, of)}[{index(i.args[1], i, of)}]", ATOM
     if home == "operator":
         return f"{rest}({arguments(i.args, i, of)})", ATOM
     if home == "ndarray":
@@ -141,14 +141,16 @@ def _reduction(i: Instruction, of: Speller) -> str:
         del given["axis"]
     named = ", ".join(f"{key}={value(v, i, of, key)}" for key, v in given.items())
     if ufunc in _REDUCTIONS:
-        return f"{within(i.args[0], ATOM, i, of)}.{_REDUCTIONS[ufunc]}({named})"
+        return f"{attributed(i.args[0], i, of)}.{_REDUCTIONS[ufunc]}({named})"
     given.setdefault("axis", None)
     named = ", ".join(f"{key}={value(v, i, of, key)}" for key, v in given.items())
     return f"{i.call}({value(i.args[0], i, of)}, {named})"
 
 
 def _method(i: Instruction, name: str, of: Speller) -> str:
-    x = within(i.args[0], ATOM, i, of)
+    x = attributed(i.args[0], i, of)
+    if name == "astype" and i.shape == ():
+        return f"{value(i.args[1], i)}({value(i.args[0], i, of)})"
     if name == "transpose" and len(i.args) == 1:
         return f"{x}.T"
     if name == "reshape" and (text := _new_axis(i, of)):
@@ -164,7 +166,7 @@ def _new_axis(i: Instruction, of: Speller) -> str:
     column = i.shape is not None and len(i.shape) == 2 and i.shape[1] == 1
     if not column or not isinstance(x, Ref) or len(of.shape(x) or ()) != 1:
         return ""
-    return f"{within(x, ATOM, i, of)}[:, None]"
+    return f"{attributed(x, i, of)}[:, None]"
 
 
 def _of_numbers(i: Instruction, name: str, of: Speller) -> Spelled:
@@ -178,6 +180,12 @@ def arguments(args: tuple[Any, ...], i: Instruction, of: Speller) -> str:
     given = [value(x, i, of) for x in args]
     given += [f"{key}={value(x, i, of, key)}" for key, x in i.kwargs]
     return ", ".join(given)
+
+
+def attributed(x: Any, i: Instruction, of: Speller) -> str:
+    """An argument whose attribute or element is taken; a plain number has none, NumPy's have."""
+    text = within(x, ATOM, i, of)
+    return text if re.search(r"[A-Za-z_]", text) else f"np.{i.dtype}({text.strip('()')})"
 
 
 def within(x: Any, binds: int, i: Instruction, of: Speller, whole: bool = False) -> str:
@@ -243,7 +251,7 @@ def _ways(x: float) -> Iterator[str]:
 def index(x: Any, i: Instruction, of: Speller) -> str:
     """An index as it stands in brackets."""
     if isinstance(x, tuple) and x:
-        return ", ".join(index(p, i, of) for p in x) + ("," if len(x) == 1 else "")
+        return ", ".join(index(p, i, of) for p in x)
     if isinstance(x, slice):
         ends = ["" if p is None else value(p, i, of) for p in (x.start, x.stop)]
         return ":".join(ends if x.step is None else [*ends, value(x.step, i, of)])

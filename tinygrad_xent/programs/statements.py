@@ -49,6 +49,7 @@ _SOFT = {
     "operator.eq": "equal",
     "np.minimum.reduce": "least",
     "set_item": "changed",
+    "table": "places",
     "operator.ge": "kept",
     "operator.getitem": "part",
     "python:or": "count",
@@ -103,9 +104,11 @@ class Writer:
                     yield i.id, put
 
     def _stands_alone(self, i: Instruction) -> bool:
+        if i.call == "table":
+            return i.args[0].size > 8
         if i.call in _TRIVIAL or self._is_number(i):
             return i.id in self.targets
-        if i.name or i.id in self.targets or self.uses[i.id] > 1:
+        if i.name or i.id in self.targets or i.id in self.roots or self.uses[i.id] > 1:
             return True
         return i.call in ("check", "set_item") or i.call.startswith(("changed:", "draw."))
 
@@ -208,7 +211,7 @@ class Writer:
         return self.all[ref.id].shape
 
     def _text(self, i: Instruction) -> Spelled:
-        if i.call == "constant":
+        if i.call in ("constant", "table"):
             return i.name or array(i.args[0]), ATOM
         if i.call == "literal":
             text = value(i.args[0], i)
@@ -220,27 +223,34 @@ class Writer:
         if i.call == "check":
             return self._check(i)
         name = self.names[i.id]
-        if i.id in self.targets and name == self.targets[i.id].name:
-            return [self._update(i, name)]
-        if i.id in self.merged:
-            put = self.merged[i.id]
-            sign = "-" if put.call == "operator.sub" else "+"
-            place = f"{name}[{index(i.args[1], i, self)}]"
-            return [self._start(i, name), f"{place} {sign}= {value(put.args[1], i, self)}"]
+        in_place = i.id in self.targets and name == self.targets[i.id].name
         if i.call == "set_item":
-            place = f"{name}[{index(i.args[1], i, self)}]"
-            return [self._start(i, name), f"{place} = {value(i.args[2], i, self)}"]
+            return [*self._start(i, name, in_place), self._assignment(i, name)]
         if i.call.startswith("changed:"):
-            return [self._start(i, name), self._change(i, name)]
-        return [f"{name} = {self._text(i)[0]}"]
+            return [*self._start(i, name, in_place), self._change(i, name)]
+        if in_place:
+            return [self._update(i, name)]
+        line = f"{name} = {self._text(i)[0]}"
+        return [line + ("  # fmt: skip" if i.call == "table" and len(line) > WIDTH else "")]
 
-    def _start(self, i: Instruction, name: str) -> str:
-        """The array that is about to be changed: a new one, or a copy."""
+    def _start(self, i: Instruction, name: str, in_place: bool) -> list[str]:
+        """The array that is about to be changed: a new one, or a copy; an input is there already."""
         base = self.all[i.args[0].id]
-        fresh = base.id not in self.own and base.call not in {*_LOOKS, *_TRIVIAL}
-        if fresh:
-            return f"{name} = {self(Ref(base.id))[0]}"
-        return f"{name} = {within(Ref(base.id), ATOM, i, self)}.copy()"
+        if in_place:
+            same = base.id == self.targets[i.id].id
+            return [] if same else [f"{name}[...] = {self(Ref(base.id))[0]}"]
+        if base.id not in self.own and base.call not in {*_LOOKS, *_TRIVIAL}:
+            return [f"{name} = {self(Ref(base.id))[0]}"]
+        return [f"{name} = {within(Ref(base.id), ATOM, i, self)}.copy()"]
+
+    def _assignment(self, i: Instruction, name: str) -> str:
+        """x[index] = value; or what is added to it, or subtracted."""
+        place = f"{name}[{index(i.args[1], i, self)}]"
+        if i.id not in self.merged:
+            return f"{place} = {value(i.args[2], i, self)}"
+        put = self.merged[i.id]
+        sign = "-" if put.call == "operator.sub" else "+"
+        return f"{place} {sign}= {value(put.args[1], i, self)}"
 
     def _change(self, i: Instruction, name: str) -> str:
         call = i.call.removeprefix("changed:")

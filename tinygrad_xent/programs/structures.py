@@ -56,6 +56,12 @@ def _members(x: Any) -> list[tuple[Any, Any]]:
     return [(f".{name}", value) for name, value in state.items()] if isinstance(state, dict) else []
 
 
+def written(path: Path) -> str:
+    """A path as it is written in Python: model.layers[0].p"""
+    first, *rest = path
+    return str(first) + "".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in rest)
+
+
 class Arguments:
     """A function's arguments, with symbols in place of their arrays.
 
@@ -64,7 +70,7 @@ class Arguments:
     """
 
     def __init__(self, recorder: Recorder, names: list[str], args: tuple[Any, ...]) -> None:
-        self.recorder = recorder
+        self.recorder, self.arguments = recorder, names
         self.memo: dict[int, Any] = {}
         self.used: dict[str, int] = {}
         self.buffers = dict(_buffer_names(args))
@@ -94,16 +100,17 @@ class Arguments:
             elif isinstance(now, Ref) and isinstance(was, Ref) and now != was:
                 updates[was.id] = now
             elif not same(now, was) and not str(path[-1]).startswith("._"):
-                where = "".join(f"[{k!r}]" if not str(k).startswith(".") else k for k in path[1:])
-                what = f"program: the function changes {path[0]}{where}, which is no array it was given"
+                what = (
+                    f"program: the function changes {written(path)}, which is no array it was given"
+                )
                 raise RecordingError(what, fix="return what later steps need")
         return updates, gradients
 
     def _state(self) -> dict[Path, Any]:
         """For each path in the copies a `Ref` to the array's instruction, or the plain value."""
         found: dict[Path, Any] = {}
-        for place, arg in enumerate(self.copies):
-            for path, x in parts(arg, (place,)):
+        for name, arg in zip(self.arguments, self.copies, strict=True):
+            for path, x in parts(arg, (name,)):
                 if isinstance(x, Tensor) and (grad := getattr(x._node, "grad", None)) is not None:
                     found[(*path, ".grad")] = Ref(grad._data.id)
                 x = x._data if isinstance(x, Tensor) else x

@@ -48,10 +48,12 @@ def finished(
     kept, now = simplified(given, refs)
     unique = _unique([(i.id, i.call == "input", _identifier(i.name)) for i in kept if i.name])
     slopes |= {ref.id: number for number, ref in gradients.items()}
-    for made, value in slopes.items():
+    for made, value in reversed(slopes.items()):  # of several, the last is the sum
         if made in now and now.get(value) in unique and now[made] not in unique:
             final = value not in gradients or now[gradients[value].id] == now[made]
-            unique[now[made]] = f"d{unique[now[value]]}" + ("" if final else "_before")
+            name = f"d{unique[now[value]]}" + ("" if final else "_before")
+            if name not in unique.values():
+                unique[now[made]] = name
     _name_outputs(outputs, now, unique)
     kept = [
         replace(i, name=unique.get(i.id, ""), gradient_of=_moved(i.gradient_of, now)) for i in kept

@@ -1,0 +1,3 @@
+"""A module whose attribute a function reads."""
+
+FACTOR = 2.0

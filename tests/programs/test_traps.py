@@ -1,0 +1,529 @@
+"""Nothing is ever frozen silently: what a recording could keep by mistake is refused with its cure, or
+guarded, or a line of the program. Each trap is a function that a user might write.
+"""
+
+import copy
+import functools
+import math
+import threading
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+from tinygrad_xent.engine.symbols import RECORDER
+from tinygrad_xent.programs import RecordingError
+
+X = np.arange(6.0).reshape(3, 2)
+W = np.array([[0.5, -1.0], [2.0, 0.25]])
+Y = np.array([0, 1, 1])
+TABLE = {"weights": np.ones(2)}
+SCALE = 2.0
+CONFIG = SimpleNamespace(scale=2.0, array=np.ones(2))
+PARAMETER = tx.Tensor([1.0, 2.0], requires_grad=True, name="theta")
+DRAWS = np.random.default_rng(0)
+MODEL = tx.nn.Linear(2, 2, rng=0)
+DROPOUT = tx.nn.Dropout(0.5, rng=0)
+
+
+class Holder:
+    def __init__(self):
+        self.array = np.ones(2)
+
+    def __call__(self, x):
+        return x * self.array
+
+    def method(self, x):
+        return x * self.array
+
+
+def closed_over():
+    hidden = np.ones(2)
+    return lambda x: x * hidden
+
+
+def in_a_default(x, w=np.ones(2)):  # noqa: B008 -- that is the trap
+    return x * w
+
+
+def calls_a_helper(x):
+    return helper(x)
+
+
+def helper(x):
+    return x * TABLE["weights"]
+
+
+def branches(x):
+    return x if x.sum() > 0 else -x
+
+
+def counts_down(x):
+    while (x > 1).any():
+        x = x / 2
+    return x
+
+
+def either(x):
+    return x.sum() > 0 or x.sum() < -1
+
+
+def catches(x):
+    try:
+        return x * 2 if x.sum() > 0 else x
+    except ValueError:
+        return x
+
+
+def matches(x):
+    match x.sum():
+        case 0:
+            return x
+        case _:
+            return -x
+
+
+def sorts_in_python(x):
+    return tx.stack(sorted(x.sum(axis=1), key=float))
+
+
+def prints(x):
+    print(f"the sum is {x.sum()}")
+    return x
+
+
+def asserts(x):
+    assert x.min() >= 0
+    return x
+
+
+def draws_from_numpy(x):
+    return x * np.random.random(2)
+
+
+def draws_inside(x):
+    return x * np.random.default_rng().random(2)
+
+
+def uses_the_values(x):
+    return x * x.data.mean().item()
+
+
+def loops_to_a_value(x):
+    for _ in range(int(x.sum())):
+        x = x + 1
+    return x
+
+
+def backward_of_a_closed_over_leaf(x):
+    loss = (x * PARAMETER).sum()
+    loss.backward()
+    return loss
+
+
+REFUSED = {
+    "an array of a closure": (closed_over(), (X,), "reads hidden"),
+    "an array of a global table": (lambda x: x * TABLE["weights"], (X,), "not an argument"),
+    "an array that a helper reads": (calls_a_helper, (X,), "not an argument"),
+    "an array of a module's attribute": (lambda x: x * CONFIG.array, (X,), "not an argument"),
+    "an array of an object": (Holder(), (X,), "not an argument"),
+    "an array behind a bound method": (Holder().method, (X,), "not an argument"),
+    "an array in a default": (in_a_default, (X,), "an argument"),
+    "an array in a partial": (functools.partial(np.multiply, np.ones(2)), (X,), "not an argument"),
+    "an array that is made inside": (lambda x: x * np.ones(2), (X,), "not an argument"),
+    "a list of arrays": (lambda x: x * [np.ones(2)][0], (X,), "not an argument"),
+    "an index that is made inside": (lambda x: x[np.array([0, 2])], (X,), "not an argument"),
+    "a mask that is made inside": (lambda x: tx.where(X > 1, x, 0), (X,), "reads X"),
+    "labels of a global": (lambda x: tx.cross_entropy(x, Y), (X,), "reads Y"),
+    "a global, from shapes": (lambda x: x.reshape(X.shape), (X,), "reads X"),
+    "a number made of a global": (lambda x: x * W.mean(), (X,), "reads W"),
+    "a tensor of a global": (lambda x: x * PARAMETER, (X,), "reads PARAMETER"),
+    "backward to a closed-over leaf": (backward_of_a_closed_over_leaf, (X,), "reads PARAMETER"),
+    "a model of a global": (lambda x: MODEL(x), (X,), "not an argument"),
+    "dropout of a global": (lambda x: DROPOUT(x), (X,), "not an argument"),
+    "a generator of a global": (lambda x: x * DRAWS.random(2), (X,), "reads DRAWS"),
+    "NumPy's own generator": (draws_from_numpy, (X,), "not an argument"),
+    "a generator made inside": (draws_inside, (X,), "not an argument"),
+    "random numbers of a seed": (lambda x: x * tx.rand(2, 0), (X,), "not an argument"),
+    "a branch": (branches, (X,), "a branch"),
+    "a while": (counts_down, (X,), "a branch"),
+    "an or": (either, (X,), "a branch"),
+    "a branch in a try": (catches, (X,), "a branch"),
+    "a match": (matches, (X,), "a branch"),
+    "an assert": (asserts, (X,), "a branch"),
+    "sorted()": (sorts_in_python, (X,), "needs the numbers"),
+    "min()": (lambda x: min(x.sum(), 3.0), (X,), "a branch"),
+    "in": (lambda x: x if 3.0 in x.sum(axis=0) else -x, (X,), "a branch"),
+    "float()": (lambda x: x * float(x.sum()), (X,), "float()"),
+    "int()": (loops_to_a_value, (X,), "needs the numbers"),
+    "range of a value": (lambda x: x[: x.argmax()], (X,), ""),
+    "item()": (uses_the_values, (X,), ".item()"),
+    "tolist()": (lambda x: x * x.tolist()[0][0], (X,), "tolist()"),
+    "math.exp": (lambda x: x * math.exp(x.sum()), (X,), "float()"),
+    "np.asarray": (lambda x: x * np.asarray(x.detach()), (X,), "np.asarray()"),
+    "np.float64": (lambda x: x * np.float64(x.detach().sum()), (X,), "needs the numbers"),
+    "an array that is filled": (lambda x: filled(x), (X,), "needs the numbers"),
+    "printing": (prints, (X,), "needs the numbers"),
+    "a mask as index": (lambda x: x[x > 1], (X,), "boolean mask"),
+    "nonzero": (lambda x: x[np.nonzero(x > 1)], (X,), "as many elements"),
+    "unique": (lambda x: tx.unique(x), (X,), "as many elements"),
+    "saving": (lambda x: np.save("nowhere.npy", x.detach()), (X,), "can't be recorded"),
+    "a result that is no array": (lambda x: {"x": x, "f": print}, (X,), "returned a"),
+    "another recording inside": (lambda x: tx.program(tx.exp, x), (X,), "another program"),
+    "a gradient that is there already": (lambda w: w * 2, (None,), "has a gradient"),
+}
+
+
+def filled(x):
+    y = np.zeros(3)
+    y[:] = x.detach().sum(axis=1)
+    return y
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_with_the_line_and_the_cure(name):
+    f, args, words = REFUSED[name]
+    if args[0] is None:
+        w = tx.Tensor([1.0], requires_grad=True)
+        w.sum().backward()
+        args = (w,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(RecordingError) as caught:
+            tx.program(f, *args)
+    text = str(caught.value)
+    assert words in text
+    assert "\n  at " in text
+    assert "\n  fix: " in text
+    assert RECORDER.get() is None
+
+
+# --- guarded: recorded again ----------------------------------------------------------------------
+
+
+def scaled(x):
+    return x * SCALE
+
+
+def configured(x):
+    return x * CONFIG.scale
+
+
+def test_a_changed_global_is_recorded_again(monkeypatch):
+    program = tx.program(scaled, X)
+    np.testing.assert_array_equal(program(X), 2 * X)
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    np.testing.assert_array_equal(program(X), 3 * X)
+
+
+def test_a_changed_closure_is_recorded_again():
+    scale = 2.0
+
+    def f(x):
+        return x * scale
+
+    program = tx.program(f, X)
+    scale = 5.0
+    np.testing.assert_array_equal(program(X), 5 * X)
+
+
+def test_a_changed_attribute_of_a_module_is_recorded_again(monkeypatch):
+    import tests.programs.settings as settings
+
+    def f(x):
+        return x * settings.FACTOR
+
+    program = tx.program(f, X)
+    monkeypatch.setattr(settings, "FACTOR", 7.0)
+    np.testing.assert_array_equal(program(X), 7 * X)
+
+
+def test_a_model_that_no_longer_trains_is_recorded_again():
+    model = tx.nn.Dropout(0.5, rng=0)
+    program = tx.program(lambda model, x: model(x), model, X)
+    assert [i.name for i in program.inputs] == ["rng", "x"]
+    model.eval()
+    np.testing.assert_array_equal(program(np.random.default_rng(1), X), X)
+
+
+def test_a_program_from_a_file_has_no_function_to_record(tmp_path):
+    import pickle
+
+    program = tx.program(scaled, X)
+    loaded = pickle.loads(pickle.dumps(program))
+    assert loaded == program
+    assert loaded.guards == program.guards
+    assert any(value == SCALE for _, value in loaded.guards)
+
+
+# --- lines of the program -------------------------------------------------------------------------
+
+
+def test_a_wrong_label_is_an_error_of_the_run():
+    program = tx.program(lambda z, y: tx.cross_entropy(z, y), X, Y)
+    assert program(X, Y) == tx.cross_entropy(X, Y).item()
+    for wrong in (2, -1, 5):
+        with pytest.raises(IndexError, match="out of range for 2 classes"):
+            program(X, np.array([0, 1, wrong]))
+    with pytest.raises(IndexError, match="out of range"):
+        program(X, np.array([0, 1, -100]))  # ignored, but the example had none
+
+
+def test_ignored_labels_are_looked_for_if_the_example_has_one():
+    program = tx.program(lambda z, y: tx.cross_entropy(z, y), X, np.array([0, -100, 1]))
+    for labels in ([0, 1, 1], [-100, -100, 0]):
+        assert program(X, np.array(labels)) == tx.cross_entropy(X, labels).item()
+    with pytest.warns(RuntimeWarning, match="no samples"):
+        assert program(X, np.array([-100, -100, -100])) == 0
+    with pytest.raises(IndexError, match="out of range"):
+        program(X, np.array([0, -100, 2]))
+
+
+def test_wrong_probabilities_are_told_in_the_run():
+    program = tx.program(lambda z, y: tx.cross_entropy(z, y), X, np.full((3, 2), 0.5))
+    with pytest.warns(RuntimeWarning, match="do not sum to 1"):
+        program(X, np.full((3, 2), 0.7))
+    with pytest.raises(ValueError, match="negative"):
+        program(X, np.array([[1.5, -0.5]] * 3))
+
+
+def test_targets_outside_of_0_and_1_are_errors_of_the_run():
+    program = tx.program(lambda z, y: tx.binary_cross_entropy_with_logits(z, y), X, X * 0)
+    with pytest.raises(ValueError, match=r"not in \[0, 1\]"):
+        program(X, X)
+
+
+def test_a_step_with_a_gradient_that_is_not_finite_is_refused():
+    def step(w, optimizer):
+        optimizer.zero_grad()
+        w.log().sum().backward()
+        optimizer.step()
+
+    w = tx.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    program = tx.program(step, w, tx.optim.SGD([w], lr=0.1))
+    values = {"w": np.array([0.0, 1.0]), "lr": 0.1, "t": 0}
+    with (
+        np.errstate(divide="ignore"),
+        pytest.raises(FloatingPointError, match="of w is not finite"),
+    ):
+        program(*(values[i.name] for i in program.inputs))
+
+
+def test_draws_are_made_anew_in_each_run():
+    def f(x, rng):
+        return tx.where(rng.random(x.shape) < 0.5, x, 0)
+
+    mine, yours, ours = (np.random.default_rng(3) for _ in range(3))
+    program = tx.program(f, X, mine)
+    assert mine.bit_generator.state == ours.bit_generator.state  # the recording drew from a copy
+    for _ in range(3):
+        np.testing.assert_array_equal(program(X, yours), f(X, ours))
+
+
+# --- changes in place, aliases, views -------------------------------------------------------------
+
+
+def test_what_a_function_changes_in_its_arguments_is_an_update():
+    def f(w, x):
+        loss = (w * x).sum()
+        loss.backward()
+        with tx.no_grad():
+            w -= 0.5 * w.grad
+        return loss
+
+    w = tx.Tensor([1.0, 2.0], requires_grad=True)
+    program = tx.program(f, w, X[0])
+    loss, updates = program(w.numpy(), X[1])
+    np.testing.assert_array_equal(updates["w"], w.numpy() - 0.5 * X[1])
+    np.testing.assert_array_equal(updates["dw"], X[1])
+    np.testing.assert_array_equal(w.numpy(), [1.0, 2.0])  # the user's own is as it was
+    assert w.grad is None
+    assert loss == (w.numpy() * X[1]).sum()
+
+
+def test_data_that_is_assigned_is_an_update():
+    def f(w):
+        w.data = w.data * 2
+        w.data[0] = 7.0
+        return w.sum()
+
+    w = tx.Tensor([1.0, 2.0], requires_grad=True)
+    total, updates = tx.program(f, w)(np.array([3.0, 4.0]))
+    np.testing.assert_array_equal(updates["w"], [7.0, 8.0])
+    assert total == 15.0
+
+
+def test_a_view_changes_with_its_array_or_is_refused():
+    def through_a_view(w):
+        rows = w.data[0]
+        rows += 1.0
+        return w * 1
+
+    w = tx.Tensor(X, requires_grad=True)
+    found, updates = tx.program(through_a_view, w)(X)
+    expected = np.concatenate([X[:1] + 1, X[1:]])
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(updates["w"], expected)
+
+    def old_view(w):
+        row = w.data[0]
+        w.data = w.data + 1
+        return tx.exp(row)
+
+    with pytest.raises(RecordingError, match="changed in place afterwards"):
+        tx.program(old_view, w)
+
+
+def test_an_array_that_is_given_twice_is_one_input():
+    program = tx.program(lambda a, b: a * b, X, X)
+    assert len(program.inputs) == 1
+
+
+def test_a_leaf_that_is_overwritten_before_backward_is_refused():
+    def f(w):
+        loss = (w * w).sum()
+        w.data = w.data * 2
+        loss.backward()
+        return loss
+
+    with pytest.raises(tx.GraphError, match=r"overwritten|changed"):
+        tx.program(f, tx.Tensor(X, requires_grad=True))
+
+
+def test_what_is_no_array_must_not_change():
+    class Counter:
+        def __init__(self):
+            self.calls = 0
+
+    def f(counter, x):
+        counter.calls += 1
+        return x * 2
+
+    with pytest.raises(RecordingError, match=r"changes counter\.calls"):
+        tx.program(f, Counter(), X)
+
+
+def test_a_result_that_is_kept_in_an_object_must_be_returned():
+    class Cache:
+        def __init__(self):
+            self.last = None
+
+    def f(cache, x):
+        cache.last = x * 2
+        return x
+
+    with pytest.raises(RecordingError, match=r"changes cache\.last"):
+        tx.program(f, Cache(), X)
+
+
+# --- numbers, shapes, dtypes ----------------------------------------------------------------------
+
+
+def test_another_shape_or_dtype_is_refused():
+    program = tx.program(tx.exp, X)
+    with pytest.raises(tx.ShapeError, match=r"recorded with shape \(3, 2\)"):
+        program(X[:2])
+    with pytest.raises(tx.DtypeError, match="recorded as float64"):
+        program(X.astype(np.float32))
+    with pytest.raises(TypeError, match="takes 1 arrays"):
+        program(X, X)
+
+
+def test_a_float_is_an_input_that_widens_nothing():
+    x = X.astype(np.float32)
+    program = tx.program(lambda x, rate: x * rate, x, 0.1)
+    found = program(x, 0.3)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, x * 0.3)
+
+
+def test_an_integer_is_the_same_in_each_run():
+    program = tx.program(lambda x, n: x**n, X, 3)
+    assert [i.name for i in program.inputs] == ["x"]
+    assert ("n", 3) in program.guards
+
+
+def test_an_empty_batch_is_as_eager():
+    with pytest.warns(RuntimeWarning, match="no samples"):
+        program = tx.program(lambda z, y: tx.cross_entropy(z, y), X[:0], Y[:0])
+    assert program(X[:0], Y[:0]) == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_nan_goes_where_eager_code_puts_it():
+    f = tx.value_and_grad(lambda x: tx.logsumexp(x, axis=1).sum())
+    x = np.array([[1.0, np.nan], [np.inf, 0.0], [-np.inf, -np.inf]])
+    value, slope = tx.program(f, X)(x)
+    expected = f(x)
+    np.testing.assert_array_equal(value, expected[0].numpy())
+    np.testing.assert_array_equal(slope, expected[1].numpy())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_not_chosen_has_no_say_if_the_example_shows_it():
+    f = tx.grad(lambda x: tx.where(x > 0, tx.log(x), 0.0).sum())
+    x = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(tx.program(f, x)(x), [0.0, 1.0, 0.5])
+    np.testing.assert_array_equal(tx.program(f, x)(np.array([4.0, 0.0, 2.0])), [0.25, 0.0, 0.5])
+
+
+# --- threads, errors ------------------------------------------------------------------------------
+
+
+def test_two_threads_record_at_once():
+    found = {}
+
+    def record(scale):
+        found[scale] = tx.program(lambda x, n: x * n, X, scale)(X)
+
+    threads = [threading.Thread(target=record, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in range(8):
+        np.testing.assert_array_equal(found[n], X * n)
+
+
+def test_a_thread_beside_a_recording_computes_as_ever():
+    results = []
+
+    def f(x):
+        thread = threading.Thread(target=lambda: results.append(tx.exp(np.zeros(2)).numpy()))
+        thread.start()
+        thread.join()
+        return x * 2
+
+    tx.program(f, X)
+    np.testing.assert_array_equal(results, [[1.0, 1.0]])
+
+
+def test_a_value_of_another_recording_is_refused():
+    kept = []
+    tx.program(lambda x: kept.append(x) or x * 1, X)
+    with pytest.raises(RecordingError, match=r"another recording|not an argument"):
+        tx.program(lambda x: x * kept[0], X)
+
+
+def test_an_error_in_the_middle_leaves_everything_as_it_was():
+    def f(w):
+        w.data = w.data * 2
+        raise KeyError("stop")
+
+    w = tx.Tensor(X.copy(), requires_grad=True)
+    with pytest.raises(KeyError):
+        tx.program(f, w)
+    np.testing.assert_array_equal(w.numpy(), X)
+    assert RECORDER.get() is None
+    np.testing.assert_array_equal(tx.exp(X).numpy(), np.exp(X))
+
+
+def test_a_constant_is_kept_and_said():
+    weights = tx.constant(np.array([1.0, 2.0]))
+    program = tx.program(lambda x: x * weights, X)
+    np.testing.assert_array_equal(program(X), X * [1.0, 2.0])
+    np.testing.assert_array_equal(next(iter(program.constants.values())), [1.0, 2.0])
+    copied = copy.deepcopy(program)
+    assert copied == program
