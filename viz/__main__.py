@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tinygrad_xent import (
     Tensor,
     Trace,
 )
+from tinygrad_xent.command_line import fail, names_of, told
 
 from . import DIRECTIONS, draw
 from .cards import SHOWABLE
@@ -48,35 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     script, name, out = options.pop("script"), options.pop("output"), options.pop("out")
     if not script.is_file():
-        return _fail(f"there is no file {script}")
-    tensor = run(script).get(name)
+        return fail("viz", f"there is no file {script}")
+    tensor = names_of(script).get(name)
     if not isinstance(tensor, (Tensor, Trace)):
-        return _fail(f"{script.name} leaves no tensor named {name!r}; name one with --output")
+        return fail("viz", f"{script.name} leaves no tensor named {name!r}; name one with --output")
     given = {key: value for key, value in options.items() if value is not None}
     try:
         print(draw(tensor, **given).save(out or Path(f"{name}.svg")))
     except (GraphError, ShapeError, DtypeError, OutOfRangeError) as error:
-        # of its lines, the one that says where it was called names Python's runner of `-m viz`
-        told = [line for line in str(error).splitlines() if not line.startswith("  at ")]
-        return _fail("\n".join(told), status=1)
+        return fail("viz", told(error), status=1)
     except (ValueError, OSError, EngineMissingError, LayoutError, LayoutTimeoutError) as error:
-        return _fail(str(error))
+        return fail("viz", str(error))
     return 0
-
-
-def run(script: Path) -> dict[str, object]:
-    """The names that a script leaves, run as `python script.py` would."""
-    argv, path = sys.argv, sys.path
-    sys.argv, sys.path = [str(script)], [str(script.resolve().parent), *path]
-    try:
-        return runpy.run_path(str(script), run_name="__main__")
-    finally:
-        sys.argv, sys.path = argv, path
-
-
-def _fail(why: str, status: int = 2) -> int:
-    print(f"python -m viz: {why}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

@@ -287,8 +287,7 @@ class Elements:
 
 def values_of(loss: str, x: Any) -> Array:
     """The values of a tensor, or of anything that `plain_array` can convert."""
-    x = raw(x) if isinstance(raw(x), Symbol) else x
-    return x if isinstance(x, (np.ndarray, Symbol)) else as_numbers(loss, raw(x), [x])
+    return x if type(x) is np.ndarray else as_numbers(loss, raw(x), [x])
 
 
 def check_floats(loss: str, x: Any) -> Any:

@@ -1,11 +1,17 @@
 """What a function reads besides its arguments: numbers and words, which are guarded by value, and arrays,
 which it must be given.
+
+Looked at is the code of the function, of the user's functions that it names, and of the methods of the
+user's classes among its arguments; and what these name: globals, variables of closures, defaults, with
+their attributes and items.
 """
 
 from __future__ import annotations
 
-import builtins
 import dis
+import functools
+import random
+import sys
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -13,31 +19,30 @@ from typing import Any
 import numpy as np
 
 from ..engine.lines import NOT_USERS
+from ..engine.symbols import Symbol
 from ..engine.tensors import Tensor
 from .recorder import CONSTANTS, RecordingError
-from .structures import VARYING, parts, written
+from .structures import OWN, VARYING, objects, parts, written
 
-_GUARDED = (bool, int, float, str, bytes, type(None), np.generic)
+_PLAIN = (bool, int, float, str, bytes, type(None), np.generic)
+_DRAWING = {"numpy.random", "random", "secrets"}
 
 
-def read_by(f: Callable[..., Any]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """The plain values that a function and the user's functions that it calls read, by where they are
-    found; and the arrays among what it can see, with their names.
+def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
+    """The plain values that a function reads, by where they are found.
 
     Raises:
-        RecordingError: it names an array, a tensor or a generator that is no argument.
+        RecordingError: it reads an array, a tensor or a generator that is not among its arguments.
     """
-    guards: dict[str, Any] = {}
-    suspects: list[tuple[str, Any]] = []
-    for place, value in _names_read(f, set()):
-        if isinstance(value, _GUARDED):
-            guards[place] = value
-        elif isinstance(value, (np.ndarray, np.random.Generator)) or (
-            isinstance(value, Tensor) and id(getattr(value, "_array", None)) not in CONSTANTS
-        ):
-            raise _not_given(place, value)
-        suspects += [(place, value)] if isinstance(value, np.ndarray) else []
-    return guards, suspects
+    found: dict[str, Any] = {}
+    for place, value in _Reading().of(f, [*objects(example)]):
+        for path, part in parts(value, (place,)):
+            if isinstance(part, _PLAIN):
+                if not _is_own(path):
+                    found[written(path)] = part
+            elif not _is_constant(part):
+                raise _not_given(written(path), part)
+    return found
 
 
 def plain_parts(names: list[str], example: tuple[Any, ...]) -> dict[str, Any]:
@@ -45,74 +50,201 @@ def plain_parts(names: list[str], example: tuple[Any, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, arg in zip(names, example, strict=True):
         for path, value in parts(arg, (name,)):
-            varies = isinstance(value, float) and len(path) == 1
-            private = any(str(key).startswith("._") for key in path) or path[-1] in _VARYING
-            if isinstance(value, _GUARDED) and not varies and not private:
+            if isinstance(value, Tensor):
+                found[f"{written(path)}.requires_grad"] = value.requires_grad
+            elif isinstance(value, _PLAIN) and not _is_own(path) and not _varies(path, value):
                 found[written(path)] = value
     return found
+
+
+def _varies(path: tuple[Any, ...], value: Any) -> bool:
+    """Whether it is an input: a float, or a number of an optimiser that differs from run to run."""
+    return path[-1] in _VARYING or (len(path) == 1 and isinstance(value, (float, np.floating)))
 
 
 _VARYING = {f".{name}" for names in VARYING.values() for name in names}
 
 
+def _is_own(path: tuple[Any, ...]) -> bool:
+    """Whether it belongs to the package: what its classes note about themselves."""
+    return any(key in OWN for key in path)
+
+
+def _is_constant(x: Any) -> bool:
+    return id(getattr(x, "_array", None)) in CONSTANTS or isinstance(x, Symbol)
+
+
 def _not_given(place: str, value: Any) -> RecordingError:
     name, kind = place.rpartition(" ")[2], type(value).__name__
     what = f"program: the function reads {name}, a {kind} that is not one of its arguments"
-    fix = f"pass {name} as an argument; or, if it is the same in each run, {name} = tx.constant({name})"
+    fix = f"pass it as an argument; or, if it is the same in each run, {name} = tx.constant({name})"
     if isinstance(value, np.random.Generator):
-        fix = f"pass {name} as an argument: each run then draws from the generator it is given"
+        fix = "pass it as an argument: each run then draws from the generator it is given"
     return RecordingError(what, [value], fix)
 
 
-def _names_read(f: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """What a function's code names outside of itself, with where that is."""
-    f = getattr(f, "__wrapped__", f)
-    if isinstance(f, MethodType):
-        f = f.__func__
-    code = getattr(f, "__code__", None)
-    if code is None or id(code) in seen:
-        return
-    seen.add(id(code))
-    cells = dict(zip(code.co_freevars, f.__closure__ or (), strict=True))
-    for name, attributes in _names(code):
-        try:
-            value = cells[name].cell_contents if name in cells else f.__globals__[name]
-        except (KeyError, ValueError):
-            continue  # a builtin, or not assigned yet
-        place = f"{f.__module__}.{f.__qualname__} {name}"
+class _Reading:
+    """Goes through code, each function once."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.kept: list[Any] = []  # so that no id is used twice
+
+    def of(self, f: Any, arguments: list[Any]) -> Iterator[tuple[str, Any]]:
+        """What a function reads, or an object that is called, and the methods of its arguments: values with
+        where they are found.
+        """
+        for x in (f, *arguments):
+            yield from self.behind(x)
+        if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
+            yield type(f).__name__, f
+
+    def behind(self, x: Any) -> Iterator[tuple[str, Any]]:
+        """What is read by a function, a partial, a method, a class or an object of the user."""
+        if id(x) in self.seen:
+            return
+        self.seen.add(id(x))
+        self.kept.append(x)
+        if isinstance(x, functools.partial):
+            yield from self.behind(x.func)
+            yield "the partial's", (x.args, x.keywords)
+        elif isinstance(x, (MethodType, staticmethod, classmethod)):
+            yield from self.behind(x.__func__)
+            if isinstance(x, MethodType) and not isinstance(x.__self__, type):
+                yield "self", x.__self__
+        elif isinstance(x, property):
+            yield from self.behind(x.fget)
+        elif isinstance(x, FunctionType):
+            yield from self.function(x)
+        elif hasattr(x, "__wrapped__"):
+            yield from self.behind(x.__wrapped__)
+        elif isinstance(x, type):
+            yield from self.class_of(x)
+        elif not isinstance(x, (*_PLAIN, np.ndarray, Tensor, ModuleType, list, tuple, dict)):
+            yield from self.behind(type(x))
+
+    def class_of(self, kind: type) -> Iterator[tuple[str, Any]]:
+        """What a user's class holds, and what its methods read."""
+        for base in kind.__mro__:
+            module = sys.modules.get(base.__module__)
+            file = getattr(module, "__file__", None) or f"<{base.__module__}>"
+            if base.__module__ in ("builtins", "typing", "types", "abc") or NOT_USERS[file]:
+                continue
+            for name, value in vars(base).items():
+                if isinstance(value, _PLAIN) and not name.startswith("__"):
+                    yield f"{base.__module__} {base.__qualname__}.{name}", value
+                elif isinstance(value, (FunctionType, staticmethod, classmethod, property)):
+                    yield from self.behind(value)
+
+    def function(self, f: FunctionType) -> Iterator[tuple[str, Any]]:
+        """What a function's code names outside of itself, its defaults, and what it calls."""
+        if hasattr(f, "__wrapped__"):
+            yield from self.behind(f.__wrapped__)
+        if NOT_USERS[f.__code__.co_filename]:
+            yield from self.closures(f)
+            return
+        defaults = {**(f.__kwdefaults__ or {}), "": f.__defaults__ or ()}
+        yield f"{f.__module__} a default of {f.__qualname__}", list(defaults.values())
+        cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
+        for name, attributes in _names(f.__code__):
+            try:
+                value = cells[name].cell_contents if name in cells else f.__globals__[name]
+            except (KeyError, ValueError):
+                continue  # a builtin, or not assigned yet
+            yield from self.named(f"{f.__module__}.{f.__qualname__} {name}", value, attributes)
+        for module in _imported(f.__code__):
+            yield from self.module(module)
+
+    def closures(self, f: FunctionType) -> Iterator[tuple[str, Any]]:
+        """The user's functions that one of a library, `tx.grad(f)` say, has in its closure."""
+        for cell in f.__closure__ or ():
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                continue
+            if isinstance(value, (FunctionType, MethodType, functools.partial)):
+                yield from self.behind(value)
+
+    def named(self, place: str, value: Any, attributes: list[str]) -> Iterator[tuple[str, Any]]:
+        """A value that code names, with the attributes that it takes of modules."""
         for attribute in attributes:
             if not isinstance(value, ModuleType) or not hasattr(value, attribute):
                 break
+            if value.__name__ in _DRAWING and not attribute[0].isupper():
+                raise _draws(f"{value.__name__}.{attribute}")
             value, place = getattr(value, attribute), f"{place}.{attribute}"
-        if isinstance(value, (FunctionType, MethodType)):
-            inner = getattr(value, "__wrapped__", value)
-            if not NOT_USERS[getattr(inner, "__code__", code).co_filename]:
-                yield from _names_read(value, seen)
-        elif not isinstance(value, ModuleType):
+        if isinstance(value, ModuleType):
+            return
+        if getattr(value, "__module__", None) in _DRAWING and not isinstance(value, type):
+            raise _draws(f"{place.rpartition(' ')[2]}")
+        yield from self.behind(value)
+        if not isinstance(value, (FunctionType, MethodType, type)):
             yield place, value
 
+    def module(self, name: str) -> Iterator[tuple[str, Any]]:
+        """The plain values of a user's module that is imported inside a function."""
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if module is not None and file is not None and not NOT_USERS[file]:
+            for key, value in vars(module).items():
+                if isinstance(value, _PLAIN) and not key.startswith("__"):
+                    yield f"{name} {key}", value
 
-def _names(code: CodeType) -> Iterator[tuple[str, list[str]]]:
-    """The free names of a code object, of the functions inside it too, each with the attributes that
-    are read from it at once: config.lr.
+
+def _draws(name: str) -> RecordingError:
+    what = f"program: the function calls {name}, whose numbers would be the same in each run"
+    fix = "take a numpy.random.Generator as an argument: each run draws from the one it is given"
+    return RecordingError(what, fix=fix)
+
+
+def _names(code: CodeType, inner: frozenset[str] = frozenset()) -> Iterator[tuple[str, list[str]]]:
+    """The names that code reads from outside, functions inside it too, each with the attributes that are
+    read from it at once: config.lr.
     """
     name, attributes = "", list[str]()
+    own = inner | set(code.co_cellvars)
     for step in [*dis.get_instructions(code), None]:
         if step is not None and step.opname in ("LOAD_ATTR", "LOAD_METHOD") and name:
             attributes.append(str(step.argval))
             continue
         if step is not None and step.opname in ("CACHE", "PRECALL"):
             continue
-        if name and not hasattr(builtins, name):
+        if name and name not in own:
             yield name, attributes
         name, attributes = "", []
-        if step is not None and step.opname in (
-            "LOAD_GLOBAL",
-            "LOAD_DEREF",
-            "LOAD_NAME",
-            "LOAD_CLASSDEREF",
-        ):
+        if step is not None and step.opname in _LOADS:
             name = str(step.argval)
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            yield from _names(part)
+            yield from _names(part, frozenset(own))
+
+
+_LOADS = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF")
+
+
+def _imported(code: CodeType) -> Iterator[str]:
+    """The modules that are imported inside a function."""
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME":
+            yield str(step.argval)
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from _imported(part)
+
+
+class Draws:
+    """Notices whether a function draws from the generators that Python and NumPy share."""
+
+    def __init__(self) -> None:
+        self.before = self.state()
+
+    def state(self) -> Any:
+        """The state of both; of NumPy's only if it is loaded."""
+        theirs = sys.modules.get("numpy.random")
+        numpy = theirs.get_state() if theirs is not None else ()
+        return random.getstate(), str(numpy[1][:4].tolist()) + str(numpy[2:]) if numpy else ""
+
+    def check(self) -> None:
+        """Raise if one has moved."""
+        if self.state() != self.before:
+            raise _draws("a shared generator (random or np.random)")

@@ -33,8 +33,8 @@ class Program(Plain):
     >>> square = tx.program(lambda x: (x * x).sum(), np.array([1.0, 2.0]))
     >>> print(square)
     program(x: float64[2])
-      v1 = operator.mul(x, x)            float64[2]
-      v2 = np.add.reduce(v1, axis=None, keepdims=False)  float64[]
+      v1 = operator.mul(x, x)                            float64[2]
+      v2 = np.add.reduce(v1, axis=None, keepdims=False)  float64[]  loss
     return v2
     >>> square(np.array([3.0, 4.0]))
     np.float64(25.0)
@@ -76,14 +76,17 @@ class Program(Plain):
             TypeError: not one array per input. ShapeError, DtypeError: one does not fit.
             What a check of the program raises: IndexError for a label out of range, say.
         """
-        newer = self.source.newer() if self.source is not None else None
-        if newer is not None:
-            return newer(*arrays)
-        values = self.run(*arrays)
-        found = mapped(lambda x: _own(values[x.id]) if isinstance(x, Ref) else x, self.outputs)
-        if not self.updates:
+        program = self.newest()
+        values = program.run(*arrays)
+        found = mapped(lambda x: _own(values[x.id]) if isinstance(x, Ref) else x, program.outputs)
+        if not program.updates:
             return found
-        return found, {name: _own(values[ref.id]) for name, ref in self.updates}
+        return found, {name: _own(values[ref.id]) for name, ref in program.updates}
+
+    def newest(self) -> Program:
+        """This program or, if something that its function reads has changed, the one recorded since."""
+        newer = self.source.newest() if self.source is not None else None
+        return self if newer is None else newer
 
     def run(self, *arrays: Any) -> dict[int, Any]:
         """The result of every instruction, by number."""

@@ -85,8 +85,9 @@ class Notes:
 def _place(names: dict[str, Any]) -> int | None:
     """Which input of the node the walk has arrived at; None if it is still between two nodes."""
     node, i = names.get("node"), names.get("i")
-    here = node is not None and i is not None and i < len(node.inputs)
-    return i if here and node.inputs[i] is names.get("source") else None
+    if node is None or i is None or i >= len(node.inputs):
+        return None
+    return i if node.inputs[i] is names.get("source") else None
 
 
 @lru_cache(maxsize=4096)

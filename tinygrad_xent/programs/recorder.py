@@ -43,14 +43,14 @@ class Recorder:
 
     Attributes:
         instructions: what was noted. examples: the value of each input. constants: by the id of a declared constant's array.
-        suspects: arrays that the function can see without being given them, with their names.
+        refused: the first error, which the function may have caught.
     """
 
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
         self.examples: list[Any] = []
         self.constants: dict[int, tuple[Any, ArraySymbol]] = {}
-        self.suspects: list[tuple[str, Any]] = []
+        self.refused: RecordingError | None = None
         self.notes = notes.Notes()
 
     @contextmanager
@@ -172,7 +172,7 @@ class Recorder:
             raise RecordingError(what, [x], "a tensor of one program is not known to another")
         if x.stale:
             what = "program: a view of an array that was changed in place afterwards"
-            raise RecordingError(what, [x], "take the view again after the change")
+            raise self.refuse(what, [x], "take the view again after the change")
         return x.id
 
     def fitted(self, new: ArraySymbol, old: ArraySymbol) -> ArraySymbol:
@@ -181,13 +181,17 @@ class Recorder:
             new = self.call("np.broadcast_to", (new, old.shape), {})
         return new.astype(old.dtype, copy=False) if new.dtype != old.dtype else new
 
+    def refuse(self, what: str, operands: Any = (), fix: str = "") -> RecordingError:
+        """An error, which is raised again at the end if the function catches it."""
+        error = RecordingError(what, operands, fix)
+        self.refused = self.refused or error
+        return error
+
     # --- what a program can't know ------------------------------------------------------------------
 
     def foreign(self, x: Any) -> RecordingError:
         """The error for an array that the program was not given."""
-        data = getattr(x, "_data", x)
-        names = (n for n, a in self.suspects if a is x or np.may_share_memory(a, data))
-        called = f", {name}," if (name := next(names, None) or getattr(x, "name", None)) else ""
+        called = f", {name}," if isinstance(name := getattr(x, "name", None), str) else ""
         kind = "a tensor" if isinstance(x, Tensor) else "an array"
         what = f"program: {kind}{called} is not an argument of the function that is recorded"
         fix = "pass it as an argument; or tx.constant(array), whose numbers stay as they are; what follows "
@@ -195,23 +199,23 @@ class Recorder:
             "from shapes alone is made by tx.zeros, tx.arange, tx.eye; random numbers come from a "
         )
         fix += "generator that is an argument"
-        return RecordingError(what, [x], fix)
+        return self.refuse(what, [x], fix)
 
     def asked_for_a_value(self, x: ArraySymbol, how: str) -> RecordingError:
         """The error for code that looks at numbers, which each run has others of."""
         what = f"program: {how} needs the numbers themselves, which differ from run to run"
         fix = "tx.where(condition, a, b) in place of a branch; return a value to see it; what is to be "
         fix += "the same in each run is passed as a plain int, bool or str"
-        return RecordingError(what, [x], fix)
+        return self.refuse(what, [x], fix)
 
     def data_shaped(self, name: str) -> RecordingError:
         """The error for functions whose result has a shape that depends on values."""
         what = (
             f"program: {name} gives as many elements as the values say, so no later shape is known"
         )
-        return RecordingError(what, fix="tx.where(mask, x, 0) keeps the shape")
+        return self.refuse(what, fix="tx.where(mask, x, 0) keeps the shape")
 
     def not_recordable(self, name: str) -> RecordingError:
         """The error for what is no array call."""
         what = f"program: {name} can't be recorded"
-        return RecordingError(what, fix="use functions of tinygrad_xent or NumPy on the arguments")
+        return self.refuse(what, fix="use functions of tinygrad_xent or NumPy on the arguments")

@@ -23,7 +23,7 @@ from ..engine.tensors import Tensor, is_tensor, raw, wrap
 from ..engine.walk import collect
 from ..plain_data import same
 from ..tracing import check_unchanged
-from .guards import plain_parts, read_by
+from .guards import Draws, plain_parts, read_by
 from .instructions import Ref, mapped
 from .listing import Program
 from .recorder import CONSTANTS, Recorder, RecordingError
@@ -114,13 +114,16 @@ class Constant(Tensor):
 
 def _of_function(f: Callable[..., Any], example: tuple[Any, ...]) -> tuple[Program, list[Any]]:
     recorder, names = Recorder(), parameter_names(f, len(example))
-    read, recorder.suspects = read_by(f)
+    source, draws = Source(f, example, names), Draws()
     with recorder.at_work():
         arguments = Arguments(recorder, names, example)
         result = f(*arguments.copies)
+        if recorder.refused is not None:  # the function has caught it
+            raise recorder.refused
         outputs = mapped(lambda x: _output(recorder, x), result)
         updates, slopes = arguments.changes()
-    source = Source(f, example, names, read | plain_parts(names, example))
+    draws.check()
+    source.check()
     program = finished(recorder, outputs, updates, slopes, source.guards)
     return replace(program, source=source), recorder.examples
 
@@ -128,18 +131,31 @@ def _of_function(f: Callable[..., Any], example: tuple[Any, ...]) -> tuple[Progr
 class Source:
     """The function of a program. If something that it reads has changed, it is recorded again."""
 
-    def __init__(self, f: Any, example: tuple[Any, ...], names: list[str], guards: Any) -> None:
-        self.f, self.example, self.names, self.guards = f, example, names, guards
-        self.again: Program | None = None
+    def __init__(self, f: Any, example: tuple[Any, ...], names: list[str]) -> None:
+        self.f, self.example, self.names = f, example, names
+        self.guards, self.again = self.read(), dict[str, Program]()
 
-    def newer(self) -> Program | None:
+    def read(self) -> dict[str, Any]:
+        """What the function reads now that is no array."""
+        return read_by(self.f, self.example) | plain_parts(self.names, self.example)
+
+    def check(self) -> None:
+        """Raise if the function has changed what it reads: each run would do so again."""
+        now = self.read()
+        for place, value in self.guards.items():
+            if not same(now.get(place), value):
+                what = f"program: the function changes {place.rpartition(' ')[2]}, which it reads"
+                raise RecordingError(what, fix="pass it as an argument, and return the new value")
+
+    def newest(self) -> Program | None:
         """A new recording, if one is needed."""
-        now = read_by(self.f)[0] | plain_parts(self.names, self.example)
+        now = self.read()
         if same(now, self.guards):
             return None
-        if self.again is None or not same(dict(self.again.guards), now):
-            self.again = _of_function(self.f, self.example)[0]
-        return self.again
+        key = repr(now)
+        if key not in self.again:
+            self.again = {key: _of_function(self.f, self.example)[0]}
+        return self.again[key]
 
 
 def parameter_names(f: Callable[..., Any], count: int) -> list[str]:
@@ -227,15 +243,20 @@ class _Replay:
         return ""
 
     def array(self, x: Any) -> Any:
-        """A raw array as a constant, under the name of the user's variable whose memory it is."""
+        """A raw array as a constant, under the name of the user's variable that it is, or whose numbers it
+        has in the same order.
+        """
         if not isinstance(x, np.ndarray):
             return x
         for name, value in self.variables.items():
-            if (
-                isinstance(value, np.ndarray)
-                and value.size == x.size
-                and np.may_share_memory(x, value)
-            ):
+            if isinstance(value, np.ndarray) and _same_numbers(x, value):
                 whole = self.recorder.constant(value, name)
                 return whole if value.shape == x.shape else whole.reshape(x.shape)
         return self.recorder.constant(x)
+
+
+def _same_numbers(x: Any, y: Any) -> bool:
+    """Whether two arrays are the same memory, read in the same order."""
+    start = x.__array_interface__["data"][0] == y.__array_interface__["data"][0]
+    alike = start and x.dtype == y.dtype and x.size == y.size
+    return alike and (x.strides == y.strides or (x.flags.c_contiguous and y.flags.c_contiguous))

@@ -58,13 +58,33 @@ def script(
     >>> x = tx.Tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> loss = (x * x).sum()
     >>> print(tx.script(loss))
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def loss_and_gradients(x):
+        \"""x (2,).\"""
+        loss = (x * x).sum()
+    <BLANKLINE>
+        # Backward, from the last line to the first.
+    <BLANKLINE>
+        # loss = (x * x).sum()
+        dx = x + x  # g · a
+    <BLANKLINE>
+        return loss, dx
+    <BLANKLINE>
     """
     if isinstance(what, Program):
         if data:
             raise TypeError("script: a program holds no data; pass the function or the tensor")
-        return written(what, _function_name(what))
+        return written(what.newest(), _function_name(what))
     recorded, values = record(what, example)
     return written(recorded, _function_name(what), values if data else None)
+
+
+def of_tensor(output: Tensor, variables: dict[str, Any], data: bool) -> Script:
+    """The script of a tensor whose arrays have their names in `variables`."""
+    recorded, values = record(output, (), variables)
+    return written(recorded, _function_name(output), values if data else None)
 
 
 def written(recorded: Program, name: str, values: list[Any] | None = None) -> Script:
@@ -166,7 +186,7 @@ def _bare(code: str) -> str:
 
 def _tells(i: Instruction) -> bool:
     """Whether the operation's formula says more than the line itself."""
-    return i.formula != "g" if i.stage == "backward" else "Σ" in i.formula
+    return i.formula != "g" if i.stage == "backward" else "Σ" in i.formula and len(i.formula) > 3
 
 
 def _return(returned: list[str]) -> list[str]:

@@ -131,10 +131,12 @@ def x_call(x: Instruction | None) -> str:
 
 
 def _times_one(i: Instruction, known: Known) -> int | Instruction | None:
-    """A product with 1, a quotient by 1."""
+    """A product with 1 or -1, a quotient by 1."""
     if i.call in ("operator.mul", "np.multiply"):
         for place in (0, 1):
             other = _argument(i, known, 1 - place)
+            if _is_minus_one(i.args[place], known) and other is not None and _alike(other, i):
+                return replace(i, call="operator.neg", args=(Ref(other.id),))
             if not _is_one(i.args[place], known):
                 continue
             if other is not None and _alike(other, i):
@@ -154,6 +156,11 @@ def _is_one(x: Any, known: Known) -> bool:
         i = known[x.id]
         return i.call == "literal" and bool(i.args[0] == 1)
     return isinstance(x, (int, float, np.floating)) and not isinstance(x, bool) and bool(x == 1)
+
+
+def _is_minus_one(x: Any, known: Known) -> bool:
+    i = known[x.id] if isinstance(x, Ref) else None
+    return i is not None and i.call == "operator.neg" and _is_one(i.args[0], known)
 
 
 def _alike(a: Instruction, b: Instruction) -> bool:
@@ -183,6 +190,14 @@ def _number(x: Any, known: Known) -> Any:
     i = known[x.id]
     if i.call in ("np.broadcast_to", "literal"):
         return _number(i.args[0], known)
+    return None
+
+
+def _broadcast_again(i: Instruction, known: Known) -> int | Instruction | None:
+    """Something stretched that was stretched before."""
+    x = _argument(i, known)
+    if i.call == x_call(x) == "np.broadcast_to":
+        return replace(i, args=(x.args[0], i.shape))  # type: ignore[union-attr]
     return None
 
 
@@ -218,9 +233,9 @@ def _chosen(i: Instruction, known: Known) -> int | Instruction | None:
     if _number(i.args[0], known) == np.True_:
         return taken.id
     mask = _argument(i, known)
-    if taken.call == "np.broadcast_to" and mask is not None and mask.shape == i.shape:
-        if _number(i.args[1], known) is not None:
-            return replace(i, args=(i.args[0], taken.args[0], i.args[2]))
+    full = taken.call == "np.broadcast_to" and _number(i.args[1], known) is not None
+    if full and mask is not None and mask.shape == i.shape:
+        return replace(i, args=(i.args[0], taken.args[0], i.args[2]))
     again = taken.call == "np.where" and taken.args[0] == i.args[0] and taken.args[2] == i.args[2]
     return taken.id if again and not isinstance(i.args[2], Ref) else None
 
@@ -231,6 +246,7 @@ _RULES: list[Callable[[Instruction, Known], int | Instruction | None]] = [
     _whole,
     _overwritten,
     _times_one,
+    _broadcast_again,
     _stretched,
     _of_numbers,
     _chosen,

@@ -107,7 +107,7 @@ def _infix(i: Instruction, name: str, of: Speller) -> Spelled:
     symbol, binds = _INFIX[name]
     a, b = i.args
     if name == "truediv" and _is_negative(b):  # -x / 5, not x / -5
-        return f"-{within(a, UNARY, i, of)} / {value(-_number(b), i, whole=True)}", 5
+        return f"-{within(a, UNARY, i, of, True)} / {value(-_number(b), i, whole=True)}", 5
     if name == "mul" and _is_scalar(b, of) and not _is_scalar(a, of):  # 0.9 * v, as people write it
         a, b = b, a
     whole = name == "truediv"
@@ -192,7 +192,7 @@ def within(x: Any, binds: int, i: Instruction, of: Speller, whole: bool = False)
     """An argument as a part of an expression: in brackets if it binds less tightly."""
     if isinstance(x, Ref):
         text, tightness = of(x)
-        if whole and text.endswith(".0") and tightness == ATOM and text[:-2].isdigit():
+        if whole and re.fullmatch(r"-?\d+\.0", text):
             text = text[:-2]
     else:
         text = value(x, i, of, whole=whole)
@@ -213,6 +213,8 @@ def value(
         x = x.item()
     if isinstance(x, float):
         return _float(x, whole)
+    if key == "axis" and isinstance(x, tuple) and len(x) == 1:
+        x = x[0]
     if isinstance(x, tuple):
         parts = ", ".join(value(p, i, of) for p in x)
         return f"({parts}{',' if len(x) == 1 else ''})"
@@ -260,6 +262,8 @@ def index(x: Any, i: Instruction, of: Speller) -> str:
 
 def array(x: Any, by_rows: bool = False) -> str:
     """An array as Python code, its numbers in full; `by_rows`: a line for each row."""
+    if x.ndim == 1 and x.dtype.name == "int64" and np.array_equal(x, np.arange(x.size)):
+        return f"np.arange({x.size})"
     text = repr(x.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
     if by_rows and x.ndim > 1 and len(text) > 60:
         text = text.replace("], ", "],\n    ").replace("[[", "[\n    [", 1) + "\n"

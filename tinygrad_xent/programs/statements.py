@@ -12,7 +12,8 @@ import keyword
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, groupby
+from operator import itemgetter
 
 from .instructions import Instruction, Ref, parts
 from .listing import Program
@@ -36,6 +37,7 @@ _SOFT = {
     "np.where": "chosen",
     "np.add.reduce": "total",
     "np.maximum.reduce": "top",
+    "np.log": "log",
     "np.sqrt": "root",
     "python:sqrt": "root",
     "python:min": "scale",
@@ -50,6 +52,8 @@ _SOFT = {
     "np.minimum.reduce": "least",
     "set_item": "changed",
     "table": "places",
+    "np.greater": "mask",
+    "np.less": "mask",
     "operator.ge": "kept",
     "operator.getitem": "part",
     "python:or": "count",
@@ -105,7 +109,7 @@ class Writer:
 
     def _stands_alone(self, i: Instruction) -> bool:
         if i.call == "table":
-            return i.args[0].size > 8
+            return bool(i.args[0].size > 8)
         if i.call in _TRIVIAL or self._is_number(i):
             return i.id in self.targets
         if i.name or i.id in self.targets or i.id in self.roots or self.uses[i.id] > 1:
@@ -131,8 +135,19 @@ class Writer:
             long = [s.of for s in done if max(map(len, s.code)) > WIDTH]
             inner = {n for i in long if (n := self._largest_part(i)) is not None}
             if not inner:
-                return [*done, *self._late_updates()]
+                return [*self._together(done), *self._late_updates()]
             self.own |= inner
+
+    def _together(self, statements: list[Statement]) -> Iterator[Statement]:
+        """The checks that gradients are finite, if several follow each other, as one loop."""
+        finite = [s.of.call == "check" and s.of.args[2] == "FloatingPointError" for s in statements]
+        for is_check, group in groupby(zip(finite, statements, strict=True), key=itemgetter(0)):
+            found = [s for _, s in group]
+            if not is_check or len(found) == 1:
+                yield from found
+                continue
+            names = [self(self.all[s.of.args[0].id].args[0])[0] for s in found]
+            yield Statement(_loop(names), found[0].of)
 
     def _largest_part(self, i: Instruction) -> int | None:
         """The longest part of an expression that has no line of its own; one of two thirds, if it can be."""
@@ -192,6 +207,9 @@ class Writer:
             other = self.all[i.args[1].id].call
             if other in ("np.log", "np.maximum.reduce"):
                 return "log_p" if other == "np.log" else "shifted"
+        first = self.all[i.refs[0]].call if i.refs else ""
+        if i.call in ("operator.add", "operator.mul") and first == "np.log":
+            return "log_sum"
         if i.call.startswith("draw."):
             return "drawn"
         if i.call == "operator.add" and i.dtype.startswith("Python"):
@@ -276,6 +294,17 @@ class Writer:
             return f"{name} {sign}= {value(i.args[1], i, self)}"
         place = name if i.dtype.startswith("Python") else f"{name}[...]"
         return f"{place} = {self._text(i)[0]}"
+
+
+def _loop(names: list[str]) -> list[str]:
+    start = f"for gradient in ({', '.join(names)}):"
+    lines = (
+        [start]
+        if len(start) <= WIDTH
+        else ["for gradient in (", *(f"    {n}," for n in names), "):"]
+    )
+    lines += ["    if not np.isfinite(gradient).all():"]
+    return [*lines, '        raise FloatingPointError("a gradient is not finite")']
 
 
 def outputs_of(program: Program) -> list[int]:

@@ -5,15 +5,19 @@ objects, and replaced by symbols in a copy. Whatever the function changes in the
 from __future__ import annotations
 
 import copy
+import functools
+import random
+from collections import deque
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..engine.nodes import Leaf
-from ..engine.tensors import Tensor, wrap
-from ..nn.module import Module
+from ..engine.ops.moves import raw_index
+from ..engine.symbols import Symbol
+from ..engine.tensors import Tensor, raw, wrap
 from ..optim.base import Optimizer
 from ..optim.schedules import Schedule
 from ..plain_data import same
@@ -24,7 +28,8 @@ from .symbolic import ArraySymbol
 
 Path = tuple[Any, ...]
 _PLAIN = (bool, int, float, str, bytes, type(None), np.generic, np.dtype)
-_OPAQUE = (FunctionType, ModuleType, type)
+_OPAQUE = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, property)
+_ARRAYS = (np.ndarray, Tensor, Symbol, np.random.Generator)
 
 VARYING: dict[type, tuple[str, ...]] = {Optimizer: ("lr", "_counts"), Schedule: ("count",)}
 """The numbers of an object that differ from run to run: inputs of a program."""
@@ -32,10 +37,14 @@ VARYING_NAMES = {"_counts": "t"}
 _ABSENT = object()
 
 
+OWN = frozenset(f".{name}" for name in ("_path", "_called", "_label", "_inline", "_skipped"))
+"""What the package's classes note about themselves: no numbers that a computation reads."""
+
+
 def parts(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tuple[Path, Any]]:
     """Everything that is no container, by its path: arrays, tensors, generators, plain values."""
     seen = set() if seen is None else seen
-    if isinstance(x, (*_PLAIN, np.ndarray, Tensor, ArraySymbol, np.random.Generator)):
+    if isinstance(x, (*_PLAIN, *_ARRAYS)):
         yield path, x
     elif id(x) not in seen and not isinstance(x, _OPAQUE):
         seen.add(id(x))
@@ -45,21 +54,44 @@ def parts(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tup
 
 def _members(x: Any) -> list[tuple[Any, Any]]:
     """What an object holds, by key or attribute: what a copy of it would."""
-    if isinstance(x, (list, tuple)):
-        return list(enumerate(x))
     if isinstance(x, dict):
         return list(x.items())
-    if callable(x) and not isinstance(x, Module):
+    if isinstance(x, (list, tuple, deque, set, frozenset)):
+        return list(enumerate(x))
+    if isinstance(x, (random.Random, np.random.RandomState)):
+        what = f"program: a {type(x).__name__}, whose draws can't be recorded"
+        raise RecordingError(what, fix="pass a numpy.random.Generator: np.random.default_rng(0)")
+    if isinstance(x, functools.partial):
+        return [(".args", x.args), (".keywords", x.keywords)]
+    try:
+        state = x.__getstate__()
+    except Exception:  # what can't be pickled, a lock say
         return []
-    state = x.__getstate__() if hasattr(x, "__getstate__") else vars(x)
-    state = state[0] | (state[1] or {}) if isinstance(state, tuple) and state[0] else state
-    return [(f".{name}", value) for name, value in state.items()] if isinstance(state, dict) else []
+    states = state if isinstance(state, tuple) else (state,)
+    found = [s for s in states if isinstance(s, dict)]
+    return [(f".{name}", value) for s in found for name, value in s.items()]
 
 
 def written(path: Path) -> str:
     """A path as it is written in Python: model.layers[0].p"""
     first, *rest = path
     return str(first) + "".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in rest)
+
+
+class Given(Tensor):
+    """Stands for an array among the arguments: like that, it is changed in place by `x += 1`."""
+
+    __slots__ = ()
+
+    def __init__(self, symbol: Any, leaf: Leaf) -> None:
+        self._data, self._node = symbol, leaf
+
+    def _updated(self, symbol: str, function: Any, other: Any) -> Tensor:
+        self._data.become(raw(function(self, other)))
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._data[raw_index(index)] = raw(value)
 
 
 class Arguments:
@@ -74,11 +106,8 @@ class Arguments:
         self.memo: dict[int, Any] = {}
         self.used: dict[str, int] = {}
         self.buffers = dict(_buffer_names(args))
-        for name, arg in zip(names, args, strict=True):
-            for path, x in parts(arg, (name,)):
-                self._replace(path, x)
         self.copies = tuple(map(self._copied, names, args))
-        for x in _objects(self.copies):
+        for x in objects(self.copies):
             for kind, attributes in VARYING.items():
                 for attribute in attributes if isinstance(x, kind) else ():
                     self._vary(x, attribute)
@@ -99,7 +128,7 @@ class Arguments:
                 gradients[self.before[path[:-1]].id] = now
             elif isinstance(now, Ref) and isinstance(was, Ref) and now != was:
                 updates[was.id] = now
-            elif not same(now, was) and not str(path[-1]).startswith("._"):
+            elif not same(now, was) and not any(key in OWN for key in path):
                 what = (
                     f"program: the function changes {written(path)}, which is no array it was given"
                 )
@@ -121,6 +150,8 @@ class Arguments:
         """Have the copy hold a symbol in place of an array, a tensor or a generator."""
         if id(x) in self.memo or isinstance(x, _PLAIN):
             return
+        if isinstance(x, np.ndarray) and len(path) == 1:
+            return  # each argument is an input of its own, also if two of the example are one array
         name = self._name(path, x)
         if isinstance(x, np.random.Generator):
             self.memo[id(x)] = self.recorder.generator(name, x)
@@ -133,13 +164,17 @@ class Arguments:
         else:
             symbol = self.recorder.input(name, np.array(x))
             inside = any(str(key).startswith(".") for key in path)
-            self.memo[id(x)] = symbol if inside else wrap(symbol, Leaf(symbol, name=name))
+            self.memo[id(x)] = symbol if inside else Given(symbol, Leaf(symbol, name=name))
 
     def _copied(self, name: str, x: Any) -> Any:
         """The argument for the recorded call. A float is an input too: a number that widens no array."""
-        if type(x) is float or isinstance(x, np.floating):
-            symbol = self.recorder.input(name, x)
-            return wrap(symbol, Leaf(symbol, name=name))
+        for path, part in parts(x, (name,)):
+            self._replace(path, part)
+        if type(x) is float or isinstance(x, (np.generic, np.ndarray)):
+            symbol = self.recorder.input(
+                self._name((name,)), x if type(x) is float else np.array(x)[()]
+            )
+            return Given(symbol, Leaf(symbol, name=name))
         try:
             return copy.deepcopy(x, self.memo)
         except Exception as error:
@@ -171,7 +206,7 @@ class Arguments:
 
 def _buffer_names(args: Any) -> Iterator[tuple[int, str]]:
     """What the buffers of optimisers are called, by the ids of their arrays: kind and parameter."""
-    for optimizer in _objects(args):
+    for optimizer in objects(args):
         if isinstance(optimizer, Optimizer):
             for i, (tensor, arrays) in enumerate(
                 zip(optimizer.params, optimizer._buffers, strict=True)
@@ -180,12 +215,13 @@ def _buffer_names(args: Any) -> Iterator[tuple[int, str]]:
                     yield id(array), f"{kind}:{tensor.name or i}"
 
 
-def _objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:
-    """Every object inside, each once."""
+def objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:
+    """Every object and function inside, each once."""
     seen = set() if seen is None else seen
-    if isinstance(x, (*_PLAIN, np.ndarray, Tensor, ArraySymbol, *_OPAQUE)) or id(x) in seen:
+    if isinstance(x, (*_PLAIN, *_ARRAYS)) or id(x) in seen:
         return
     seen.add(id(x))
     yield x
-    for _, part in _members(x):
-        yield from _objects(part, seen)
+    if not isinstance(x, _OPAQUE):
+        for _, part in _members(x):
+            yield from objects(part, seen)

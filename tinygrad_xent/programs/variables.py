@@ -38,9 +38,6 @@ def finished(
     """
     refs = [x.id for x in _refs(outputs)] + [r.id for r in (*updates.values(), *gradients.values())]
     names, slopes = _assigned(recorder), _targets(recorder)
-    for made, value in slopes.items():
-        if value in names:
-            names.setdefault(made, f"d{names[value]}")
     given = [
         replace(i, name=i.name or names.get(i.id, _of_constant(i)), gradient_of=slopes.get(i.id))
         for i in recorder.instructions
