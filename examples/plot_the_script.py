@@ -45,9 +45,9 @@ def defined(text):
     return names["loss_and_gradients"]
 
 
-by_script, dA = defined(script)(A.numpy(), Y)
+by_script, slope = defined(script)(A.numpy(), Y)
 loss.backward()
-same = by_script == loss.item() and np.array_equal(dA, A.grad.numpy())
+same = by_script == loss.item() and np.array_equal(slope, A.grad.numpy())
 print(f"\n  the same to the last bit as backward(): {same}")
 
 # %%

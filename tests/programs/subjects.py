@@ -40,14 +40,16 @@ def of_row(call: Call) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The result of a call and the gradients of its inputs, as a function of all its arrays."""
     places = [i for i, x in enumerate(call.inputs) if isinstance(x, np.ndarray)]
     keys = [key for key, x in call.settings.items() if isinstance(x, np.ndarray)]
-    live = [places.index(i) for i in call.live]
+    live, name = [places.index(i) for i in call.live], call.name
+    others = [None if i in places else x for i, x in enumerate(call.inputs)]
+    plain = {key: None if key in keys else x for key, x in call.settings.items()}
 
     def run(*arrays: Any) -> Any:
-        inputs = list(call.inputs)
+        inputs = list(others)
         for i, array in zip(places, arrays, strict=False):
             inputs[i] = array
-        settings = call.settings | dict(zip(keys, arrays[len(places) :], strict=False))
-        return function_of(call.name)(*inputs, **settings)
+        settings = plain | dict(zip(keys, arrays[len(places) :], strict=False))
+        return function_of(name)(*inputs, **settings)
 
     def both(*arrays: Any) -> Any:
         *arrays, seed = arrays  # type: ignore[assignment]

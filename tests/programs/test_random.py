@@ -16,9 +16,10 @@ from tests.operations import NAMES
 from tests.programs.coverage import defined, ulps
 from tests.random_programs.generator import random_program
 from tests.random_programs.laws import OURS
-from tests.random_programs.programs import Line, Program
+from tests.random_programs.programs import Leaf, Line, Program
+from tinygrad_xent.engine.tensors import raw
 from tinygrad_xent.programs import calls
-from tinygrad_xent.programs.instructions import Ref, parts
+from tinygrad_xent.programs.instructions import Ref, mapped, parts
 from tinygrad_xent.programs.scripts import written
 from tinygrad_xent.programs.spelling import NotInNumPyError
 
@@ -27,38 +28,50 @@ NEAR = 64  # units in the last place of the largest element, after up to ten ope
 SCRIPT = 4  # the same calls, but NumPy adds in another order if an array lies otherwise in memory
 
 
-def with_constants(program, arrays):
-    """The program with other arrays in place of its constants; and these, if none are given."""
-    left, found = None if arrays is None else list(arrays), []
+class Hole:
+    """Where an array of a program was, by its number."""
 
-    def other(x):
-        if not isinstance(x, np.ndarray):
-            return x
-        found.append(x)
-        return x if left is None else left.pop(0)
+    def __init__(self, number):
+        self.number = number
 
-    def changed(step):
+
+def changed(program, other):
+    """The program with each input and setting of its lines replaced by `other` of it."""
+
+    def line(step):
         if not isinstance(step, Line):
-            return step
-        settings = {key: other(x) for key, x in step.settings.items()}
-        return replace(step, inputs=tuple(map(other, step.inputs)), settings=settings)
+            return Leaf(None)
+        return replace(
+            step, inputs=mapped(other, step.inputs), settings=mapped(other, step.settings)
+        )
 
-    return Program(tuple(map(changed, program.steps))), found
+    return Program(tuple(map(line, program.steps)))
 
 
 def as_function(program):
     """The loss of a program and its gradients, as a function of all its arrays; and these."""
+    constants = []
+
+    def hole(x):
+        if not isinstance(x, np.ndarray):
+            return x
+        constants.append(np.array(x))
+        return Hole(len(constants) - 1)
+
+    empty, has_gradient = changed(program, hole), program.has_gradient
 
     def run(leaves, constants):
         def loss(*points):
-            return with_constants(program, constants)[0].run(OURS, points)[-1]
+            filled = changed(
+                empty, lambda x: raw(constants[x.number]) if isinstance(x, Hole) else x
+            )
+            return filled.run(OURS, points)[-1]
 
-        if not program.has_gradient:
+        if not has_gradient:
             return loss(*leaves)
         return tx.value_and_grad(loss, tuple(range(len(leaves))))(*leaves)
 
-    _, constants = with_constants(program, None)
-    return run, ([np.array(x) for x in program.leaves], [np.array(x) for x in constants])
+    return run, ([np.array(x) for x in program.leaves], constants)
 
 
 def flat(x):

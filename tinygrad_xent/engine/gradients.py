@@ -21,7 +21,7 @@ from .nodes import Leaf, Node, changed_leaves, changed_since, value_of
 from .operands import as_gradient, check_backward
 from .public import method
 from .quiet import quietly
-from .symbols import RECORDER, Symbol, asarray
+from .symbols import RECORDER, Symbol, asarray, everywhere
 from .tensors import Tensor, is_tensor, raw, wrap
 from .walk import Source, collect, in_dtype_of, kept_tensors, sweep, sweep_fast
 
@@ -66,11 +66,12 @@ def gradients(
         raise errors.freed(spent[0])
     if nodes and changed_since(nodes[-1].id):
         _check_overwritten(nodes)
-    masks = INNER.get() is not None
+    recorder = RECORDER.get()
+    masks = INNER.get() is not None or (recorder is not None and recorder.needs_masks(nodes))
     if create_graph:
         # What is recorded is walked again, so it must say what was not chosen.
         selects = any("selects" in node.op.kinds for node in nodes)
-        masks = masks or selects or not asked_for(seed).all()
+        masks = masks or selects or not everywhere(asked_for(seed))
         with recording(), composite("gradient"):
             if not masks:
                 found = _handed_out(sweep(nodes, {root: seed}, kept_tensors, useful), targets, seed)

@@ -73,12 +73,16 @@ def literal(x: Any) -> Any:
 
 def somewhere(mask: Any) -> bool:
     """Whether a mask holds anywhere; True if nobody knows."""
-    return isinstance(mask, Symbol) or bool(mask.any())
+    if isinstance(mask, Symbol):
+        return not mask.known or bool(mask.value.any())
+    return bool(mask.any())
 
 
 def everywhere(mask: Any) -> bool:
     """Whether a mask holds everywhere; False if nobody knows."""
-    return not isinstance(mask, Symbol) and bool(mask.all())
+    if isinstance(mask, Symbol):
+        return mask.known and bool(mask.value.all())
+    return bool(mask.all())
 
 
 def check(holds: Symbol, what: str, error: type[Exception] | type[Warning]) -> None:

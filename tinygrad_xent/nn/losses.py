@@ -276,7 +276,8 @@ def _from_labels(
     if counted is not None:
         scores = selection.where(counted, scores, 0)
         factor = np.where(counted, factor, 0)
-    total = number_of(factor.sum(dtype=np.float64))
+    alike = weight is None and counted is None
+    total = places.size if alike else number_of(factor.sum(dtype=np.float64))
     return _of_samples(classes, scores, total)
 
 

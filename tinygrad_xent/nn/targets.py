@@ -106,7 +106,7 @@ class Classes:
         right = (places >= 0) & (places < classes)
         what = f"{self.loss}: a label is out of range for {classes} classes"
         if not ignored:
-            check(right, what, IndexError)
+            check(right, what, IndexError)  # so is one to be ignored: the example had none
             return Labels(xp.expand_dims(places, axis), None)
         counted = places != ignore_index
         check(right | ~counted, what, IndexError)
@@ -166,7 +166,7 @@ class Classes:
 
     def _check_distribution(self, values: Array) -> None:
         if isinstance(values, Symbol):
-            check(values >= 0, f"{self.loss}: a probability can't be negative", ValueError)
+            check(~(values < 0), f"{self.loss}: a probability can't be negative", ValueError)
             check(
                 abs(xp.sum(values, self.axis) - 1) <= _tolerance(values),
                 f"{self.loss}: the probabilities of a sample do not sum to 1",

@@ -15,13 +15,14 @@ from __future__ import annotations
 import copy
 import math
 import operator
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from ..engine import errors, lines
 
 DATA_SHAPED = {
     *("nonzero", "flatnonzero", "argwhere", "unique", "unique_all", "unique_counts", "compress"),
@@ -46,16 +47,19 @@ def check(holds: Any, what: str, error: str) -> bool:
     if not np.all(holds):
         kind = ERRORS[error]
         if issubclass(kind, Warning):
-            warnings.warn(what, kind, stacklevel=5)
+            lines.warn(what, kind)
         else:
             raise kind(what)
     return True
 
 
 ERRORS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (IndexError, ValueError, FloatingPointError, RuntimeError, RuntimeWarning)
+    "IndexError": errors.OutOfRangeError,
+    "ValueError": errors.BadValueError,
+    "FloatingPointError": errors.NonFiniteError,
+    "RuntimeWarning": RuntimeWarning,
 }
+"""What a failed check raises: the package's class of the name."""
 
 _PYTHON: dict[str, Callable[..., Any]] = {
     "float": float,

@@ -23,12 +23,22 @@ class GeneratorSymbol(np.random.Generator):
     def __deepcopy__(self, memo: Any) -> GeneratorSymbol:
         return self
 
+    @property
+    def bit_generator(self) -> Any:
+        """What draws past the recording."""
+        raise self.recorder.not_recordable("generator.bit_generator")
+
+    def spawn(self, *args: Any) -> Any:
+        raise self.recorder.not_recordable("generator.spawn")
+
     def shuffle(self, *args: Any, **kwargs: Any) -> Any:
         raise self.recorder.not_recordable("generator.shuffle, which changes an array in place,")
 
 
 def _draw(name: str) -> Callable[..., Any]:
     def draw(self: GeneratorSymbol, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            raise self.recorder.not_recordable(f"generator.{name}(out=...)")
         return self.recorder.call(f"draw.{name}", (self, *args), kwargs)
 
     return draw

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ..engine import errors
+from ..engine.nodes import Leaf, Node
 from ..engine.symbols import RECORDER
 from ..engine.tensors import Tensor
 from . import calls, notes
@@ -22,6 +23,34 @@ from .calls import own
 from .draws import GeneratorSymbol
 from .instructions import Instruction, Ref, mapped
 from .symbolic import ArraySymbol
+
+TAME = frozenset(
+    {
+        *(
+            "add",
+            "sub",
+            "neg",
+            "mul",
+            "matmul",
+            "linear",
+            "sum",
+            "tanh",
+            "sigmoid",
+            "softplus",
+            "sin",
+        ),
+        *("cos", "softmax", "log_softmax", "logsumexp", "softmax_cross_entropy", "identity", "abs"),
+    }
+)
+"""Operations whose slope is finite wherever their inputs and their result are."""
+
+
+def _is_tame(node: Node) -> bool:
+    """Whether an operation's slope is finite wherever its inputs and its result are."""
+    divisor = node.inputs[1] if node.op.name == "div" else None
+    by_number = isinstance(divisor, (int, float)) and divisor != 0
+    return by_number or node.op.name in TAME or bool(node.op.kinds & {"moves", "selects"})
+
 
 CONSTANTS: WeakValueDictionary[int, np.ndarray[Any, Any]] = WeakValueDictionary()
 """The arrays of `constant(...)`, by their ids."""
@@ -51,6 +80,7 @@ class Recorder:
         self.examples: list[Any] = []
         self.constants: dict[int, tuple[Any, ArraySymbol]] = {}
         self.refused: RecordingError | None = None
+        self.varying: set[int] = set()  # the instructions whose results differ from run to run
         self.notes = notes.Notes()
 
     @contextmanager
@@ -123,19 +153,37 @@ class Recorder:
             raise self.not_recordable(f"{call}, which gives {type(value).__name__}")
         plain = type(value) in (bool, int, float)
         dtype = f"Python {type(value).__name__}" if plain else np.asarray(value).dtype.name
-        return ArraySymbol(self, self._add(call, args, kwargs, np.shape(value), dtype, more), value)
+        number = self._add(call, args, kwargs, np.shape(value), dtype, more)
+        return ArraySymbol(self, number, value, number not in self.varying)
 
     def _add(
         self, call: str, args: Any, kwargs: Any, shape: Any, dtype: str, more: dict[str, Any]
     ) -> int:
         number, known = len(self.instructions), self.notes.here(len(self.instructions))
         given = (call, args, tuple(sorted(kwargs.items())), shape, dtype)
-        self.instructions.append(Instruction(number, *given, **(known | more)))
+        made = Instruction(number, *given, **(known | more))
+        self.instructions.append(made)
+        starts = call in ("input", "constant", "np.empty") or call.startswith("draw.")
+        if starts or not self.varying.isdisjoint(made.refs):
+            self.varying.add(number)
         return number
 
     def check(self, holds: Any, what: str, error: type[Exception]) -> None:
         """Note that a mask must hold in each run."""
         self.call("check", (holds, what, error.__name__), {})
+
+    def needs_masks(self, nodes: list[Any]) -> bool:
+        """Whether a walk over these nodes, newest first, may multiply the 0 of a number that was not chosen
+        by a slope that is not finite: then it is recorded with the masks of what was chosen.
+        """
+        unchosen: set[Any] = set()
+        for node in nodes:
+            below = node in unchosen
+            if below and not _is_tame(node):
+                return True
+            if below or "selects" in node.op.kinds:
+                unchosen.update(x for x in node.inputs if isinstance(x, (Node, Leaf)))
+        return False
 
     def finite(self, arrays: list[Any]) -> bool:
         """Whether all numbers of these are finite at the example: if not, the walk back is recorded with
@@ -155,9 +203,9 @@ class Recorder:
             return np.dtype(x).name
         if isinstance(x, (*_NUMBERS, *_WORDS)):
             return x
-        if isinstance(x, np.ndarray):
-            raise self.foreign(x)
-        if isinstance(x, Tensor):
+        if isinstance(x, range):
+            return tuple(x)
+        if isinstance(x, (np.ndarray, Tensor)):
             raise self.foreign(x)
         raise self.not_recordable(f"an argument of type {type(x).__name__}")
 

@@ -259,4 +259,5 @@ def _same_numbers(x: Any, y: Any) -> bool:
     """Whether two arrays are the same memory, read in the same order."""
     start = x.__array_interface__["data"][0] == y.__array_interface__["data"][0]
     alike = start and x.dtype == y.dtype and x.size == y.size
-    return alike and (x.strides == y.strides or (x.flags.c_contiguous and y.flags.c_contiguous))
+    rows = x.flags.c_contiguous and y.flags.c_contiguous
+    return bool(alike and (rows or (x.shape == y.shape and x.strides == y.strides)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 import textwrap
@@ -91,21 +92,18 @@ def written(recorded: Program, name: str, values: list[Any] | None = None) -> Sc
     """The script of a program, as a function of this name; with values for its inputs it calls that."""
     writer = Writer(recorded, outputs_of(recorded))
     given = [i for i in recorded if i.call == "input" or (i.call == "constant" and i.name)]
-    body = list(_body(writer.statements()))
-    results = _returned(recorded, writer)
-    returned = [writer(ref)[0] for ref in results]
-    lines = ["import numpy as np", "", "", *_wrapped(f"def {name}(", [i.name for i in given], "):")]
+    taken = {i.name for i in given}
+    name = "compute" if name in taken or hasattr(builtins, name) else name
+    body, results = list(_body(writer.statements())), _returned(recorded, writer)
+    returned = [writer.returned(ref) for ref in results]
+    lines = [*_wrapped(f"def {name}(", [i.name for i in given], "):")]
     lines += ["    " + line if line else "" for line in (*_shapes(given), *body)]
     lines += ["", *_return(returned)] if returned else []
     if values is not None:
-        lines += [
-            "",
-            "",
-            *_data(given, values),
-            "",
-            *_call(name, given, returned, [not writer.shape(r) for r in results]),
-        ]
-    return Script("\n".join(lines) + "\n")
+        numbers = [not writer.shape(r) for r in results]
+        lines += ["", "", *_data(given, values), "", *_call(name, given, returned, numbers)]
+    imports = ["import numpy as np", "", ""] if any("np." in line for line in lines) else []
+    return Script("\n".join([*imports, *lines]) + "\n")
 
 
 def _data(given: list[Instruction], values: list[Any]) -> Iterator[str]:
@@ -119,6 +117,8 @@ def _data(given: list[Instruction], values: list[Any]) -> Iterator[str]:
             yield f"{i.name}.bit_generator.state = {x.bit_generator.state!r}"
         elif isinstance(x, np.ndarray):
             yield f"{i.name} = {array(x, by_rows=True)}"
+        elif isinstance(x, np.generic):
+            yield f"{i.name} = np.{x.dtype.name}({value(x.item(), i)})"
         else:
             yield f"{i.name} = {value(x, i)}"
     yield "# fmt: on"
@@ -129,7 +129,8 @@ def _call(
 ) -> Iterator[str]:
     """The call of the function, and its results printed."""
     names = [r if r.isidentifier() else f"result{n or ''}" for n, r in enumerate(returned)]
-    yield from _wrapped(f"{', '.join(names)} = {name}(", [i.name for i in given], ")")
+    start = f"{', '.join(names)} = {name}(" if names else f"{name}("
+    yield from _wrapped(start, [i.name for i in given], ")")
     for result, number in zip(names, numbers, strict=True):
         below = "" if number else ', sep="\\n"'
         yield f'print("{result} =", {result}{below})'

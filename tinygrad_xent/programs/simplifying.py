@@ -207,6 +207,12 @@ def _of_numbers(i: Instruction, known: Known) -> int | Instruction | None:
         a, b = (_number(x, known) for x in i.args)
         if a is not None and b is not None:
             return replace(i, call="literal", args=(np.bool_(function(i.call)(a, b)),), kwargs=())
+    if (
+        i.call in _ALL_OR_ANY
+        and i.shape == ()
+        and (number := _number(i.args[0], known)) is not None
+    ):
+        return replace(i, call="literal", args=(np.bool_(number),), kwargs=())
     if i.call == "ndarray.astype" and (x := _argument(i, known)) is not None:
         number = _number(i.args[0], known)
         if number is not None and x.call == "np.broadcast_to":
@@ -215,6 +221,7 @@ def _of_numbers(i: Instruction, known: Known) -> int | Instruction | None:
     return None
 
 
+_ALL_OR_ANY = ("ndarray.all", "ndarray.any", "np.all", "np.any", "np.logical_or.reduce")
 _COMPARISONS = ("operator.ne", "operator.eq", "operator.lt", "operator.gt")
 
 

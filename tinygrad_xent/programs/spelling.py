@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .instructions import Instruction, Ref
+from .instructions import Instruction, Ref, parts
 
 ATOM, UNARY, POWER = 9, 6, 7
 _INFIX = {
@@ -48,7 +48,6 @@ _UFUNCS = {
     "np.less_equal": "le",
     "np.bitwise_and": "and_",
     "np.bitwise_or": "or_",
-    "np.dot": "matmul",
 }
 _PREFIX = {"operator.neg": "-", "np.negative": "-", "operator.invert": "~", "np.invert": "~"}
 _PREFIX |= {"operator.pos": "+", "np.logical_not": "~"}
@@ -66,6 +65,12 @@ class Speller(Protocol):
 
     def shape(self, ref: Ref) -> tuple[int, ...] | None: ...
 
+    def dtype(self, ref: Ref) -> str: ...
+
+    def is_number(self, ref: Ref) -> bool:
+        """Whether it is written as a plain number, or as a calculation with these."""
+        ...
+
 
 class NotInNumPyError(ValueError):
     """A call that no script with NumPy as its only import can make."""
@@ -78,7 +83,7 @@ def spell(i: Instruction, of: Speller) -> Spelled:
         NotInNumPyError: NumPy has no such function.
     """
     home, _, rest = i.call.partition(".")
-    if i.call in _PREFIX:
+    if i.call in _PREFIX and (i.call != "np.logical_not" or of.dtype(i.args[0]) == "bool"):
         symbol = _PREFIX[i.call]
         return symbol + within(i.args[0], UNARY, i, of), UNARY
     infix = _UFUNCS.get(i.call) or (rest if home == "operator" and rest in _INFIX else "")
@@ -106,10 +111,13 @@ def spell(i: Instruction, of: Speller) -> Spelled:
 def _infix(i: Instruction, name: str, of: Speller) -> Spelled:
     symbol, binds = _INFIX[name]
     a, b = i.args
-    if name == "truediv" and _is_negative(b):  # -x / 5, not x / -5
+    floats = isinstance(a, Ref) and of.dtype(a).startswith(("float", "Python float"))
+    if name == "truediv" and _is_negative(b) and floats:  # -x / 5, not x / -5
         return f"-{within(a, UNARY, i, of, True)} / {value(-_number(b), i, whole=True)}", 5
     if name == "mul" and _is_scalar(b, of) and not _is_scalar(a, of):  # 0.9 * v, as people write it
         a, b = b, a
+    if name in ("eq", "ne") and a == b and isinstance(a, Ref):
+        return ("~" if name == "eq" else "") + f"np.isnan({value(a, i, of)})", UNARY
     whole = name == "truediv"
     left = within(a, binds + (name == "pow"), i, of, whole)
     right = within(b, binds + (name != "pow"), i, of, whole)
@@ -185,13 +193,14 @@ def arguments(args: tuple[Any, ...], i: Instruction, of: Speller) -> str:
 def attributed(x: Any, i: Instruction, of: Speller) -> str:
     """An argument whose attribute or element is taken; a plain number has none, NumPy's have."""
     text = within(x, ATOM, i, of)
-    return text if re.search(r"[A-Za-z_]", text) else f"np.{i.dtype}({text.strip('()')})"
+    plain = isinstance(x, Ref) and of.is_number(x)
+    return f"np.{of.dtype(x)}({text.strip('()')})" if plain and not text.startswith("np.") else text
 
 
 def within(x: Any, binds: int, i: Instruction, of: Speller, whole: bool = False) -> str:
     """An argument as a part of an expression: in brackets if it binds less tightly."""
     if isinstance(x, Ref):
-        text, tightness = of(x)
+        text, tightness = written(x, i, of)
         if whole and re.fullmatch(r"-?\d+\.0", text):
             text = text[:-2]
     else:
@@ -206,9 +215,9 @@ def value(
     """A plain value as Python code."""
     if isinstance(x, Ref):
         assert of is not None
-        return of(x)[0]
-    if isinstance(x, np.generic) and x.dtype.name != i.dtype and x.dtype.kind == "f":
-        return f"np.{x.dtype.name}({x.item()!r})"
+        return written(x, i, of)[0]
+    if isinstance(x, np.generic) and not _is_weak(x.dtype.name, i, of):
+        return f"np.{x.dtype.name}({value(x.item(), i)})"
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, float):
@@ -216,8 +225,8 @@ def value(
     if key == "axis" and isinstance(x, tuple) and len(x) == 1:
         x = x[0]
     if isinstance(x, tuple):
-        parts = ", ".join(value(p, i, of) for p in x)
-        return f"({parts}{',' if len(x) == 1 else ''})"
+        inside = ", ".join(value(p, i, of) for p in x)
+        return f"({inside}{',' if len(x) == 1 else ''})"
     if isinstance(x, list):
         return f"[{', '.join(value(p, i, of) for p in x)}]"
     if x is ...:
@@ -225,6 +234,25 @@ def value(
     if isinstance(x, str) and (key == "dtype" or i.call == "ndarray.astype" or _is_dtype(x, i)):
         return "bool" if x == "bool" else f"np.{x}"
     return f'"{x}"' if isinstance(x, str) and '"' not in x else repr(x)
+
+
+def _is_weak(dtype: str, i: Instruction, of: Speller | None) -> bool:
+    """Whether a NumPy number may be written as a plain one: another operand has its dtype anyway."""
+    if dtype == "bool" or dtype.startswith("Python") or of is None:
+        return True
+    refs = [x for x in parts((i.args, i.kwargs)) if isinstance(x, Ref)]
+    others = [of.dtype(ref) for ref in refs if not of.is_number(ref)]
+    return dtype in others or (
+        not others and (dtype == "float64" or i.call.startswith("operator."))
+    )
+
+
+def written(x: Ref, i: Instruction, of: Speller) -> Spelled:
+    """A result as an operand of a call; a number with its dtype, where that would be lost."""
+    text, binds = of(x)
+    if of.is_number(x) and not _is_weak(of.dtype(x), i, of):
+        return f"np.{of.dtype(x)}({text})", ATOM
+    return text, binds
 
 
 def _is_dtype(x: str, i: Instruction) -> bool:
@@ -264,9 +292,11 @@ def array(x: Any, by_rows: bool = False) -> str:
     """An array as Python code, its numbers in full; `by_rows`: a line for each row."""
     if x.ndim == 1 and x.dtype.name == "int64" and np.array_equal(x, np.arange(x.size)):
         return f"np.arange({x.size})"
+    if not x.size:
+        return f"np.zeros({x.shape}, dtype=np.{x.dtype.name})"
     text = repr(x.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
     if by_rows and x.ndim > 1 and len(text) > 60:
         text = text.replace("], ", "],\n    ").replace("[[", "[\n    [", 1) + "\n"
         text = text.replace("]]\n", "],\n]", 1)
-    known = x.dtype.name in ("float64", "int64", "bool") and x.size
+    known = x.dtype.name in ("float64", "int64", "bool")
     return f"np.array({text}{'' if known else f', dtype=np.{x.dtype.name}'})"

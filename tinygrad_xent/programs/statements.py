@@ -40,8 +40,10 @@ _SOFT = {
     "np.log": "log",
     "np.sqrt": "root",
     "python:sqrt": "root",
+    "python:float": "number",
     "python:min": "scale",
     "ndarray.reshape": "flat",
+    "operator.neg": "minus",
     "operator.sub": "difference",
     "operator.truediv": "share",
     "operator.mul": "product",
@@ -84,7 +86,14 @@ class Writer:
         self.roots = roots
         self.names = {i.id: i.name for i in self.all if i.name}
         inputs = {i.name: i for i in self.all if i.call == "input"}
-        self.targets = {ref.id: inputs[n] for n, ref in program.updates if n in inputs}
+        self.targets: dict[int, Instruction] = {}
+        self.also: list[tuple[Instruction, int]] = []  # a value that is new for a second input too
+        for name, ref in program.updates:
+            if name in inputs and ref.id in self.targets:
+                self.also.append((inputs[name], ref.id))
+            elif name in inputs:
+                self.targets[ref.id] = inputs[name]
+        self.updated = {i.id for i in self.targets.values()} | {i.id for i, _ in self.also}
         self.merged = dict(self._additions())
         self.own = {i.id for i in self.all if self._stands_alone(i)}
 
@@ -110,11 +119,18 @@ class Writer:
     def _stands_alone(self, i: Instruction) -> bool:
         if i.call == "table":
             return bool(i.args[0].size > 8)
+        if i.id in self.roots and i.call == "ndarray.transpose":
+            return True
         if i.call in _TRIVIAL or self._is_number(i):
             return i.id in self.targets
         if i.name or i.id in self.targets or i.id in self.roots or self.uses[i.id] > 1:
             return True
         return i.call in ("check", "set_item") or i.call.startswith(("changed:", "draw."))
+
+    def is_number(self, ref: Ref) -> bool:
+        """Whether a result is written as a plain number, or a calculation with these."""
+        i = self.all[ref.id]
+        return i.id not in self.own and (i.call == "literal" or self._is_number(i))
 
     def _is_number(self, i: Instruction) -> bool:
         """Whether it is made of numbers alone, like 1 / 5."""
@@ -135,7 +151,7 @@ class Writer:
             long = [s.of for s in done if max(map(len, s.code)) > WIDTH]
             inner = {n for i in long if (n := self._largest_part(i)) is not None}
             if not inner:
-                return [*self._together(done), *self._late_updates()]
+                return [*self._old(), *self._together(done), *self._late_updates()]
             self.own |= inner
 
     def _together(self, statements: list[Statement]) -> Iterator[Statement]:
@@ -178,10 +194,27 @@ class Writer:
         return old in self.roots or self.last_read.get(old, 0) > i.id
 
     def _late_updates(self) -> list[Statement]:
-        late = (self.all[n] for n in self.targets if self._is_late(self.all[n]))
+        late = [self.all[n] for n in self.targets if self._is_late(self.all[n])]
+        also = [Statement([f"{i.name}[...] = {self.names[n]}"], self.all[n]) for i, n in self.also]
         return [
             Statement([f"{self.targets[i.id].name}[...] = {self.names[i.id]}"], i) for i in late
-        ]
+        ] + also
+
+    def _old(self) -> list[Statement]:
+        """Copies of inputs that are returned as they were, although they change."""
+        found = [self.all[n] for n in dict.fromkeys(self.roots) if n in self.updated]
+        return [Statement([f"old_{i.name} = {i.name}.copy()"], i) for i in found]
+
+    def returned(self, ref: Ref) -> str:
+        """How a result is written where it is returned."""
+        i = self.all[ref.id]
+        return f"old_{i.name}" if i.id in self.updated else self(ref)[0]
+
+    def _looks_at_updated(self, i: Instruction) -> bool:
+        """Whether a result may share memory with an input that changes."""
+        while i.call in _LOOKS and isinstance(i.args[0], Ref):
+            i = self.all[i.args[0].id]
+        return i.id in self.updated
 
     # --- names --------------------------------------------------------------------------------------
 
@@ -212,6 +245,17 @@ class Writer:
             return "log_sum"
         if i.call.startswith("draw."):
             return "drawn"
+        if i.call in VIEWS and isinstance(i.args[0], Ref):
+            of = self.all[i.args[0].id]
+            base = "rows" if of.call == "np.arange" else self.names.get(of.id, "")
+            if base:
+                return (
+                    base
+                    if base == "rows"
+                    else f"{base}_column"
+                    if "None" in self._text(i)[0]
+                    else f"{base}_flat"
+                )
         if i.call == "operator.add" and i.dtype.startswith("Python"):
             return "total"
         name = _SOFT.get(i.call, i.call.rpartition(".")[2].rpartition(":")[2])
@@ -227,6 +271,10 @@ class Writer:
     def shape(self, ref: Ref) -> tuple[int, ...] | None:
         """The shape of a result."""
         return self.all[ref.id].shape
+
+    def dtype(self, ref: Ref) -> str:
+        """The dtype of a result."""
+        return self.all[ref.id].dtype
 
     def _text(self, i: Instruction) -> Spelled:
         if i.call in ("constant", "table"):
@@ -248,7 +296,10 @@ class Writer:
             return [*self._start(i, name, in_place), self._change(i, name)]
         if in_place:
             return [self._update(i, name)]
-        line = f"{name} = {self._text(i)[0]}"
+        text, binds = self._text(i)
+        if i.call in _LOOKS and self._looks_at_updated(i):
+            text = f"{text if binds == ATOM else f'({text})'}.copy()"
+        line = f"{name} = {text}"
         return [line + ("  # fmt: skip" if i.call == "table" and len(line) > WIDTH else "")]
 
     def _start(self, i: Instruction, name: str, in_place: bool) -> list[str]:
@@ -278,13 +329,18 @@ class Writer:
         return f"{call}({name}, {rest})"
 
     def _check(self, i: Instruction) -> list[str]:
+        """What happens if a mask does not hold everywhere."""
         holds, what, error = i.args
-        text = within(holds, ATOM, i, self)
-        whole = text if self.shape(holds) == () else f"{text}.all()"
         act = f"raise {error}({value(what, i)})"
         if error.endswith("Warning"):
             act = f"print({value('warning: ' + what, i)})"
-        return [f"if not {whole}:", f"    {act}"]
+        mask = self.all[holds.id]
+        if mask.call == "operator.ne" and mask.shape == () and mask.id not in self.own:
+            wrong = " == ".join(value(x, mask, self) for x in mask.args)
+        else:
+            text = within(holds, ATOM, i, self)
+            wrong = f"not {text}" if mask.shape == () else f"not {text}.all()"
+        return [f"if {wrong}:", f"    {act}"]
 
     def _update(self, i: Instruction, name: str) -> str:
         """An input's new value: in place if it is an array."""

@@ -35,6 +35,8 @@ VARYING: dict[type, tuple[str, ...]] = {Optimizer: ("lr", "_counts"), Schedule: 
 """The numbers of an object that differ from run to run: inputs of a program."""
 VARYING_NAMES = {"_counts": "t"}
 _ABSENT = object()
+BUFFER_OF = "\0"
+"""In the name of an optimiser's buffer: between its kind and the name of the parameter."""
 
 
 OWN = frozenset(f".{name}" for name in ("_path", "_called", "_label", "_inline", "_skipped"))
@@ -212,7 +214,7 @@ def _buffer_names(args: Any) -> Iterator[tuple[int, str]]:
                 zip(optimizer.params, optimizer._buffers, strict=True)
             ):
                 for kind, array in zip(optimizer._names, arrays, strict=True):
-                    yield id(array), f"{kind}:{tensor.name or i}"
+                    yield id(array), f"{kind}{BUFFER_OF}{tensor.name or i}"
 
 
 def objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:

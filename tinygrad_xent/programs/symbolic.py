@@ -8,6 +8,8 @@ other views of that are stale, and to use one is an error.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, cast
@@ -17,7 +19,7 @@ import numpy as np
 
 from ..engine.methods import Methods
 from ..engine.symbols import SymbolBase
-from .calls import CHANGING, DATA_SHAPED, name_of
+from .calls import CHANGING, DATA_SHAPED, function, name_of
 
 
 class ArraySymbol(SymbolBase):
@@ -26,13 +28,14 @@ class ArraySymbol(SymbolBase):
     Attributes:
         recorder: what notes the calls. id: the instruction whose result it is.
         value: what came out of it at the example; never changed, and never shown to the user.
+        known: whether that is so in each run, since it follows from numbers and shapes alone.
         base: what it is a view of, with a function that writes a changed view back; or None.
     """
 
-    __slots__ = ("back", "base", "id", "recorder", "stale", "value", "views")
+    __slots__ = ("back", "base", "id", "known", "recorder", "stale", "value", "views")
 
-    def __init__(self, recorder: Any, id: int, value: Any) -> None:
-        self.recorder, self.id, self.value = recorder, id, value
+    def __init__(self, recorder: Any, id: int, value: Any, known: bool = False) -> None:
+        self.recorder, self.id, self.value, self.known = recorder, id, value, known
         self.base: ArraySymbol | None = None
         self.back: Callable[[ArraySymbol], Any] | None = None
         self.views: list[ref[ArraySymbol]] = []
@@ -109,7 +112,7 @@ class ArraySymbol(SymbolBase):
         if dtype:
             self._asked("a view of other bits")
         return self._viewed(
-            ArraySymbol(self.recorder, self.id, self.value), lambda changed: changed
+            ArraySymbol(self.recorder, self.id, self.value, self.known), lambda changed: changed
         )
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
@@ -119,7 +122,7 @@ class ArraySymbol(SymbolBase):
         return self._call("ndarray.astype", dtype.name)
 
     def copy(self, order: str = "C") -> Any:
-        return ArraySymbol(self.recorder, self.recorder.current(self), self.value)
+        return ArraySymbol(self.recorder, self.recorder.current(self), self.value, self.known)
 
     __copy__ = copy
 
@@ -181,7 +184,7 @@ class ArraySymbol(SymbolBase):
         """Take on a new value, as a change in place does; so does what this is a view of."""
         self._spoil_views()
         new = self.recorder.fitted(new, self)
-        self.id, self.value = new.id, new.value
+        self.id, self.value, self.known = new.id, new.value, new.known
         if self.base is not None and self.back is not None:
             base, back = self.base, self.back
             base.become(back(self))
@@ -231,6 +234,11 @@ class ArraySymbol(SymbolBase):
 
     def _out_of(self, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
         """The result of a call; where NumPy would write it into `out`, that takes it on."""
+        args, kwargs = _by_name(name, args, kwargs)
+        if kwargs.pop("overwrite_input", False):
+            raise self.recorder.not_recordable(f"{name}(..., overwrite_input=True)")
+        if kwargs.get("copy") is False:  # nan_to_num
+            kwargs |= {"copy": True, "out": args[0]}
         out, where = kwargs.pop("out", None), kwargs.pop("where", True)
         out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
         if out is not None and not isinstance(out, ArraySymbol):
@@ -241,9 +249,34 @@ class ArraySymbol(SymbolBase):
                 raise self.recorder.not_recordable(f"{name}(..., where=) without out=")
             y = self.recorder.call("np.where", (where, y, out), {})
         if out is None:
-            return args[0]._viewed(y, _back(name, args)) if _both_symbols(y, args) else y
+            for part in y if isinstance(y, (tuple, list)) else (y,):
+                if _both_symbols(part, args):
+                    args[0]._viewed(part, _back(name, args))
+            return y
         out.become(y)
         return out
+
+
+def _by_name(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Arguments of a call, with one that NumPy would write to by name."""
+    if name.startswith("ndarray."):
+        name = name.replace("ndarray", "np")
+    try:
+        parameters = list(_signature(function(name)).parameters.values())
+    except (TypeError, ValueError, AttributeError):
+        return args, kwargs
+    places = {p.name: i for i, p in enumerate(parameters) if p.name in _WRITING}
+    kinds = {p.kind for p in parameters}
+    if inspect.Parameter.VAR_POSITIONAL in kinds or not places:
+        return args, kwargs
+    named = {n: args[i] for n, i in places.items() if i < len(args) and n not in kwargs}
+    first = min([places[n] for n in named], default=len(args))
+    rest = {p.name: x for p, x in zip(parameters[first:], args[first:], strict=False)}
+    return args[:first], {**kwargs, **rest}
+
+
+_WRITING = ("out", "overwrite_input", "copy")
+_signature = functools.cache(inspect.signature)
 
 
 def _both_symbols(y: Any, args: Any) -> bool:

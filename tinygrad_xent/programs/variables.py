@@ -6,8 +6,9 @@ keeps it. Every name is one identifier, and belongs to one value.
 
 from __future__ import annotations
 
+import builtins
 import keyword
-import re
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
@@ -18,6 +19,7 @@ from .listing import Program
 from .notes import assigned
 from .recorder import Recorder
 from .simplifying import simplified
+from .structures import BUFFER_OF
 
 _SHORT = {"weight": "W", "bias": "b"}
 
@@ -57,7 +59,13 @@ def finished(
     ]
     moved = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, outputs)
     changed = [(kept[now[number]].name, Ref(now[ref.id])) for number, ref in updates.items()]
-    found = {f"d{kept[now[n]].name}": Ref(now[ref.id]) for n, ref in gradients.items()}
+    taken = {i.name for i in kept if i.call == "input"}
+    found = {}
+    for n, ref in gradients.items():
+        name = f"d{kept[now[n]].name}"
+        while name in taken:  # an input has this name
+            name = f"d{name}"
+        found[name] = Ref(now[ref.id])
     if isinstance(moved, dict) and not updates:
         moved |= found
     else:
@@ -111,22 +119,31 @@ def _assigned(recorder: Recorder) -> dict[int, str]:
     found: dict[int, str] = {}
     calls = sorted(recorder.notes.calls.items())
     for place, (number, call) in enumerate(calls):
-        if place + 1 == len(calls) or call != calls[place + 1][1]:
+        if place + 1 == len(calls) or not _same_call(call, calls[place + 1][1]):
             found[number] = assigned(*call[:2])
     return {number: name for number, name in found.items() if name and not name.startswith("_")}
 
 
+def _same_call(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two instructions belong to one call of the user: at one place, and not of two entries into
+    a scope. What comes before its scope is entered belongs to the call too.
+    """
+    return a[:2] == b[:2] and (a[2] == b[2] or a[2] is None)
+
+
 def _identifier(name: str) -> str:
     """A name, or a path in a model, as a Python identifier."""
-    if ":" in name:  # a buffer of an optimiser, and its parameter
-        kind, _, parameter = name.partition(":")
+    if BUFFER_OF in name:
+        kind, _, parameter = name.partition(BUFFER_OF)
         return f"{kind}_{_identifier(parameter)}"
     *path, last = name.split(".")
     if last in _SHORT and all(part.isdigit() for part in path):
         return _SHORT[last]
-    name = re.sub(r"\W", "_", "_".join([*path, last]))
-    name = f"x{name}" if not name or name[0].isdigit() else name
-    return f"{name}_" if keyword.iskeyword(name) or name in ("np", "float", "min") else name
+    letters = [c if (f"_{c}".isidentifier() and c.isascii()) or c.isalpha() else "_" for c in name]
+    name = unicodedata.normalize("NFKC", "".join(letters))
+    name = name if name.isidentifier() else f"x{name}"
+    reserved = keyword.iskeyword(name) or hasattr(builtins, name) or name == "np"
+    return f"{name}_" if reserved else name
 
 
 def _unique(names: list[tuple[int, bool, str]]) -> dict[int, str]:

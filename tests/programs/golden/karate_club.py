@@ -1,0 +1,66 @@
+import numpy as np
+
+
+def step(W, b, Z, leaders, side, lr, t):
+    """W (2, 2), b (2,), Z (6, 2), leaders (2,), side (6,)."""
+    # logits = layer(Z)
+    logits = Z @ W + b
+
+    # loss = tx.cross_entropy(logits[leaders], side[leaders])
+    part = logits[leaders]
+    part2 = side[leaders]
+    if not ((part2 >= 0) & (part2 < 2)).all():
+        raise IndexError("cross_entropy: a label is out of range for 2 classes")
+    shifted = part - part.max(axis=1, keepdims=True)  # -Σ log softmax(x)[labels] / N
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    rows = np.arange(2)
+    loss = -log_p[rows, part2].sum() / 2
+
+    # Backward, from the last line to the first.
+
+    # loss = tx.cross_entropy(logits[leaders], side[leaders])
+    dpart = 1 / 2 * np.exp(log_p)  # g · (softmax(x) - Y) / N
+    dpart[rows, part2] -= 1 / 2
+    dlogits = np.zeros((6, 2), np.float64)  # scatter(g, index)
+    np.add.at(dlogits, leaders, dpart)
+
+    # logits = layer(Z)
+    dW = Z.T @ dlogits  # xᵀ @ g
+    db = dlogits.sum(axis=0)
+
+    # Update.
+
+    # optimizer.step()
+    for gradient in (dW, db):
+        if not np.isfinite(gradient).all():
+            raise FloatingPointError("a gradient is not finite")
+    t += 1
+    W -= lr * (0.02 * W + dW)
+    b -= lr * (0.02 * b + db)
+
+    return loss, t
+
+
+# fmt: off
+W = np.array([
+    [0.19369307573550387, -0.32557075163361393],
+    [-0.6491614679377623, -0.6837331748681422],
+])
+b = np.array([0.4430310209648889, 0.5837245353312901])
+Z = np.array([
+    [0.1257302210933933, -0.1321048632913019],
+    [0.6404226504432821, 0.10490011715303971],
+    [-0.535669373161111, 0.36159505490948474],
+    [1.3040000451301372, 0.9470809631292422],
+    [-0.7037352358069926, -1.2654214710460525],
+    [-0.6232744625373522, 0.0413259793472436],
+])
+leaders = np.array([0, 5])
+side = np.array([0, 1, 1, 0, 1, 1])
+lr = 0.5
+t = 0
+# fmt: on
+
+loss, t = step(W, b, Z, leaders, side, lr, t)
+print("loss =", loss)
+print("t =", t)
