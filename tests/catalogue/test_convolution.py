@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+import viz
 from tests.tensors import equal, leaf, slope
 from tinygrad_xent.catalogue import windows
 from tinygrad_xent.engine.errors import BadValueError
@@ -53,6 +56,46 @@ def test_only_a_part_of_the_windows_is_in_memory(monkeypatch):
     )
     tx.conv1d(np.ones((10, 2, 9)), np.ones((4, 2, 2)))
     assert seen == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("padding", [0, 1, 5, (0, 7)])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_an_image_in_parts_is_the_whole_image(stride, padding, monkeypatch):
+    x, weight = RNG.normal(size=(2, 2, 5, 11)), RNG.normal(size=(3, 2, 2, 3))
+
+    def all_three():
+        a, b = leaf(x), leaf(weight)
+        y = tx.conv2d(a, b, stride=stride, padding=padding, dilation=2 if stride == 1 else 1)
+        y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+        return y.numpy(), a.grad.numpy(), b.grad.numpy()
+
+    whole = all_three()
+    monkeypatch.setattr(windows, "BLOCK", 40)
+    for one, other in zip(all_three(), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_long_signal_takes_no_more_memory_than_some_blocks():
+    x, weight = leaf(np.ones((1, 1, 1_000_000))), leaf(np.ones((1, 1, 100)))
+    _, peak = measured(lambda: tx.conv1d(x, weight).sum().backward())
+    equal(weight.grad, np.full((1, 1, 100), 999_901.0))
+    assert x.grad[0, 0, 99:-99].numpy().min() == 100
+    assert peak < 10 * x.data.nbytes  # the columns of all windows would be a hundred times as much
+
+
+def measured(f):
+    """What a function gives, and the most memory that it held."""
+    tracemalloc.start()
+    try:
+        return f(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_picture_names_the_settings():
+    x, weight = leaf(np.ones((1, 1, 3))), np.ones((1, 1, 2))
+    dot = viz.draw(tx.conv1d(x, weight).sum()).dot
+    assert "kernel=(2,), stride=(1,)" in dot.replace("\n", " ")
 
 
 def test_an_empty_batch():

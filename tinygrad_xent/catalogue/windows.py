@@ -87,33 +87,59 @@ class Windows(NamedTuple):
         places = n * math.prod(self.places)
         return y.swapaxes(0, 1).reshape(self.groups, channels // self.groups, places)
 
-    def blocks(self, n: int, channels: int) -> Iterator[slice]:
-        """Parts of the batch, so that the columns of one take bounded memory: at least those of one image."""
-        size = BLOCK // (channels * math.prod(self.kernel) * math.prod(self.places)) or 1
-        return (slice(i, min(i + size, n)) for i in range(0, n, size))
+    def part(self, axis: int, start: int, stop: int) -> tuple[slice, Windows]:
+        """The windows of the places from start to stop along an axis: the part of the image that they see,
+        and how they lie on it.
+        """
+        n, (before, _) = self.image[axis], self.padding[axis]
+        first = start * self.stride[axis] - before
+        length = (stop - start - 1) * self.stride[axis] + self.extent[axis]
+        seen = slice(*np.clip([first, first + length], 0, n).tolist())
+        before = min(max(-first, 0), length)
+        image, padding = list(self.image), list(self.padding)
+        image[axis] = seen.stop - seen.start
+        padding[axis] = before, length - before - image[axis]
+        return seen, self._replace(image=tuple(image), padding=tuple(padding))
 
-    # The sum Σ u · weight · x over all windows, differentiated by each of the three; in parts of the batch.
+    def blocks(self, n: int, channels: int) -> Iterator[tuple[Any, Any, Windows]]:
+        """Parts of the batch, or of each image in it the places that come one after the other along its
+        longest axis, so that the columns of one part take bounded memory: where the part is in x and in the
+        output, and its windows.
+        """
+        axis = max(range(len(self.places)), key=self.places.__getitem__)
+        count = self.places[axis]
+        line = channels * math.prod(self.kernel) * (math.prod(self.places) // count)
+        lines = BLOCK // line or 1  # that may be in memory at the same time
+        before = (slice(None),) * (axis + 1)
+        samples = max(lines // count, 1)
+        for i in range(0, n, samples):
+            for start in range(0, count, lines):
+                stop, batch = min(start + lines, count), slice(i, min(i + samples, n))
+                seen, windows = self.part(axis, start, stop)
+                yield (batch, *before, seen), (batch, *before, slice(start, stop)), windows
+
+    # The sum Σ u · weight · x over all windows, differentiated by each of the three, part by part.
 
     def by_u(self, x: Array, weight: Array) -> Array:
         y = np.empty((len(x), len(weight), *self.places), x.dtype)
-        for block in self.blocks(len(x), x.shape[1]):
-            part = self.matrices(weight) @ self.columns(x[block])
-            shape = (len(weight), block.stop - block.start, *self.places)
-            y[block] = part.reshape(shape).swapaxes(0, 1)
+        for seen, block, part in self.blocks(len(x), x.shape[1]):
+            shape = y[block].swapaxes(0, 1).shape
+            product = self.matrices(weight) @ part.columns(x[seen])
+            y[block] = product.reshape(shape).swapaxes(0, 1)
         return y
 
     def by_x(self, u: Array, weight: Array) -> Array:
-        x = np.empty((len(u), weight.shape[1] * self.groups, *self.image), u.dtype)
-        for block in self.blocks(len(u), x.shape[1]):
-            columns = self.matrices(weight).mT @ self.rows(u[block])
-            x[block] = self.image_of(columns, block.stop - block.start)
+        x = np.zeros((len(u), weight.shape[1] * self.groups, *self.image), u.dtype)
+        for seen, block, part in self.blocks(len(u), x.shape[1]):
+            columns = self.matrices(weight).mT @ part.rows(u[block])
+            x[seen] += part.image_of(columns, len(u[block]))  # parts overlap
         return x
 
     def by_weight(self, x: Array, u: Array) -> Array:
         weight = np.zeros((u.shape[1], x.shape[1] // self.groups, *self.kernel), x.dtype)
         total = self.matrices(weight)  # a view
-        for block in self.blocks(len(x), x.shape[1]):
-            total += self.rows(u[block]) @ self.columns(x[block]).mT
+        for seen, block, part in self.blocks(len(x), x.shape[1]):
+            total += part.rows(u[block]) @ part.columns(x[seen]).mT
         return weight
 
     def largest(self, x: Array) -> Array:
