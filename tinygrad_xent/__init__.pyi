@@ -47,7 +47,7 @@ from .catalogue.exponentials import cbrt as cbrt
 from .engine.breadth.properties import ceil as ceil
 from . import check as check
 from .transforms import checkpoint as checkpoint
-from .engine.ops.selection import clip as clip
+from .engine.breadth.composites import clip as clip
 from .catalogue.joining import column_stack as column_stack
 from .catalogue.picking import compress as compress
 from .engine.breadth.composites import concatenate as concatenate

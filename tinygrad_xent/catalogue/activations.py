@@ -13,7 +13,7 @@ from ..engine import arrays as xp
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.breadth.comparisons import greater, greater_equal, less_equal
-from ..engine.breadth.composites import in_float32
+from ..engine.breadth.composites import in_float32, in_float32_beside
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops.arithmetic import add, mul, neg
@@ -66,7 +66,7 @@ def silu(x: Operand, /) -> Tensor:
 
 
 @public()
-@in_float32
+@in_float32_beside("alpha")
 def elu(x: Operand, /, alpha: Any = 1.0) -> Tensor:
     """x where it is positive, else alpha · (exp(x) - 1), elementwise; the slope at 0 is alpha.
 

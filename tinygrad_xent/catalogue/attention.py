@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine import errors
 from ..engine.arrays import Array
-from ..engine.breadth.composites import in_float32
+from ..engine.breadth.composites import in_float32_beside
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
@@ -20,7 +20,7 @@ from .inputs import whole
 
 
 @public()
-@in_float32
+@in_float32_beside("key", "value", "attn_mask")
 def scaled_dot_product_attention(
     query: Operand,
     key: Operand,

@@ -9,7 +9,7 @@ import numpy as np
 from ..engine import arrays as xp
 from ..engine import lines
 from ..engine.arrays import Array, Axis
-from ..engine.breadth.composites import in_float32, mean, var
+from ..engine.breadth.composites import in_float32, mean, real, var
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
@@ -87,7 +87,7 @@ def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
         center = div(total, np.maximum(count, 1).astype(total.dtype))
         centred = where(present, sub(x, center), 0)
         squares = reductions.sum(mul(centred, centred), axis, keepdims)
-        freedom = (count - plain(ddof, "ddof")).reshape(squares.shape)
+        freedom = (count - real("nanvar", "ddof", ddof)).reshape(squares.shape)
         return div(squares, _divisor("nanvar", freedom, total.dtype))
 
 
