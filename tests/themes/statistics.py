@@ -18,8 +18,9 @@ def spread(m):
 def weighted(m):
     made = reduction(m)
     x = made.inputs[0]
+    axis, keepdims = made.settings["axis"], made.settings["keepdims"]
     weights = m.choice([m.rng.uniform(0.5, 2, np.shape(x)), None])
-    return call(x, **made.settings, weights=weights)
+    return call(x, axis, weights, keepdims=keepdims)
 
 
 def shares(whole):
@@ -59,10 +60,10 @@ def deviation(x, axis, keepdims, ddof):
     return duals.sqrt(found)
 
 
-def average(x, axis, keepdims, weights):
+def average(x, axis, weights, keepdims):
     w = np.ones(np.shape(duals.plain(x))) if weights is None else weights
-    total = np.sum(w, axis=axis, keepdims=keepdims)
-    return duals.total(x * w, axis=axis, keepdims=keepdims) * (1 / total)
+    total = duals.total(w, axis=axis, keepdims=keepdims)
+    return duals.div(duals.total(x * w, axis=axis, keepdims=keepdims), total)
 
 
 def in_order(x):
@@ -139,7 +140,7 @@ def quantile_in_torch(torch, x, q, axis, keepdims):
     return torch.quantile(rows, q.reshape(-1), dim=-1).reshape((*q.shape, *shape))
 
 
-def average_in_torch(torch, x, axis, keepdims, weights):
+def average_in_torch(torch, x, axis, weights, keepdims):
     w = torch.ones_like(x) if weights is None else torch.as_tensor(weights)
     total = over_axes(torch.sum)
     return total(x * w, axis, keepdims) / total(w, axis, keepdims)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine import errors, lines
 from ..engine.arrays import Array, Axis
-from ..engine.breadth.composites import in_float32, mean, var
+from ..engine.breadth.composites import in_float32, in_float32_beside, mean, var
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
@@ -57,14 +57,14 @@ def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @public(numpy=np.average)
-@in_float32
+@in_float32_beside("weights")
 def average(
     x: Operand, axis: Axis = None, weights: Operand | None = None, keepdims: bool = False
 ) -> Tensor:
     """The weighted mean over an axis, several axes, or all. Gradients go to the weights as well.
 
     Args:
-        weights: of x's shape, or of one axis, for the axis named; in x's dtype. None: the mean.
+        weights: of x's shape, or of one axis, for the axis named. None: the mean.
 
     Raises:
         ShapeError: the weights have another shape.
@@ -77,7 +77,7 @@ def average(
         return mean(x, axis, keepdims)
     t, axis = in_floats("average", x), plain(axis, "axis")
     with composite("average", "Σ (w · x) / Σ w"):
-        w = moves.astype(weights, t.dtype)
+        w = in_floats("average", weights)
         if np.shape(raw(w)) != t.shape:
             w = _along(w, t, t.shape, axis)
         total = reductions.sum(w, axis, keepdims)
@@ -124,14 +124,14 @@ def cov(x: Operand, rowvar: bool = True, bias: bool = False, ddof: int | None = 
         n -= whole("cov", "ddof", ddof) if ddof is not None else int(not bias)
         if n <= 0:
             lines.warn("cov: ddof is not below the number of observations", RuntimeWarning)
-        products_of = products.matmul(centred, moves.transpose(centred))
-        return moves.squeeze(div(products_of, max(n, 0)))
+        return moves.squeeze(div(_squared(centred), max(n, 0)))
 
 
 @public(numpy=np.corrcoef, method=True)
 @in_float32
 def corrcoef(x: Operand, rowvar: bool = True) -> Tensor:
-    """The correlations of variables, as in `cov`: from -1 to 1. nan for a variable that does not vary.
+    """The correlations of variables, as in `cov`: from -1 to 1. nan for a variable that does not vary, and
+    where there is no observation.
     float32 stays float32, where NumPy makes it float64.
 
     >>> corrcoef(Tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])).numpy().round(4)
@@ -139,10 +139,15 @@ def corrcoef(x: Operand, rowvar: bool = True) -> Tensor:
            [-0.982,  1.   ]])
     """
     with composite("corrcoef"):
-        centred, _ = _centred("corrcoef", x, rowvar)
+        centred, n = _centred("corrcoef", x, rowvar)
         length = sqrt(reductions.sum(mul(centred, centred), 1, True))
-        unit = div(centred, length)
-        return moves.squeeze(clip(products.matmul(unit, moves.transpose(unit)), -1, 1))
+        found = clip(_squared(div(centred, length)), -1, 1)
+        return moves.squeeze(found if n else div(found, n))  # 0 / 0 is nan
+
+
+def _squared(rows: Tensor) -> Tensor:
+    """The products of each row with each."""
+    return products.matmul(rows, moves.transpose(rows))
 
 
 def _centred(name: str, x: Any, rowvar: bool) -> tuple[Tensor, int]:
