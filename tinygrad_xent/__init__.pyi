@@ -45,6 +45,7 @@ from .catalogue.picking import broadcast_arrays as broadcast_arrays
 from .engine.ops.moves import broadcast_to as broadcast_to
 from .catalogue.exponentials import cbrt as cbrt
 from .engine.breadth.properties import ceil as ceil
+from .catalogue.activations import celu as celu
 from . import check as check
 from .transforms import checkpoint as checkpoint
 from .engine.breadth.composites import clip as clip
@@ -53,6 +54,10 @@ from .catalogue.picking import compress as compress
 from .engine.breadth.composites import concatenate as concatenate
 from .catalogue.convolution import conv1d as conv1d
 from .catalogue.convolution import conv2d as conv2d
+from .catalogue.convolution import conv3d as conv3d
+from .catalogue.transposed import conv_transpose1d as conv_transpose1d
+from .catalogue.transposed import conv_transpose2d as conv_transpose2d
+from .catalogue.transposed import conv_transpose3d as conv_transpose3d
 from .catalogue.rounding import copysign as copysign
 from .catalogue.statistics import corrcoef as corrcoef
 from .catalogue.trigonometry import cos as cos
@@ -66,10 +71,13 @@ from .catalogue.running import cumprod as cumprod
 from .catalogue.running import cumsum as cumsum
 from .extension.rows import custom_vjp as custom_vjp
 from . import data as data
+from .catalogue.trigonometry import deg2rad as deg2rad
+from .catalogue.trigonometry import rad2deg as degrees
 from .catalogue.picking import diag as diag
 from .catalogue.picking import diagflat as diagflat
 from .catalogue.picking import diagonal as diagonal
 from .catalogue.running import diff as diff
+from .catalogue.special import digamma as digamma
 from .engine.ops.arithmetic import div as div
 from .engine.ops.arithmetic import div as divide
 from .catalogue.joining import dstack as dstack
@@ -77,8 +85,9 @@ from .catalogue.einstein import einsum as einsum
 from .catalogue.activations import elu as elu
 from .catalogue.attention import embedding as embedding
 from .engine.breadth.comparisons import equal as equal
-from .catalogue.exponentials import erf as erf
-from .catalogue.exponentials import erfc as erfc
+from .catalogue.special import erf as erf
+from .catalogue.special import erfc as erfc
+from .catalogue.special import erfinv as erfinv
 from .engine.ops.elementwise import exp as exp
 from .catalogue.exponentials import exp2 as exp2
 from .engine.ops.moves import expand_dims as expand_dims
@@ -92,14 +101,22 @@ from .catalogue.axes import fliplr as fliplr
 from .catalogue.axes import flipud as flipud
 from .engine.breadth.properties import floor as floor
 from .catalogue.rounding import floor_divide as floor_divide
+from .catalogue.missing import fmax as fmax
+from .catalogue.missing import fmin as fmin
 from .catalogue.rounding import fmod as fmod
+from .catalogue.rounding import frac as frac
 from .catalogue.creation import full as full
 from .catalogue.creation import full_like as full_like
+from .catalogue.special import gammaln as gammaln
 from .catalogue.activations import gelu as gelu
+from .catalogue.activations import glu as glu
 from .transforms import grad as grad
 from .engine.breadth.comparisons import greater as greater
 from .engine.breadth.comparisons import greater_equal as greater_equal
 from .catalogue.normalization import group_norm as group_norm
+from .catalogue.pieces import hardshrink as hardshrink
+from .catalogue.pieces import hardsigmoid as hardsigmoid
+from .catalogue.pieces import hardswish as hardswish
 from .catalogue.activations import hardtanh as hardtanh
 from .transforms import hessian as hessian
 from .catalogue.joining import hsplit as hsplit
@@ -107,7 +124,9 @@ from .catalogue.joining import hstack as hstack
 from .transforms import hvp as hvp
 from .catalogue.trigonometry import hypot as hypot
 from .engine.ops.moves import identity as identity
+from .catalogue.scattering import index_reduce as index_reduce
 from .catalogue.contractions import inner as inner
+from .catalogue.resizing import interpolate as interpolate
 from .engine.breadth.comparisons import invert as invert
 from .engine.context import is_grad_enabled as is_grad_enabled
 from .engine.breadth.properties import isfinite as isfinite
@@ -119,6 +138,7 @@ from .catalogue.normalization import layer_norm as layer_norm
 from .catalogue.activations import leaky_relu as leaky_relu
 from .engine.breadth.comparisons import less as less
 from .engine.breadth.comparisons import less_equal as less_equal
+from .catalogue.special import gammaln as lgamma
 from .catalogue import linalg as linalg
 from .engine.ops.products import linear as linear
 from .nn.chunked import linear_cross_entropy as linear_cross_entropy
@@ -128,10 +148,12 @@ from .engine.ops.elementwise import log as log
 from .catalogue.exponentials import log10 as log10
 from .engine.ops.elementwise import log1p as log1p
 from .catalogue.exponentials import log2 as log2
+from .catalogue.special import log_ndtr as log_ndtr
 from .engine.ops.rowwise import log_softmax as log_softmax
 from .catalogue.exponentials import logaddexp as logaddexp
 from .catalogue.exponentials import logaddexp2 as logaddexp2
 from .catalogue.running import logcumsumexp as logcumsumexp
+from .catalogue.special import logit as logit
 from .catalogue.activations import logsigmoid as logsigmoid
 from .engine.ops.rowwise import logsumexp as logsumexp
 from .engine.ops.products import matmul as matmul
@@ -147,6 +169,7 @@ from .catalogue.statistics import median as median
 from .catalogue.picking import meshgrid as meshgrid
 from .engine.ops.reductions import min as min
 from .engine.ops.selection import minimum as minimum
+from .catalogue.activations import mish as mish
 from .catalogue.rounding import mod as mod
 from .catalogue.axes import moveaxis as moveaxis
 from .nn.losses import mse_loss as mse_loss
@@ -159,6 +182,7 @@ from .catalogue.missing import nanmin as nanmin
 from .catalogue.missing import nanstd as nanstd
 from .catalogue.missing import nansum as nansum
 from .catalogue.missing import nanvar as nanvar
+from .catalogue.special import ndtr as ndtr
 from .engine.ops.arithmetic import neg as neg
 from .engine.ops.arithmetic import neg as negative
 from .nn.losses import nll_loss as nll_loss
@@ -173,14 +197,20 @@ from .extension.rows import op as op
 from . import optim as optim
 from .catalogue.contractions import outer as outer
 from .catalogue.repeating import pad as pad
+from .catalogue.ordering import partition as partition
 from .catalogue.statistics import percentile as percentile
 from .engine.ops.moves import transpose as permute_dims
+from .catalogue.resizing import pixel_shuffle as pixel_shuffle
+from .catalogue.special import polygamma as polygamma
 from .engine.breadth.composites import positive as positive
 from .engine.ops.elementwise import pow as pow
 from .engine.ops.elementwise import pow as power
+from .catalogue.pieces import prelu as prelu
 from .catalogue.running import prod as prod
 from .catalogue.statistics import ptp as ptp
 from .catalogue.statistics import quantile as quantile
+from .catalogue.trigonometry import rad2deg as rad2deg
+from .catalogue.trigonometry import deg2rad as radians
 from .catalogue.random_numbers import rand as rand
 from .catalogue.random_numbers import randn as randn
 from .catalogue.axes import ravel as ravel
@@ -196,8 +226,10 @@ from .catalogue.normalization import rms_norm as rms_norm
 from .catalogue.repeating import roll as roll
 from .catalogue.axes import rot90 as rot90
 from .catalogue.rounding import round as round
+from .catalogue.exponentials import rsqrt as rsqrt
 from .serialization import save as save
 from .catalogue.attention import scaled_dot_product_attention as scaled_dot_product_attention
+from .catalogue.scattering import scatter_reduce as scatter_reduce
 from .engine.context import scope as scope
 from .catalogue.ordering import searchsorted as searchsorted
 from .catalogue.picking import select as select
@@ -212,6 +244,7 @@ from .catalogue.trigonometry import sinh as sinh
 from .engine.ops.rowwise import softmax as softmax
 from .nn.losses import softmax_focal_loss as softmax_focal_loss
 from .engine.ops.elementwise import softplus as softplus
+from .catalogue.pieces import softshrink as softshrink
 from .catalogue.activations import softsign as softsign
 from .catalogue.ordering import sort as sort
 from .catalogue.joining import split as split
@@ -228,8 +261,10 @@ from .catalogue.picking import take as take
 from .engine.ops.moves import take_along_axis as take_along_axis
 from .catalogue.trigonometry import tan as tan
 from .engine.ops.elementwise import tanh as tanh
+from .catalogue.activations import tanhshrink as tanhshrink
 from .catalogue.creation import tensor as tensor
 from .catalogue.contractions import tensordot as tensordot
+from .catalogue.pieces import threshold as threshold
 from .catalogue.repeating import tile as tile
 from .catalogue.ordering import topk as topk
 from .tracing import trace as trace
@@ -248,8 +283,9 @@ from .transforms import vjp as vjp
 from .catalogue.joining import vsplit as vsplit
 from .catalogue.joining import vstack as vstack
 from .engine.ops.selection import where as where
+from .catalogue.special import xlogy as xlogy
 from .catalogue.creation import zeros as zeros
 from .catalogue.creation import zeros_like as zeros_like
 from .estimator import SoftmaxClassifier as SoftmaxClassifier
 
-__all__ = ["DtypeError", "GraphError", "OutOfRangeError", "ShapeError", "Tensor", "Trace", "abs", "absolute", "add", "all", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "array_split", "asarray", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "average", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bitwise_and", "bitwise_or", "bitwise_xor", "block", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "check", "checkpoint", "clip", "column_stack", "compress", "concatenate", "conv1d", "conv2d", "copysign", "corrcoef", "cos", "cosh", "cosine_similarity", "count_nonzero", "cov", "cross", "cross_entropy", "cumprod", "cumsum", "custom_vjp", "data", "diag", "diagflat", "diagonal", "diff", "div", "divide", "dstack", "einsum", "elu", "embedding", "equal", "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fix", "flatten", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmod", "full", "full_like", "gelu", "grad", "greater", "greater_equal", "group_norm", "hardtanh", "hessian", "hsplit", "hstack", "hvp", "hypot", "identity", "inner", "invert", "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "kron", "layer_norm", "leaky_relu", "less", "less_equal", "linalg", "linear", "linear_cross_entropy", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logsigmoid", "logsumexp", "matmul", "matrix_trace", "matrix_transpose", "matvec", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "mse_loss", "mul", "multiply", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanstd", "nansum", "nanvar", "neg", "negative", "nll_loss", "nn", "no_grad", "normalize", "not_equal", "one_hot", "ones", "ones_like", "op", "optim", "outer", "pad", "percentile", "permute_dims", "positive", "pow", "power", "prod", "ptp", "quantile", "rand", "randn", "ravel", "reciprocal", "relu", "relu6", "remainder", "remove_op", "repeat", "reshape", "rint", "rms_norm", "roll", "rot90", "round", "save", "scaled_dot_product_attention", "scope", "searchsorted", "select", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softmax", "softmax_focal_loss", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace", "transpose", "trapezoid", "tril", "triu", "trunc", "unique", "value_and_grad", "var", "vdot", "vecdot", "vecmat", "vjp", "vsplit", "vstack", "where", "zeros", "zeros_like"]
+__all__ = ["DtypeError", "GraphError", "OutOfRangeError", "ShapeError", "Tensor", "Trace", "abs", "absolute", "add", "all", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array", "array_split", "asarray", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "average", "avg_pool1d", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "bitwise_and", "bitwise_or", "bitwise_xor", "block", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "celu", "check", "checkpoint", "clip", "column_stack", "compress", "concatenate", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "copysign", "corrcoef", "cos", "cosh", "cosine_similarity", "count_nonzero", "cov", "cross", "cross_entropy", "cumprod", "cumsum", "custom_vjp", "data", "deg2rad", "degrees", "diag", "diagflat", "diagonal", "diff", "digamma", "div", "divide", "dstack", "einsum", "elu", "embedding", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fix", "flatten", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "full", "full_like", "gammaln", "gelu", "glu", "grad", "greater", "greater_equal", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hessian", "hsplit", "hstack", "hvp", "hypot", "identity", "index_reduce", "inner", "interpolate", "invert", "is_grad_enabled", "isfinite", "isinf", "isnan", "jacobian", "kron", "layer_norm", "leaky_relu", "less", "less_equal", "lgamma", "linalg", "linear", "linear_cross_entropy", "linspace", "load", "log", "log10", "log1p", "log2", "log_ndtr", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logit", "logsigmoid", "logsumexp", "matmul", "matrix_trace", "matrix_transpose", "matvec", "max", "max_pool1d", "max_pool2d", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mish", "mod", "moveaxis", "mse_loss", "mul", "multiply", "nan_to_num", "nanmax", "nanmean", "nanmin", "nanstd", "nansum", "nanvar", "ndtr", "neg", "negative", "nll_loss", "nn", "no_grad", "normalize", "not_equal", "one_hot", "ones", "ones_like", "op", "optim", "outer", "pad", "partition", "percentile", "permute_dims", "pixel_shuffle", "polygamma", "positive", "pow", "power", "prelu", "prod", "ptp", "quantile", "rad2deg", "radians", "rand", "randn", "ravel", "reciprocal", "relu", "relu6", "remainder", "remove_op", "repeat", "reshape", "rint", "rms_norm", "roll", "rot90", "round", "rsqrt", "save", "scaled_dot_product_attention", "scatter_reduce", "scope", "searchsorted", "select", "selu", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softmax", "softmax_focal_loss", "softplus", "softshrink", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tanhshrink", "tensor", "tensordot", "threshold", "tile", "topk", "trace", "transpose", "trapezoid", "tril", "triu", "trunc", "unique", "value_and_grad", "var", "vdot", "vecdot", "vecmat", "vjp", "vsplit", "vstack", "where", "xlogy", "zeros", "zeros_like"]

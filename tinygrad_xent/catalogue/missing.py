@@ -16,7 +16,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import reductions
 from ..engine.ops.arithmetic import div, mul, sub
 from ..engine.ops.reductions import unreduce
-from ..engine.ops.selection import where
+from ..engine.ops.selection import maximum, minimum, where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor, raw
 from .statistics import root_of_variance
@@ -102,6 +102,32 @@ def nanstd(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
     """
     with composite("nanstd", "√(Σ (x - mean)² / (n - ddof))"):
         return root_of_variance(nanvar(x, axis, keepdims, ddof))
+
+
+@public(numpy=np.fmax)
+def fmax(a: Operand, b: Operand, /) -> Tensor:
+    """The larger of a and b, elementwise, or the one that is not nan; ties share the gradient evenly.
+
+    >>> fmax(Tensor([1.0, np.nan]), 0.5).numpy()
+    array([1. , 0.5])
+    """
+    return _unless_nan("fmax", maximum, a, b)
+
+
+@public(numpy=np.fmin)
+def fmin(a: Operand, b: Operand, /) -> Tensor:
+    """The smaller of a and b, elementwise, or the one that is not nan; ties share the gradient evenly.
+
+    >>> fmin(Tensor([1.0, np.nan]), 0.5).numpy()
+    array([0.5, 0.5])
+    """
+    return _unless_nan("fmin", minimum, a, b)
+
+
+def _unless_nan(name: str, extreme: Any, a: Any, b: Any) -> Tensor:
+    with composite(name):
+        both = where(_present(name, a), extreme(a, b), b)
+        return where(_present(name, b), both, a)
 
 
 # A row is laid out by hand: what it computes, a rule per input, then the other facts.

@@ -101,3 +101,14 @@ def nan_to_num(
     named = {k: v for k, v in given.items() if v is not None or k == "nan"}
     numbers = np.nan_to_num(x._data, **{k: real("nan_to_num", k, v) for k, v in named.items()})
     return selection.where(properties.isfinite(x), x, numbers)
+
+
+@public()
+def frac(x: Operand, /) -> Tensor:
+    """What is behind the point, with the sign of x, elementwise: x - trunc(x). The slope is 1, where it
+    jumps too.
+
+    >>> frac(Tensor([-1.5, 2.25])).numpy()
+    array([-0.5 ,  0.25])
+    """
+    return fmod(x, 1)

@@ -184,21 +184,26 @@ def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def quantile(
     x: Operand, q: Any, axis: Axis = None, keepdims: bool = False, method: str = "linear"
 ) -> Tensor:
-    """The number below which the share q of the others lies, over an axis, several axes, or all: between
-    two of them, on the straight line. The gradient goes to these two; of equal ones, to those that
-    come first. nan if one of them is.
+    """The number below which the share q of the others lies, over an axis, several axes, or all: one of
+    them, or between two of them, on the straight line. The gradient goes to these two; of equal ones, to
+    those that come first. nan if one of them is.
 
     Args:
         q: a number from 0 to 1, or an array of them, whose axes come first in the result. It is a
             setting: it has no gradient, and does not change x's dtype.
-        method: NumPy's others are not here.
+        method: which place in the sorted numbers belongs to q, as in NumPy (Hyndman and Fan, 1996):
+            "linear", "lower", "higher", "midpoint", "nearest" count it from the first number to the last;
+            "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
+            "hazen", "weibull", "median_unbiased" and "normal_unbiased" estimate a distribution's quantile.
+
+    Raises:
+        BadValueError: q is not from 0 to 1, or there is no such method.
 
     >>> quantile(Tensor([1.0, 2.0, 4.0]), [0.25, 0.5]).numpy()
     array([1.5, 2. ])
     """
     with composite("quantile"):
-        _check_linear("quantile", method, x)
-        return _quantiles("quantile", x, _shares("quantile", q, 1), axis, keepdims)
+        return _quantiles("quantile", x, _shares("quantile", q, 1), axis, keepdims, method)
 
 
 @public(numpy=np.percentile)
@@ -212,14 +217,7 @@ def percentile(
     3.0
     """
     with composite("percentile"):
-        _check_linear("percentile", method, x)
-        return _quantiles("percentile", x, _shares("percentile", q, 100), axis, keepdims)
-
-
-def _check_linear(name: str, method: str, x: Any) -> None:
-    if method != "linear":
-        what = f"{name}: the method {method!r} is not here"
-        raise errors.BadValueError(what, [x], "method='linear'")
+        return _quantiles("percentile", x, _shares("percentile", q, 100), axis, keepdims, method)
 
 
 def _shares(name: str, q: Any, whole: int) -> Array:
@@ -232,7 +230,55 @@ def _shares(name: str, q: Any, whole: int) -> Array:
     return np.asarray(shares)
 
 
-def _quantiles(name: str, x: Any, q: Array, axis: Axis, keepdims: bool) -> Tensor:
+# Places between 0 and n - 1 by the distances that the first and the last number have from the ends.
+_ENDS = {
+    "linear": (1.0, 1.0),
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+
+
+# The others: from q · (n - 1), or from q · n - 1, to a place.
+_OF_PLACES: dict[str, Any] = {
+    "lower": np.floor,
+    "higher": np.ceil,
+    "nearest": np.rint,
+    "midpoint": lambda place: (np.floor(place) + np.ceil(place)) / 2,
+}
+_OF_COUNTS: dict[str, Any] = {
+    "inverted_cdf": np.ceil,
+    "averaged_inverted_cdf": lambda place: (np.ceil(place) + np.floor(place + 1)) / 2,
+    "closest_observation": lambda place: _nearest_odd(place),
+}
+
+
+def _nearest_odd(place: Array) -> Array:
+    """The nearest whole place; of two, the odd one."""
+    near = np.floor(place + 0.5)
+    return np.where((near == place + 0.5) & (near % 2 == 0), near - 1, near)
+
+
+def _ranks(name: str, method: str, q: Array, n: int) -> Array:
+    """The places, from 0 to n - 1, of the quantiles among n sorted numbers."""
+    if method in _ENDS:
+        first, last = _ENDS[method]
+        places = n * q + first + q * (1 - first - last) - 1
+    elif method in _OF_PLACES:
+        places = _OF_PLACES[method](q * (n - 1))
+    elif method in _OF_COUNTS:
+        places = _OF_COUNTS[method](q * n - 1)
+    else:
+        fix = f"one of {', '.join([*_ENDS, *_OF_PLACES, *_OF_COUNTS])}"
+        raise errors.BadValueError(f"{name}: there is no method {method!r}", fix=fix)
+    return np.clip(places, 0, n - 1)
+
+
+def _quantiles(
+    name: str, x: Any, q: Array, axis: Axis, keepdims: bool, method: str = "linear"
+) -> Tensor:
     if as_numbers(name, raw(x)).dtype.kind != "f":
         x = moves.astype(x, np.float64)
     rows, shape = _in_one_axis(name, x, axis, keepdims)
@@ -242,7 +288,7 @@ def _quantiles(name: str, x: Any, q: Array, axis: Axis, keepdims: bool) -> Tenso
     order = np.argsort(values, axis=-1, kind="stable")
     last = order[..., -1:]
     spoiled = np.isnan(np.take_along_axis(values, last, -1))  # nan is sorted to the end
-    ranks = q.reshape(-1) * (values.shape[-1] - 1)
+    ranks = _ranks(name, method, q.reshape(-1), values.shape[-1])
     below = np.floor(ranks).astype(int)
     share = (ranks - below).astype(values.dtype)
 

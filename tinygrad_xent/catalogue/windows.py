@@ -143,15 +143,12 @@ class Windows(NamedTuple):
         return weight
 
     def largest(self, x: Array) -> Array:
-        """For each window the place of its largest number in the flat array of x, found axis by axis. Beyond
-        an edge a window sees the number at the edge again, which it contains.
+        """For each window the place of its largest number in the flat array of x, found axis by axis. Instead
+        of what is beyond an edge it sees again the first number that it contains.
         """
         places = np.arange(x.size).reshape(x.shape)
         for axis in reversed(range(2, x.ndim)):
-            a = axis - 2
-            starts = np.arange(self.places[a]) * self.stride[a] - self.padding[a][0]
-            last = self.image[a] - 1
-            read = [np.clip(starts + offset, 0, last) for offset in range(self.kernel[a])]
+            read = self.read(axis - 2)
             best, found = x.take(read[0], axis), places.take(read[0], axis)
             for index in read[1:]:
                 value = x.take(index, axis)
@@ -160,6 +157,16 @@ class Windows(NamedTuple):
                 found = np.where(better, places.take(index, axis), found)
             x, places = best, found
         return places
+
+    def read(self, axis: int) -> Array:
+        """Where along an axis each number of the kernel lies on the image, window by window; the first that
+        does where one lies beyond an edge. -1 where none does.
+        """
+        starts = np.arange(self.places[axis]) * self.stride[axis] - self.padding[axis][0]
+        read = starts + np.arange(self.kernel[axis])[:, None] * self.dilation[axis]
+        inside = (read >= 0) & (read < self.image[axis])
+        first = np.take_along_axis(read, inside.argmax(axis=0)[None], 0)
+        return np.where(inside, read, np.where(inside.any(axis=0), first, -1))
 
 
 def in_floats(f: Callable[[Any, Any], Array], a: Any, b: Any) -> Array:
@@ -200,7 +207,7 @@ def shape_of(who: str, x: Any, axes: int, operands: list[Any]) -> Sizes:
     shape: Sizes = as_numbers(who, raw(x), operands).shape
     if len(shape) != axes + 2 or 0 in shape[1:]:
         what = f"{who}: takes {axes + 2} axes, none but the first empty, got the shape {shape}"
-        layout = "(N, C, L)" if axes == 1 else "(N, C, H, W)"
+        layout = ("(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)")[axes - 1]
         raise errors.ShapeError(what, operands, f"reshape it to {layout}; a single one has N = 1")
     return shape
 
