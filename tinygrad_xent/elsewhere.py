@@ -38,7 +38,12 @@ amin reduce_min: tx.min(t, axis)
 reduce_sum: tx.sum(t, axis)
 reduce_mean: tx.mean(t, axis)
 reduce_logsumexp: tx.logsumexp(t, axis)
-absolute_value: tx.abs(t)
+absolute_value fabs: tx.abs(t)
+expit: tx.sigmoid(t)
+psi: tx.digamma(t)
+softmin: tx.softmax(-t, axis)
+swish: tx.silu(t)
+upsample Upsample: tx.interpolate(t, size)
 true_divide div_ : tx.div(a, b)
 eq: a == b
 ne: a != b

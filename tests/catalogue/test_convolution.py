@@ -173,3 +173,46 @@ def test_what_can_not_be_is_refused_in_words(case):
     with pytest.raises(error, match=words) as caught:
         wrong()
     assert "fix: " in str(caught.value)
+
+
+def test_a_transposed_convolution_is_the_adjoint():
+    x, weight = RNG.normal(size=(2, 4, 7, 6)), RNG.normal(size=(6, 2, 3, 2))
+    how = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}
+    y = tx.conv2d(x, weight, **how)
+    u = RNG.normal(size=y.shape)
+    back = tx.conv_transpose2d(u, weight, output_padding=0, **how)
+    assert back.shape == x.shape
+    np.testing.assert_allclose((back.numpy() * x).sum(), (y.numpy() * u).sum())
+
+
+def test_windows_with_gaps_see_what_pytorchs_see():
+    torch = pytest.importorskip("torch")
+    x = RNG.normal(size=(1, 2, 7, 6))
+    for dilation in (1, 2, (3, 1)):
+        right = torch.nn.functional.max_pool2d(torch.as_tensor(x), 2, 1, 1, dilation)
+        equal(tx.max_pool2d(x, 2, 1, 1, dilation), right.numpy())
+
+
+TRANSPOSED = np.zeros((1, 4, 3)), np.zeros((4, 2, 3))
+REFUSED_TOO = {
+    "other channels": (tx.ShapeError, "4 channels", lambda x, w: tx.conv_transpose1d(x, w[:3])),
+    "groups": (tx.ShapeError, "groups=3", lambda x, w: tx.conv_transpose1d(x, w, groups=3)),
+    "a bias": (
+        tx.ShapeError, r"needs \(4,\)",
+        lambda x, w: tx.conv_transpose1d(x, w, [1.0, 2.0], groups=2)),
+    "nothing left": (tx.ShapeError, "nothing is left", lambda x, w: tx.conv_transpose1d(x, w, padding=3)),
+    "much more": (
+        BadValueError, "not less than the stride",
+        lambda x, w: tx.conv_transpose1d(x, w, output_padding=1)),
+    "an image": (tx.ShapeError, "takes 4 axes", lambda x, w: tx.conv_transpose2d(x, w)),
+    "a window beyond": (
+        tx.ShapeError, "beyond the edges only", lambda x, w: tx.max_pool1d(x[..., :1], 2, 1, 1, 2)),
+    "a dilation of 0": (BadValueError, "dilation=0", lambda x, w: tx.max_pool1d(x, 2, dilation=0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_TOO)
+def test_what_else_can_not_be_is_refused_in_words(case):
+    error, words, wrong = REFUSED_TOO[case]
+    with pytest.raises(error, match=words):
+        wrong(*TRANSPOSED)

@@ -9,6 +9,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import equal, leaf, slope
+from tinygrad_xent.engine.errors import BadValueError
 
 inf, nan = np.inf, np.nan
 X = np.array([[1.0, 4.0, 2.0, 8.0], [0.5, -3.0, 7.0, 5.0]])
@@ -141,11 +142,6 @@ def test_what_quantiles_refuse():
             tx.quantile(X, q)
     with pytest.raises(ValueError, match="percentile: q must be from 0 to 100, got 101"):
         tx.percentile(X, 101)
-    for f, method in ((tx.quantile, "lower"), (tx.percentile, "nearest")):
-        with pytest.raises(ValueError, match=f"{f.__name__}: the method '{method}' is not here"):
-            f(X, 0.5, method=method)
-    with pytest.raises(ValueError, match="method 'lower' is not here"):
-        np.quantile(leaf(X), 0.5, method="lower")
     with pytest.raises(TypeError, match=r"q is a setting(.|\n)*q\.detach"):
         tx.quantile(X, leaf(0.5))
     for x, axis in (([], None), (np.zeros((2, 0)), 1)):
@@ -329,3 +325,26 @@ def test_histograms_are_numpys():
         ):
             equal(ours, theirs)
             assert ours.dtype == theirs.dtype
+
+
+METHODS = [
+    "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf",
+    "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased",
+    "normal_unbiased",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 10])
+def test_quantiles_by_every_method_are_numpys(n, method):
+    x, q = np.random.default_rng(n).normal(size=(n, 2)), np.array([*np.arange(9) / 8, 0.3, 1 / 3])
+    for ours, theirs in ((tx.quantile, np.quantile), (np.quantile, np.quantile)):
+        found = ours(tx.Tensor(x), q, axis=0, method=method)
+        np.testing.assert_allclose(found.numpy(), theirs(x, q, axis=0, method=method), rtol=1e-12)
+    assert tx.check.gradcheck(lambda x: tx.percentile(x, q * 100, 0, method=method), x)
+
+
+def test_a_method_that_is_none_is_refused_with_the_names():
+    for function in (tx.quantile, tx.percentile):
+        with pytest.raises(BadValueError, match=r"no method 'best'(?s:.*)weibull"):
+            function([1.0, 2.0], 0.5, method="best")

@@ -53,10 +53,10 @@ def convolution(axes: int) -> Any:
 
 def pool(axes: int, values: str) -> Any:
     def case(m: Maker) -> Call:
-        kernel = m.choice([2, (2, 1)[:axes], (3, 2)[:axes]])
-        padding = m.choice([0, 1 if kernel == 2 else (1, 0)[:axes]])
-        stride = m.choice([1, None, (2, 1)[:axes]])
-        x = getattr(m, values)((m.choice([2, 1]), 2, *(3, 4)[:axes]))
+        kernel = m.choice([2, (2, 1, 2)[:axes], (3, 2, 1)[:axes]])
+        padding = m.choice([0, 1 if kernel == 2 else (1, 0, 0)[:axes]])
+        stride = m.choice([1, None, (2, 1, 2)[:axes]])
+        x = getattr(m, values)((m.choice([2, 1]), 2, *(3, 4, 2)[:axes]))
         more = {"dilation": m.choice([1, 2])} if values == "distinct" and kernel == 2 else {}
         return call(x, kernel_size=kernel, stride=stride, padding=padding, **more)
 
@@ -202,5 +202,7 @@ row("conv2d", convolution(2), convolved, their_convolution)
 row("conv3d", convolution(3), convolved, their_convolution)
 row("max_pool1d", pool(1, "distinct"), pooled(largest), theirs("max_pool1d"))
 row("max_pool2d", pool(2, "distinct"), pooled(largest), theirs("max_pool2d"))
+row("max_pool3d", pool(3, "distinct"), pooled(largest), theirs("max_pool3d"))
 row("avg_pool1d", pool(1, "any"), pooled(average), theirs("avg_pool1d"))
 row("avg_pool2d", pool(2, "any"), pooled(average), theirs("avg_pool2d"))
+row("avg_pool3d", pool(3, "any"), pooled(average), theirs("avg_pool3d"))

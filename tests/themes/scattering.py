@@ -20,7 +20,7 @@ def scattered(m: Maker) -> Call:
     axis = m.axis(len(shape))
     own = with_length(shape, axis, m.choice([2, 3, 1]))
     indices = m.rng.integers(-shape[axis], shape[axis], own)
-    return call(m.distinct(shape), axis, indices, m.distinct(own, 0.03), **settings(m))
+    return call(m.distinct(shape), indices, m.distinct(own, 0.03), axis=axis, **settings(m))
 
 
 def indexed(m: Maker) -> Call:
@@ -28,10 +28,10 @@ def indexed(m: Maker) -> Call:
     axis, count = m.axis(len(shape)), m.choice([2, 3, 1])
     indices = m.rng.integers(-shape[axis], shape[axis], count)
     values = m.distinct(with_length(shape, axis, count), 0.03)
-    return call(m.distinct(shape), axis, indices, values, **settings(m))
+    return call(m.distinct(shape), indices, values, axis=axis, **settings(m))
 
 
-def combined(x: Any, axis: int, indices: Any, values: Any, reduce: str, include_self: bool) -> Any:
+def combined(x: Any, indices: Any, values: Any, axis: int, reduce: str, include_self: bool) -> Any:
     plain, added = duals.plain(x), duals.plain(values)
     cells: dict[Any, list[Any]] = {}
     for place in np.ndindex(added.shape):
@@ -65,7 +65,7 @@ def combined(x: Any, axis: int, indices: Any, values: Any, reduce: str, include_
 
 def their_way(name: str) -> Any:
     def call(
-        torch: Any, x: Any, axis: int, indices: Any, values: Any, reduce: str, include_self: bool
+        torch: Any, x: Any, indices: Any, values: Any, axis: int, reduce: str, include_self: bool
     ) -> Any:
         indices = torch.as_tensor(np.asarray(indices) % x.shape[axis])
         if name == "index_reduce":  # which has no second derivatives there

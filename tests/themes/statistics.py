@@ -18,9 +18,8 @@ def spread(m):
 def weighted(m):
     made = reduction(m)
     x = made.inputs[0]
-    axis, keepdims = made.settings["axis"], made.settings["keepdims"]
     weights = m.choice([m.rng.uniform(0.5, 2, np.shape(x)), None])
-    return call(x, axis, weights, keepdims=keepdims)
+    return call(x, **made.settings, weights=weights)
 
 
 def shares(whole):
@@ -61,7 +60,7 @@ def deviation(x, axis, keepdims, ddof):
     return duals.sqrt(found)
 
 
-def average(x, axis, weights, keepdims):
+def average(x, axis, keepdims, weights):
     w = np.ones(np.shape(duals.plain(x))) if weights is None else weights
     total = duals.total(w, axis=axis, keepdims=keepdims)
     return duals.div(duals.total(x * w, axis=axis, keepdims=keepdims), total)
@@ -151,7 +150,7 @@ def quantile_in_torch(torch, x, q, axis, keepdims, method="linear"):
     return found.reshape((*q.shape, *shape))
 
 
-def average_in_torch(torch, x, axis, weights, keepdims):
+def average_in_torch(torch, x, axis, keepdims, weights):
     w = torch.ones_like(x) if weights is None else torch.as_tensor(weights)
     total = over_axes(torch.sum)
     return total(x * w, axis, keepdims) / total(w, axis, keepdims)

@@ -21,8 +21,8 @@ from ..transforms import checkpoint
 from .inputs import numbers, whole
 from .joining import array_split
 
-BLOCK = 1 << 24
-"""So many weights are computed at the same time: 64 MiB of float32."""
+BLOCK = 1 << 22
+"""So many weights are computed at the same time: 16 MiB of float32."""
 
 
 @public()

@@ -178,6 +178,22 @@ def max_pool2d(
 
 
 @public()
+def max_pool3d(
+    x: Operand,
+    kernel_size: int | Sizes,
+    stride: Any = None,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
+) -> Tensor:
+    """The largest number of each window of volumes (N, C, D, H, W), as `max_pool2d`.
+
+    >>> max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2).numpy()
+    array([[[[[7.]]]]])
+    """
+    return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation)
+
+
+@public()
 @in_float32
 def avg_pool1d(
     x: Operand, kernel_size: int | Sizes, stride: Any = None, padding: int | Sizes = 0
@@ -203,6 +219,19 @@ def avg_pool2d(
     array([[[[2.5]]]])
     """
     return _avg_pool("avg_pool2d", 2, x, kernel_size, stride, padding)
+
+
+@public()
+@in_float32
+def avg_pool3d(
+    x: Operand, kernel_size: int | Sizes, stride: Any = None, padding: int | Sizes = 0
+) -> Tensor:
+    """The mean of each window of volumes (N, C, D, H, W), as `avg_pool2d`.
+
+    >>> avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2).numpy()
+    array([[[[[3.5]]]]])
+    """
+    return _avg_pool("avg_pool3d", 3, x, kernel_size, stride, padding)
 
 
 def _convolution(

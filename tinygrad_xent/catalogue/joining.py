@@ -177,6 +177,17 @@ def hsplit(x: Operand, indices_or_sections: Any) -> list[Tensor]:
     return _split("hsplit", t, indices_or_sections, min(t.ndim - 1, 1))
 
 
+@public(numpy=np.dsplit)
+def dsplit(x: Operand, indices_or_sections: Any) -> list[Tensor]:
+    """Like `split` along axis 2, of arrays with three axes or more.
+
+    >>> [part.shape for part in dsplit(Tensor(np.zeros((1, 2, 4))), 2)]
+    [(1, 2, 2), (1, 2, 2)]
+    """
+    check_ndim("dsplit", numbers("dsplit", x), 3)
+    return _split("dsplit", x, indices_or_sections, 2)
+
+
 def _split(name: str, x: Any, parts: Any, axis: int, equal: bool = True) -> list[Tensor]:
     t, parts = numbers(name, x), setting(name, parts)
     axis = place(name, t, axis)

@@ -42,7 +42,8 @@ def interpolate(
         scale_factor: or how many times as long as before; the lengths are rounded down.
         mode: where a number of the result comes from. "nearest": the number below its place, and
             "nearest-exact": the one that is nearest to its place, both without the mean of two;
-            "linear", "bilinear" or "trilinear", for 1, 2 or 3 axes: on the line between both neighbours.
+            "linear", "bilinear" or "trilinear", for 1, 2 or 3 axes: on the line between both neighbours,
+            where integers become floats.
         align_corners: of the linear modes: the first and the last numbers keep their places. Otherwise the
             edges do, the numbers being the middles of cells.
 
@@ -55,7 +56,7 @@ def interpolate(
     >>> interpolate([[[1.0, 2.0]]], 3, mode="linear").numpy()
     array([[[1. , 1.5, 2. ]]])
     """
-    t = in_floats("interpolate", x)
+    t = (in_floats if mode in _LINEAR else numbers)("interpolate", x)
     check_ndim("interpolate", t, 3)
     lengths, factors = _lengths(t, size, scale_factor)
     _check_mode(t, mode, align_corners)

@@ -1,6 +1,6 @@
 """Values combined with what stands at their places: their sum, their mean, the largest, the smallest.
 
-As in PyTorch, whose names these have. `x.at[index]` is the same for a sum and any index.
+They have PyTorch's names, and the operands come first. `x.at[index]` is the same for a sum and any index.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _WAYS = ("sum", "mean", *_EXTREMES)
 @public()
 def scatter_reduce(
     x: Operand,
-    axis: int,
     indices: Operand,
     values: Operand,
+    axis: int,
     reduce: str,
     include_self: bool = True,
 ) -> Tensor:
@@ -48,9 +48,9 @@ def scatter_reduce(
         OutOfRangeError: one is past the end of the axis. BadValueError: there is no such way.
 
     >>> x, indices = Tensor([1.0, 2.0, 3.0]), [0, 0, 2]
-    >>> scatter_reduce(x, 0, indices, [10.0, 20.0, 0.0], "sum").numpy()
+    >>> scatter_reduce(x, indices, [10.0, 20.0, 0.0], 0, "sum").numpy()
     array([31.,  2.,  3.])
-    >>> scatter_reduce(x, 0, indices, [10.0, 20.0, 0.0], "amax", include_self=False).numpy()
+    >>> scatter_reduce(x, indices, [10.0, 20.0, 0.0], 0, "amax", include_self=False).numpy()
     array([20.,  2.,  0.])
     """
     name = "scatter_reduce"
@@ -70,9 +70,9 @@ def scatter_reduce(
 @public()
 def index_reduce(
     x: Operand,
-    axis: int,
     indices: Operand,
     values: Operand,
+    axis: int,
     reduce: str,
     include_self: bool = True,
 ) -> Tensor:
@@ -80,7 +80,7 @@ def index_reduce(
     arguments are those of `scatter_reduce`; the values have x's shape, but for the axis.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
-    >>> index_reduce(x, 0, [1, 1], [[5.0, 5.0], [7.0, 0.0]], "mean").numpy()
+    >>> index_reduce(x, [1, 1], [[5.0, 5.0], [7.0, 0.0]], 0, "mean").numpy()
     array([[1., 2.],
            [5., 3.]])
     """
@@ -136,7 +136,8 @@ def _extreme(extreme: Any, x: Array, index: Any, values: Array, stays: Array) ->
     """The largest or the smallest number for each place."""
     nothing = -np.inf if extreme is np.maximum else np.inf
     best = np.where(stays, x, nothing).astype(np.result_type(x, values))
-    extreme.at(best, index, values)
+    with np.errstate(invalid="ignore"):  # nan is the largest and the smallest
+        extreme.at(best, index, values)
     return best
 
 

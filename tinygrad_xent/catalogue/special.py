@@ -148,9 +148,9 @@ def _logit(x: Array) -> Array:
     return np.log(x) - np.log1p(-x)
 
 
-@op("a · log b where a ≠ 0 or b ≠ b, 0 else",
+@op("a · log b where a ≠ 0",
     ("g · log b where a ≠ 0 or b > 0", lambda g, a, b: masked(g * log(where(_present(a, b), b, 1)), _present(a, b))),
-    ("g · a / b where a ≠ 0 or b > 0", lambda g, a, b: masked(g * a / where(_present(a, b), b, 1), _present(a, b))))
+    ("g · a / b where a ≠ 0", lambda g, a, b: masked(g * a / where(_present(a, b), b, 1), _present(a, b))))
 def xlogy(a: Operand, b: Operand, /) -> Array:
     """a · log b, elementwise, and 0 where a is 0, unless b is nan; as in the entropy `-xlogy(p, p).sum()`.
     Where a is 0 and b is not positive, both slopes are 0, as in PyTorch.
