@@ -89,9 +89,10 @@ def test_every_operation_along_long_axes(name, whole, dtype):
             lambda d: dataclasses.replace(
                 made,
                 inputs=tuple(in_dtype(d, *made.inputs)),
-                settings=dict(
-                    zip(made.settings, in_dtype(d, *made.settings.values()), strict=True)
-                ),
+                settings={
+                    name: in_dtype(d, value)[0] if isinstance(value, np.ndarray) else value
+                    for name, value in made.settings.items()
+                },
             ),
             made.points,
             dtype,

@@ -137,3 +137,13 @@ def test_bounds_that_do_not_rise_are_numpys():
     for bounds in ([30, 10], [-5, 7], [*range(0, 40, 2), 50]):
         for ours, theirs in zip(tx.split(tx.Tensor(x), bounds), np.split(x, bounds), strict=True):
             equal(ours, theirs)
+
+
+def test_depths_are_split_as_by_numpy():
+    x = np.arange(12.0).reshape(1, 2, 6)
+    for how in (3, [1, 4]):
+        for ours, theirs in zip(tx.dsplit(x, how), np.dsplit(x, how), strict=True):
+            equal(ours, theirs)
+    assert [type(part) for part in np.dsplit(leaf(x), 2)] == [tx.Tensor] * 2
+    with pytest.raises(tx.ShapeError, match="dsplit: needs at least 3 axes"):
+        tx.dsplit(x[0], 2)

@@ -382,3 +382,13 @@ def test_norms_of_nothing_are_numpys(shape, ord):
             tx.linalg.norm(x, ord, axis)
     else:
         equal(tx.linalg.norm(x, ord, axis), right)
+
+
+def test_singular_values_in_numpys_words():
+    x = RNG.normal(size=(2, 3, 2))
+    u, s, vt = np.linalg.svd(leaf(x), full_matrices=False)
+    np.testing.assert_allclose(((u * s[:, None]) @ vt).numpy(), x, rtol=1e-12)
+    equal(np.linalg.svd(leaf(x), compute_uv=False), np.linalg.svd(x, compute_uv=False))
+    assert np.linalg.svd(leaf(x[:, :2])).U.requires_grad
+    with pytest.raises(BadValueError, match=r"svd: (?s:.*)pass full_matrices=False"):
+        np.linalg.svd(leaf(x))

@@ -45,6 +45,9 @@ REFUSED = {
     "corners of nearest": (
         BadValueError, "align_corners", lambda: tx.interpolate(X, 4, align_corners=True)),
     "nothing": (tx.ShapeError, "nothing between", lambda: tx.interpolate(X[..., :0], 4)),
+    "a mean of 0 numbers": (
+        BadValueError, "output_size=0", lambda: tx.adaptive_avg_pool2d(X, 0)),
+    "an image as a signal": (tx.ShapeError, "takes 3 axes", lambda: tx.adaptive_avg_pool1d(X, 1)),
     "channels that do not divide": (
         tx.ShapeError, "no 2 · 2 times", lambda: tx.pixel_shuffle(X, 2)),
     "a factor of a half": (tx.DtypeError, "must be an integer", lambda: tx.pixel_shuffle(X, 0.5)),

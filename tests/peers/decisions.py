@@ -97,7 +97,7 @@ DECISIONS: dict[str, tuple[Decision, ...]] = {
             "searchsorted searches one line, as in NumPy",
         ),
         Decision(
-            r"^nn.functional.(conv|conv_transpose|max_pool)[123]d\(.*ShapeError: \w+: takes \d axes",
+            r"^nn.functional.(conv|conv_transpose|max_pool|adaptive_avg_pool)[123]d\(.*ShapeError: \w+: takes \d axes",
             "convolutions and pools take batches: one sample has N = 1",
         ),
         Decision(
@@ -227,7 +227,7 @@ LEFT_OUT: tuple[Decision, ...] = (
     Decision(
         _names("""
             zero_ fill resize_* as_strided* *_copy new_* empty* contiguous set_ bitcast
-            put index_put nonzero_static
+            nonzero_static
         """),
         "a tensor's memory is not the user's: nothing is written in place, unset, or read with other strides",
     ),
@@ -256,8 +256,8 @@ LEFT_OUT: tuple[Decision, ...] = (
             special.airy_ai special.bessel* special.*_polynomial* special.*bessel* special.i0e
             special.i1* special.zeta special.erfcx i0 igamma igammac
         """)
-        + r"|scipy (j|y|i)(0|1|n|v|ve)|scipy (beta|gamma)(inc|incc|ln|sgn)?|scipy (rgamma|erfcinv)"
-        + r"|scipy (betaln|multigammaln)",
+        + r"|scipy (j|y|i)(0|1|n|v|ve)|scipy (beta|betainc|betaln|gamma|gammainc|gammaincc|gammasgn)"
+        + r"|scipy (rgamma|multigammaln|erfcinv)",
         "of scipy.special are here those that losses and densities need; tx.op makes the others",
     ),
     Decision(
@@ -265,14 +265,14 @@ LEFT_OUT: tuple[Decision, ...] = (
         "there are no distributions: a density is written with the operations",
     ),
     Decision(
-        _names("signal.windows.* logspace linalg.vander nn.functional.embedding_bag histc"),
+        _names("signal.windows.* logspace linalg.vander"),
         "constants and counts, which NumPy and SciPy make",
     ),
     Decision(
         _names("""
             gcd lcm bitwise_left_shift bitwise_right_shift << >> nextafter frexp ldexp isin
-            bincount histogram histogramdd unravel_index unique_consecutive triu_indices
-            tril_indices linalg.matrix_rank mode heaviside
+            bincount histc histogram histogramdd unravel_index unique_consecutive triu_indices
+            tril_indices linalg.matrix_rank heaviside
         """),
         "what has no derivative is NumPy's: np.isin(t, values), np.histogram(t)",
     ),
@@ -296,7 +296,7 @@ LEFT_OUT: tuple[Decision, ...] = (
         _names("""
             nn.functional.multi_head_attention_forward nn.functional.max_unpool*
             nn.functional.grid_sample grid_sampler_* nn.functional.local_response_norm
-            nn.functional.adaptive_max_pool*
+            nn.functional.adaptive_max_pool* nn.functional.embedding_bag
         """),
         "layers that are written with the operations: linear, attention, indexing, convolution",
     ),

@@ -70,6 +70,10 @@ def places(x: Any, dim: int, index: Any) -> Any:
     return x.at[tuple(grid)]
 
 
+def changed(x: Any, index: Any, values: Any, accumulate: bool) -> Any:
+    return x.at[index].add(values) if accumulate else x.at[index].set(values)
+
+
 def front(values: Any, index: Any) -> Any:
     return values[tuple(map(slice, index.shape))] if np.ndim(values) else values
 
@@ -215,6 +219,12 @@ WRITTEN: dict[str, Callable[..., Any]] = {
     "index_fill": lambda x, dim, index, value: at(x, dim, index).set(value),
     "scatter": lambda x, dim, index, values: places(x, dim, index).set(front(values, index)),
     "scatter_add": lambda x, dim, index, values: places(x, dim, index).add(front(values, index)),
+    "index_put": lambda x, index, values, accumulate=False: changed(
+        x, tuple(whole(part) for part in index), values, accumulate
+    ),
+    "put": lambda x, index, values, accumulate=False: changed(
+        x.ravel(), whole(index), values, accumulate
+    ).reshape(x.shape),
     "__getitem__": lambda x, index: x[index],
     "expand_as": lambda x, other: tx.broadcast_to(x, other.shape),
     "reshape_as": lambda x, other: x.reshape(other.shape),

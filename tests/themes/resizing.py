@@ -80,6 +80,35 @@ def shuffled(x: Any, upscale_factor: int) -> Any:
     return duals.linear(shuffle)(x)
 
 
+def adapted(axes: int) -> Any:
+    def case(m: Maker) -> Call:
+        shape = (m.choice([2, 1]), 2, *(m.choice([3, 5, 1]) for _ in range(axes)))
+        return call(m.any(shape), output_size=m.choice([2, (3, 1)[:axes]]))
+
+    return case
+
+
+def averaged(x: Any, output_size: Any) -> Any:
+    shape = duals.plain(x).shape
+    size = np.broadcast_to(output_size, len(shape) - 2).tolist()
+
+    def means(x: Any) -> Any:
+        y = np.zeros((*shape[:2], *size))
+        for place in np.ndindex(*size):
+            each = zip(place, shape[2:], size, strict=True)
+            window = [slice(math.floor(i * n / m), math.ceil((i + 1) * n / m)) for i, n, m in each]
+            y[(..., *place)] = x[(..., *window)].mean(tuple(range(2, len(shape))))
+        return y
+
+    return duals.linear(means)(x)
+
+
+def their_average(name: str) -> Any:
+    return lambda torch, x, **how: getattr(torch.nn.functional, name)(x, **how)
+
+
+row("adaptive_avg_pool1d", adapted(1), averaged, their_average("adaptive_avg_pool1d"))
+row("adaptive_avg_pool2d", adapted(2), averaged, their_average("adaptive_avg_pool2d"))
 row("interpolate", resized, interpolate, their_interpolate)
 row(
     "pixel_shuffle",

@@ -1,4 +1,4 @@
-"""Signals and images made longer or shorter: `interpolate`, `pixel_shuffle`.
+"""Signals and images made longer or shorter: `interpolate`, `adaptive_avg_pool2d`, `pixel_shuffle`.
 
 A number of the result is one of the input's or, along each axis in turn, lies on the straight line between
 two of them; its gradient goes to these.
@@ -16,11 +16,11 @@ from ..engine.arrays import Array
 from ..engine.breadth.composites import in_float32
 from ..engine.context import composite
 from ..engine.methods import Operand
-from ..engine.ops import arithmetic, moves
+from ..engine.ops import arithmetic, moves, products
 from ..engine.public import plain, public
 from ..engine.tensors import Tensor
 from .inputs import along, check_ndim, in_floats, numbers, whole
-from .windows import Sizes, sizes
+from .windows import Sizes, shape_of, sizes
 
 _LINEAR = ("linear", "bilinear", "trilinear")
 _MODES = ("nearest", "nearest-exact", *_LINEAR)
@@ -126,6 +126,56 @@ def _between(n: int, m: int, step: float, corners: bool) -> tuple[Array, Array]:
         places = np.maximum((np.arange(m) + 0.5) * step - 0.5, 0)
     low = np.minimum(places.astype(int), n - 1)
     return low, np.minimum(places - low, 1)
+
+
+@public()
+@in_float32
+def adaptive_avg_pool1d(x: Operand, output_size: int | Sizes) -> Tensor:
+    """The means of so many stretches of signals (N, C, L), as `adaptive_avg_pool2d`.
+
+    >>> adaptive_avg_pool1d([[[1.0, 2.0, 3.0]]], 2).numpy()
+    array([[[1.5, 2.5]]])
+    """
+    return _averaged("adaptive_avg_pool1d", 1, x, output_size)
+
+
+@public()
+@in_float32
+def adaptive_avg_pool2d(x: Operand, output_size: int | Sizes) -> Tensor:
+    """The means of as many windows of images (N, C, H, W) as the result is to have numbers, in PyTorch's way:
+    the i-th of m stretches of an axis of length n goes from i · n / m, rounded down, to (i + 1) · n / m, rounded
+    up. So neighbours may overlap by a number.
+
+    Args:
+        output_size: the lengths of the last two axes, one number for both or a pair.
+
+    Raises:
+        ShapeError: x has other axes, or an empty one but the first. BadValueError: a length is below 1.
+
+    >>> adaptive_avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 1).numpy()
+    array([[[[2.5]]]])
+    """
+    return _averaged("adaptive_avg_pool2d", 2, x, output_size)
+
+
+def _averaged(who: str, axes: int, x: Any, output_size: Any) -> Tensor:
+    shape = shape_of(who, x, axes, [x])
+    lengths = sizes(who, "output_size", output_size, axes, least=1)
+    y: Tensor = in_floats(who, x)
+    with composite(who, "shares @ x @ sharesᵀ"):
+        for axis, (n, m) in enumerate(zip(shape[2:], lengths, strict=True), start=2):
+            shares = _shares(n, m).astype(y.dtype)
+            last = axis == len(shape) - 1
+            y = products.matmul(y, shares.T) if last else products.matmul(shares, y)
+        return y
+
+
+def _shares(n: int, m: int) -> Array:
+    """What each of m means has of n numbers."""
+    i, j = np.arange(m)[:, None], np.arange(n)
+    inside = (j >= i * n // m) & (j < -(-(i + 1) * n // m))
+    shares: Array = inside / inside.sum(axis=1, keepdims=True)
+    return shares
 
 
 @public()
