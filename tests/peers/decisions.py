@@ -105,7 +105,7 @@ DECISIONS: dict[str, tuple[Decision, ...]] = {
             "batch_norm takes no lone vector",
         ),
         Decision(
-            r"^(linalg.(vector_)?norm\S*|nn.functional.pairwise_distance)\(.*norm: vectors have no norm",
+            r"^((linalg.(vector_)?)?norm\S*|nn.functional.pairwise_distance)\(.*norm: vectors have no norm",
             "what is no norm (an order below 1) is refused",
         ),
         Decision(
@@ -119,6 +119,10 @@ DECISIONS: dict[str, tuple[Decision, ...]] = {
         Decision(
             r"^nn.functional.conv_transpose[23]d\(.*output_padding=.* is not less than the stride",
             "output_padding chooses among the lengths that the stride leaves open",
+        ),
+        Decision(
+            r"^nn.functional.adaptive_avg_pool2d\(.*output_size=.*None",
+            "the length of an axis that stays is said like any other, not by None",
         ),
         Decision(
             r"^nn.functional.hardsigmoid\(.*gradient",
@@ -273,6 +277,7 @@ LEFT_OUT: tuple[Decision, ...] = (
             gcd lcm bitwise_left_shift bitwise_right_shift << >> nextafter frexp ldexp isin
             bincount histc histogram histogramdd unravel_index unique_consecutive triu_indices
             tril_indices linalg.matrix_rank heaviside
+            allclose nonzero broadcast_shapes
         """),
         "what has no derivative is NumPy's: np.isin(t, values), np.histogram(t)",
     ),

@@ -170,6 +170,12 @@ def vector_norm(
     return found.reshape(kept) if keepdim else found
 
 
+def norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    if p == "nuc":
+        return matrix_norm(x, p, dim or (-2, -1), keepdim)
+    return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim)
+
+
 WRITTEN: dict[str, Callable[..., Any]] = {
     "addmm": lambda c, a, b, *, beta=1, alpha=1: beta * c + alpha * (a @ b),
     "addmv": lambda c, a, b, *, beta=1, alpha=1: beta * c + alpha * (a @ b),
@@ -223,7 +229,7 @@ WRITTEN: dict[str, Callable[..., Any]] = {
         x, tuple(whole(part) for part in index), values, accumulate
     ),
     "put": lambda x, index, values, accumulate=False: changed(
-        x.ravel(), whole(index), values, accumulate
+        x.ravel(), whole(index), tx.reshape(values, index.shape), accumulate
     ).reshape(x.shape),
     "__getitem__": lambda x, index: x[index],
     "expand_as": lambda x, other: tx.broadcast_to(x, other.shape),
@@ -264,13 +270,9 @@ WRITTEN: dict[str, Callable[..., Any]] = {
     "logical_or": logical(np.logical_or),
     "logical_xor": logical(np.logical_xor),
     "logical_not": logical(np.logical_not),
-    "norm": lambda x, p="fro", dim=None, keepdim=False, dtype=None: vector_norm(
-        x, 2 if p in ("fro", None) else p, dim, keepdim
-    ),
+    "norm": norm,
     "special.entr": lambda x: -tx.xlogy(x, x),
     "special.xlog1py": lambda a, b: tx.xlogy(a, 1 + b),
-    "nonzero": on_values(np.argwhere),
-    "allclose": on_values(lambda a, b, **how: np.asarray(np.allclose(a, b, **how))),
     "constant_pad_nd": lambda x, pad, value=0: tx.pad(
         x, padded(x, pad)[0][1], constant_values=value
     ),

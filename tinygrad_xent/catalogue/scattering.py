@@ -40,7 +40,8 @@ def scatter_reduce(
         indices: of the values' shape: integers that run from -n to n - 1. Along the other axes a value
             stays where it is; these are at most as long as those of x.
         reduce: "sum", "mean", "amax" (the largest) or "amin" of the values for each place, of which
-            equal ones share the gradient evenly.
+            equal ones share the gradient evenly; the result is their mean, so three or more may round its
+            last digit.
         include_self: whether what stands there is one of them.
 
     Raises:
