@@ -306,6 +306,10 @@ LEFT_OUT: tuple[Decision, ...] = (
         "layers that are written with the operations: linear, attention, indexing, convolution",
     ),
     Decision(
+        r"deg2rad|radians|rad2deg|degrees",
+        "angles in degrees are a product, t * (π / 180), and the example of an operation of one's own",
+    ),
+    Decision(
         r"gradient|rollaxis|fabs|scipy convolve",
         "np.moveaxis, abs and tx.conv1d say the same; differences on a grid are tx.diff",
     ),

@@ -185,6 +185,8 @@ WRITTEN: dict[str, Callable[..., Any]] = {
     "addcmul": lambda x, a, b, *, value=1: x + value * a * b,
     "addcdiv": lambda x, a, b, *, value=1: x + value * a / b,
     "lerp": lerp,
+    "deg2rad": lambda x: x * (math.pi / 180),
+    "rad2deg": lambda x: x * (180 / math.pi),
     "rsub": lambda a, b, alpha=1: b - alpha * a,
     "__rsub__": lambda a, b: b - a,
     "__rdiv__": lambda a, b: b / a,

@@ -56,7 +56,7 @@ def pool(axes: int, values: str) -> Any:
         kernel = m.choice([2, (2, 1, 2)[:axes], (3, 2, 1)[:axes]])
         padding = m.choice([0, 1 if kernel == 2 else (1, 0, 0)[:axes]])
         stride = m.choice([1, None, (2, 1, 2)[:axes]])
-        x = getattr(m, values)((m.choice([2, 1]), 2, *(3, 4, 2)[:axes]))
+        x = getattr(m, values)((m.choice([2, 1]), 2, *(3, 4, 3)[:axes]))
         more = {"dilation": m.choice([1, 2])} if values == "distinct" and kernel == 2 else {}
         return call(x, kernel_size=kernel, stride=stride, padding=padding, **more)
 

@@ -47,7 +47,7 @@ def sort(x, axis, descending=False):
 
 def partition(x, kth, axis):
     duals.clear(np.diff(np.sort(duals.plain(x), axis), axis=axis))
-    return duals.along(np.take_along_axis)(x, np.argpartition(duals.plain(x), kth, axis), axis)
+    return duals.take(x, np.argpartition(duals.plain(x), kth, axis), axis=axis)
 
 
 def argsort(x, axis, descending=False):

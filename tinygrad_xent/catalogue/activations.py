@@ -103,7 +103,7 @@ def mish(x: Operand, /) -> Tensor:
     >>> mish(Tensor([-1.0, 0.0, 1.0])).numpy().round(4)
     array([-0.3034,  0.    ,  0.8651])
     """
-    with composite("mish", "x · tanh(log(1 + eˣ))"):
+    with composite("mish", "x · tanh log(1 + eˣ)"):
         return mul(x, tanh(softplus(x)))
 
 

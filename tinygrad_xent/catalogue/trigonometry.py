@@ -205,25 +205,3 @@ def sinc(x: Operand, /) -> Array:
     array([1.    , 0.6366, 0.    ])
     """
     return _sinc(x)
-
-
-@op("x · π / 180", ("g · π / 180", lambda g: g * (np.pi / 180)),
-    numpy=(np.deg2rad, np.radians), aliases=("radians",))
-def deg2rad(x: Operand, /) -> Array:
-    """An angle in degrees, as radians; elementwise.
-
-    >>> deg2rad(Tensor([0.0, 180.0])).numpy().round(4)
-    array([0.    , 3.1416])
-    """
-    return np.deg2rad(x)
-
-
-@op("x · 180 / π", ("g · 180 / π", lambda g: g * (180 / np.pi)),
-    numpy=(np.rad2deg, np.degrees), aliases=("degrees",))
-def rad2deg(x: Operand, /) -> Array:
-    """An angle in radians, as degrees; elementwise.
-
-    >>> rad2deg(Tensor([0.0, np.pi])).numpy()
-    array([  0., 180.])
-    """
-    return np.rad2deg(x)
