@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_xent.catalogue  # noqa: F401 -- fills the table
+import tinygrad_xent as tx
+import tinygrad_xent.catalogue  # fills the table
 from tests import themes
 from tinygrad_xent.engine.public import PUBLIC
 from tinygrad_xent.engine.table import TABLE
@@ -64,7 +65,7 @@ def call(*inputs: Any, live: tuple[int, ...] | None = None, **settings: Any) -> 
 
 def make_call(name: str, maker: Maker | None = None) -> Call:
     """A call of a row or composite."""
-    made = CASES[name](maker or Maker())
+    made = (CASES | themes.SEVERAL)[name](maker or Maker())
     live = made.live
     if live is None:
         live = tuple(i for i, x in enumerate(made.inputs) if is_float(x)) if has_rule(name) else ()
@@ -81,7 +82,14 @@ def function_of(name: str) -> Callable[..., Any]:
     function = PUBLIC[name].function
     if takes_a_list(name):
         return lambda *arrays, **settings: function(arrays, **settings)
+    if name in themes.SEVERAL:
+        return lambda *arrays, **settings: in_one_line(function(*arrays, **settings))
     return function
+
+
+def in_one_line(arrays: Sequence[Any]) -> Any:
+    """Several results as one."""
+    return tx.concatenate([tx.ravel(x) for x in arrays])
 
 
 def takes_a_list(name: str) -> bool:

@@ -243,3 +243,10 @@ def test_targets_that_fit_no_row():
         tx.linear_cross_entropy(x, w, None, np.full((2, 3, 5), -1.0))
     with pytest.raises(tx.DtypeError, match="ignore_index=2 is for labels"):
         tx.linear_cross_entropy(x, w, None, np.full((2, 3, 5), 0.2), ignore_index=2)
+
+
+@pytest.mark.parametrize("narrow", ["float16", "float32"])
+def test_the_scores_have_numpys_promotion(narrow):
+    x, weight = np.ones((2, 3), narrow), np.ones((3, 2))
+    for wide in (weight.astype(np.float32), weight):
+        assert tx.linear_cross_entropy(x, wide, None, [0, 1]).dtype == (x @ wide).dtype

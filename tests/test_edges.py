@@ -86,7 +86,7 @@ def test_a_power_with_the_exponent_0_is_flat_everywhere():
 # --- single numbers -------------------------------------------------------------------------------
 
 WITH_AXIS = [n for n in CASES if "axis" in make_call(n).settings and len(make_call(n).inputs) == 1]
-OF_LINES = ("squeeze", "expand_dims", "diff", "shift", "flip", "roll", "repeat")
+OF_LINES = ("squeeze", "expand_dims", "diff", "shift", "flip", "roll", "repeat", "glu")
 ON_SINGLE = [n for n in WITH_AXIS if n not in OF_LINES]
 
 

@@ -83,6 +83,9 @@ def more_points(name: str) -> list[Call]:
         return [
             Call((rng.normal(size=a), rng.normal(size=b)), (0, 1), name=name) for a, b in shapes
         ]
+    if name == "xlogy":
+        a, b = np.meshgrid([0.0, 1.0, 2.0], [-1.0, 0.0, 0.5, 3.0])
+        return [Call((a, b), (0, 1), name=name)]
     if name == "clip":
         x = np.array([-2.0, 0.0, 2.0])
         limits = ((0, None), (None, None))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import tinygrad_xent as tx
+from tests import themes
 from tests.check.mutation_proof import mutated, row_verdicts
 from tests.operations import CASES, COMPOSITES, NAMES, ROWS, of_two
 from tests.row_checks import check_row
@@ -29,7 +30,7 @@ def test_every_row_has_a_case():
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *themes.SEVERAL])
 def test_gradient_and_second_derivative(name):
     check_row(name)
 

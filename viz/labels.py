@@ -181,9 +181,13 @@ def settings_text(settings: dict[str, Any]) -> str:
 
 
 def setting(value: Any) -> str:
-    """One setting: a slice as in brackets, an array by its shape, anything else as it prints."""
+    """One setting: a slice as in brackets, an array by its shape, a tuple with its names if it has some,
+    anything else as it prints.
+    """
     if isinstance(value, tuple):
-        inner = ", ".join(setting(v) for v in value)
+        if names := getattr(value, "_fields", ()):
+            return f"({settings_text(dict(zip(names, value, strict=True)))})"
+        inner = ", ".join(map(setting, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, slice):
         parts = [value.start, value.stop, value.step]

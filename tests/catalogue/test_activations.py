@@ -93,3 +93,11 @@ def test_small_integers_are_computed_as_floats():
         f = getattr(tx, name)
         np.testing.assert_array_equal(f(x).numpy(), f(x.astype(float)).numpy(), err_msg=name)
         assert f(x).dtype == np.float64
+
+
+def test_the_slope_far_below_0_keeps_its_digits():
+    x = np.array([-36.0, -38.0, -100.0, -700.0])
+    np.testing.assert_allclose(slope(tx.elu, x), np.exp(x), rtol=1e-12)
+    np.testing.assert_allclose(slope(tx.expm1, x), np.exp(x), rtol=1e-12)
+    scale = 1.6732632423543772 * 1.0507009873554805
+    np.testing.assert_allclose(slope(tx.selu, x), scale * np.exp(x), rtol=1e-12)

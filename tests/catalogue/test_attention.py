@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import equal, leaf
+from tinygrad_xent.catalogue import attention as module
 from tinygrad_xent.engine.errors import BadValueError
 
 RNG = np.random.default_rng(0)
@@ -121,3 +124,42 @@ def test_the_padding_is_one_row():
     for row in ([0, 1], 0.5):
         with pytest.raises(tx.DtypeError, match="embedding: padding_idx must be an integer, got"):
             tx.embedding([0], np.ones((3, 2)), row)
+
+
+@pytest.mark.parametrize("masked", ["nothing", "booleans", "numbers", "one row"])
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_some_queries_at_a_time_are_all_queries(masked, is_causal, monkeypatch):
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.normal(size=(2, 3, n, 4)) for n in (7, 5, 5))
+    mask = {
+        "nothing": None,
+        "booleans": rng.integers(2, size=(7, 5)) == 1,
+        "numbers": rng.normal(size=(3, 7, 5)),
+        "one row": rng.normal(size=5),
+    }[masked]
+
+    def all_four():
+        leaves = [leaf(x) for x in (q, k, v)]
+        y = tx.scaled_dot_product_attention(*leaves, mask, is_causal)
+        (y * y).sum().backward()
+        return [y.numpy(), *(x.grad.numpy() for x in leaves)]
+
+    whole = all_four()
+    monkeypatch.setattr(module, "BLOCK", 50)
+    for one, other in zip(all_four(), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+    if not is_causal and masked == "nothing":
+        small = [x[0, :1, :, :2] for x in (q, k, v)]
+        assert tx.check.gradcheck(tx.scaled_dot_product_attention, *small, order=2)
+
+
+def test_memory_does_not_grow_with_queries_times_keys(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 1 << 14)
+    leaves = [leaf(np.ones((1024, 2))) for _ in range(3)]
+    tracemalloc.start()
+    try:
+        tx.scaled_dot_product_attention(*leaves).sum().backward()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1024 * 1024 * 8 / 4  # all weights at once are 8 MiB

@@ -221,3 +221,10 @@ def test_the_axis_of_vectors_is_one_number(axis):
     for f in (tx.cross, tx.vecdot):
         with pytest.raises(tx.DtypeError, match=f"{f.__name__}: takes one axis, got"):
             f(np.ones((3, 3)), np.ones((3, 3)), axis)
+
+
+@pytest.mark.parametrize("shape", [(0, 1), (1, 0), (0, 2)])
+def test_an_empty_diagonal_of_unequal_axes_is_refused(shape):
+    """NumPy reads beyond the end of some of these."""
+    with pytest.raises(tx.ShapeError, match="the axes of 'i' have the lengths"):
+        tx.einsum("ii->i", np.zeros(shape))

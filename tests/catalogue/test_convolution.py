@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
+import viz
 from tests.tensors import equal, leaf, slope
 from tinygrad_xent.catalogue import windows
 from tinygrad_xent.engine.errors import BadValueError
@@ -53,6 +56,46 @@ def test_only_a_part_of_the_windows_is_in_memory(monkeypatch):
     )
     tx.conv1d(np.ones((10, 2, 9)), np.ones((4, 2, 2)))
     assert seen == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("padding", [0, 1, 5, (0, 7)])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_an_image_in_parts_is_the_whole_image(stride, padding, monkeypatch):
+    x, weight = RNG.normal(size=(2, 2, 5, 11)), RNG.normal(size=(3, 2, 2, 3))
+
+    def all_three():
+        a, b = leaf(x), leaf(weight)
+        y = tx.conv2d(a, b, stride=stride, padding=padding, dilation=2 if stride == 1 else 1)
+        y.backward(np.cos(np.arange(y.size)).reshape(y.shape))
+        return y.numpy(), a.grad.numpy(), b.grad.numpy()
+
+    whole = all_three()
+    monkeypatch.setattr(windows, "BLOCK", 40)
+    for one, other in zip(all_three(), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_long_signal_takes_no_more_memory_than_some_blocks():
+    x, weight = leaf(np.ones((1, 1, 1_000_000))), leaf(np.ones((1, 1, 100)))
+    _, peak = measured(lambda: tx.conv1d(x, weight).sum().backward())
+    equal(weight.grad, np.full((1, 1, 100), 999_901.0))
+    assert x.grad[0, 0, 99:-99].numpy().min() == 100
+    assert peak < 10 * x.data.nbytes  # the columns of all windows would be a hundred times as much
+
+
+def measured(f):
+    """What a function gives, and the most memory that it held."""
+    tracemalloc.start()
+    try:
+        return f(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_picture_names_the_settings():
+    x, weight = leaf(np.ones((1, 1, 3))), np.ones((1, 1, 2))
+    dot = viz.draw(tx.conv1d(x, weight).sum()).dot
+    assert "kernel=(2,), stride=(1,)" in dot.replace("\n", " ")
 
 
 def test_an_empty_batch():
@@ -130,3 +173,46 @@ def test_what_can_not_be_is_refused_in_words(case):
     with pytest.raises(error, match=words) as caught:
         wrong()
     assert "fix: " in str(caught.value)
+
+
+def test_a_transposed_convolution_is_the_adjoint():
+    x, weight = RNG.normal(size=(2, 4, 7, 6)), RNG.normal(size=(6, 2, 3, 2))
+    how = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}
+    y = tx.conv2d(x, weight, **how)
+    u = RNG.normal(size=y.shape)
+    back = tx.conv_transpose2d(u, weight, output_padding=0, **how)
+    assert back.shape == x.shape
+    np.testing.assert_allclose((back.numpy() * x).sum(), (y.numpy() * u).sum())
+
+
+def test_windows_with_gaps_see_what_pytorchs_see():
+    torch = pytest.importorskip("torch")
+    x = RNG.normal(size=(1, 2, 7, 6))
+    for dilation in (1, 2, (3, 1)):
+        right = torch.nn.functional.max_pool2d(torch.as_tensor(x), 2, 1, 1, dilation)
+        equal(tx.max_pool2d(x, 2, 1, 1, dilation), right.numpy())
+
+
+TRANSPOSED = np.zeros((1, 4, 3)), np.zeros((4, 2, 3))
+REFUSED_TOO = {
+    "other channels": (tx.ShapeError, "4 channels", lambda x, w: tx.conv_transpose1d(x, w[:3])),
+    "groups": (tx.ShapeError, "groups=3", lambda x, w: tx.conv_transpose1d(x, w, groups=3)),
+    "a bias": (
+        tx.ShapeError, r"needs \(4,\)",
+        lambda x, w: tx.conv_transpose1d(x, w, [1.0, 2.0], groups=2)),
+    "nothing left": (tx.ShapeError, "nothing is left", lambda x, w: tx.conv_transpose1d(x, w, padding=3)),
+    "much more": (
+        BadValueError, "not less than the stride",
+        lambda x, w: tx.conv_transpose1d(x, w, output_padding=1)),
+    "an image": (tx.ShapeError, "takes 4 axes", lambda x, w: tx.conv_transpose2d(x, w)),
+    "a window beyond": (
+        tx.ShapeError, "beyond the edges only", lambda x, w: tx.max_pool1d(x[..., :1], 2, 1, 1, 2)),
+    "a dilation of 0": (BadValueError, "dilation=0", lambda x, w: tx.max_pool1d(x, 2, dilation=0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_TOO)
+def test_what_else_can_not_be_is_refused_in_words(case):
+    error, words, wrong = REFUSED_TOO[case]
+    with pytest.raises(error, match=words):
+        wrong(*TRANSPOSED)

@@ -117,3 +117,33 @@ def test_what_is_refused(name):
     error, call, words = REFUSED[name]
     with pytest.raises(error, match=words):
         call(leaf(X, "x"))
+
+
+@pytest.mark.parametrize("cut", [lambda x: tx.split(x, 50), list], ids=["split", "iterated"])
+def test_many_parts_are_cut_from_halves(cut):
+    x = leaf(np.arange(100.0).reshape(50, 2))
+    parts = cut(x)
+    assert len(parts) == 50
+    equal(tx.concatenate([part.reshape(-1) for part in parts]), np.arange(100.0))
+    sum((part * i).sum() for i, part in enumerate(parts)).backward()
+    equal(x.grad, np.repeat(np.arange(50.0), 2).reshape(50, 2))
+    ways = [e for e in tx.trace(sum(p.sum() for p in parts)).entries if e.op == "getitem"]
+    whole = [e for e in ways if e.inputs == (0,)]
+    assert len(whole) == 2  # the others are cut from less, so their gradients are shorter
+
+
+def test_bounds_that_do_not_rise_are_numpys():
+    x = np.arange(40.0)
+    for bounds in ([30, 10], [-5, 7], [*range(0, 40, 2), 50]):
+        for ours, theirs in zip(tx.split(tx.Tensor(x), bounds), np.split(x, bounds), strict=True):
+            equal(ours, theirs)
+
+
+def test_depths_are_split_as_by_numpy():
+    x = np.arange(12.0).reshape(1, 2, 6)
+    for how in (3, [1, 4]):
+        for ours, theirs in zip(tx.dsplit(x, how), np.dsplit(x, how), strict=True):
+            equal(ours, theirs)
+    assert [type(part) for part in np.dsplit(leaf(x), 2)] == [tx.Tensor] * 2
+    with pytest.raises(tx.ShapeError, match="dsplit: needs at least 3 axes"):
+        tx.dsplit(x[0], 2)

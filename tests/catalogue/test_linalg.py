@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.tensors import leaf
+from tests.tensors import equal, leaf
 from tinygrad_xent import linalg
 from tinygrad_xent.check import gradcheck
 from tinygrad_xent.engine.errors import BadValueError, ShapeError
@@ -369,3 +369,26 @@ def test_the_pseudoinverse_of_integers():
         found = linalg.pinv(x.astype(dtype))
         np.testing.assert_allclose(found.numpy(), np.linalg.pinv(x.astype(dtype)), atol=1e-15)
     np.testing.assert_allclose(linalg.lstsq(x, [2, 4, 6]).numpy(), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 2), (2, 0), (3, 0, 2)])
+@pytest.mark.parametrize("ord", [None, 1, 2, np.inf, "nuc", -np.inf])
+def test_norms_of_nothing_are_numpys(shape, ord):
+    x, axis = np.zeros(shape), (-1 if len(shape) == 1 else (-2, -1))
+    try:
+        right = np.linalg.norm(x, ord, axis)
+    except ValueError:  # the least of nothing, or no norm of a vector
+        with pytest.raises(ValueError, match=r"norm|min"):
+            tx.linalg.norm(x, ord, axis)
+    else:
+        equal(tx.linalg.norm(x, ord, axis), right)
+
+
+def test_singular_values_in_numpys_words():
+    x = RNG.normal(size=(2, 3, 2))
+    u, s, vt = np.linalg.svd(leaf(x), full_matrices=False)
+    np.testing.assert_allclose(((u * s[:, None]) @ vt).numpy(), x, rtol=1e-12)
+    equal(np.linalg.svd(leaf(x), compute_uv=False), np.linalg.svd(x, compute_uv=False))
+    assert np.linalg.svd(leaf(x[:, :2])).U.requires_grad
+    with pytest.raises(BadValueError, match=r"svd: (?s:.*)pass full_matrices=False"):
+        np.linalg.svd(leaf(x))

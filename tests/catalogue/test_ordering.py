@@ -179,3 +179,22 @@ def test_settings_that_are_no_whole_numbers():
             tx.topk([1.0, 2.0, 3.0], k)
     with pytest.raises(tx.DtypeError, match="topk: axis must be an integer, got None"):
         tx.topk([1.0, 2.0], 1, axis=None)
+
+
+@pytest.mark.parametrize("kth", [0, 3, -1, (1, 4)])
+def test_a_partition_has_its_places_right(kth):
+    x = np.random.default_rng(0).permutation(9) + 0.5
+    found = tx.partition(x, kth).numpy()
+    equal(found[list(np.atleast_1d(kth))], np.sort(x)[list(np.atleast_1d(kth))])
+    equal(np.sort(found), np.sort(x))
+    first = np.atleast_1d(kth)[0] % 9
+    assert (found[:first] <= found[first]).all()
+    assert (found[first:] >= found[first]).all()
+    equal(tx.partition(x.reshape(3, 3), kth, axis=None), np.partition(x, kth))
+
+
+def test_a_partition_at_no_place_is_refused():
+    with pytest.raises(tx.OutOfRangeError, match="partition: kth=7 is no place along axis -1"):
+        tx.partition([1.0, 2.0], 7)
+    with pytest.raises(tx.DtypeError, match="partition"):
+        tx.partition([1.0, 2.0], 0.5)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
 from tests.tensors import equal, leaf, slope
+from tinygrad_xent.engine.errors import BadValueError
 
 inf, nan = np.inf, np.nan
 X = np.array([[1.0, 4.0, 2.0, 8.0], [0.5, -3.0, 7.0, 5.0]])
@@ -92,7 +95,8 @@ def test_weights_that_do_not_fit():
         tx.average(X[0], weights=[1.0, -1.0, 0.0, 0.0])
     with pytest.raises(tx.ShapeError, match="axis 5"):
         tx.average(X, axis=5, weights=np.ones(4))
-    assert tx.average(X.astype(np.float32), weights=np.ones((2, 4))).dtype == np.float32
+    narrow, wide = X.astype(np.float32), np.ones((2, 4))
+    assert tx.average(narrow, weights=wide).dtype == np.average(narrow, weights=wide).dtype
     assert tx.average([1, 2], weights=[0.5, 0.5]).item() == 1.5
 
 
@@ -138,11 +142,6 @@ def test_what_quantiles_refuse():
             tx.quantile(X, q)
     with pytest.raises(ValueError, match="percentile: q must be from 0 to 100, got 101"):
         tx.percentile(X, 101)
-    for f, method in ((tx.quantile, "lower"), (tx.percentile, "nearest")):
-        with pytest.raises(ValueError, match=f"{f.__name__}: the method '{method}' is not here"):
-            f(X, 0.5, method=method)
-    with pytest.raises(ValueError, match="method 'lower' is not here"):
-        np.quantile(leaf(X), 0.5, method="lower")
     with pytest.raises(TypeError, match=r"q is a setting(.|\n)*q\.detach"):
         tx.quantile(X, leaf(0.5))
     for x, axis in (([], None), (np.zeros((2, 0)), 1)):
@@ -263,3 +262,89 @@ def test_a_mean_weighted_along_any_axis(axis, keepdims):
 def test_a_number_has_no_axis_for_weights():
     with pytest.raises(tx.ShapeError, match="average: weights of shape"):
         tx.average(3.0, 0, [1.0])
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0)])
+def test_of_no_observations_there_is_no_correlation(shape):
+    x = np.zeros(shape)
+    with np.errstate(invalid="ignore"), pytest.warns(RuntimeWarning):
+        equal(tx.corrcoef(x), np.corrcoef(x))
+
+
+HALF = np.float16([[1, 2, 4], [3, 1, 5]])
+
+
+@pytest.mark.parametrize("other", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, w: tx.average(x, axis=1, weights=w),
+        tx.layer_norm,
+        tx.rms_norm,
+        lambda x, w: tx.batch_norm(x, bias=w),
+        lambda x, w: tx.scaled_dot_product_attention(x, w[None], w[None]),
+        tx.elu,
+        tx.cosine_similarity,
+    ],
+)
+def test_a_narrow_first_operand_does_not_narrow_the_others(call, other):
+    w = np.array([1, 2, 3], other)
+    assert call(HALF, w).dtype == np.result_type(HALF, w)
+
+
+def test_a_number_beside_float16_leaves_it_float16():
+    assert tx.elu(HALF, 2.0).dtype == tx.var(HALF, ddof=np.float64(1)).dtype == np.float16
+    assert tx.layer_norm(HALF, eps=np.float64(1)).dtype == np.float16
+
+
+NOT_NUMBERS = {
+    "ddof": (tx.var, tx.std, tx.nanvar, tx.nanstd),
+    "eps": (tx.layer_norm, tx.rms_norm, tx.batch_norm, tx.normalize),
+    "nan": (tx.nan_to_num,),
+    "posinf": (tx.nan_to_num,),
+    "neginf": (tx.nan_to_num,),
+}
+
+
+@pytest.mark.parametrize("name", NOT_NUMBERS)
+@pytest.mark.parametrize("value", ["x", [], {}, None, True])
+def test_a_setting_that_is_no_number_is_refused_in_words(name, value):
+    for function in NOT_NUMBERS[name]:
+        if value is None and name in ("posinf", "neginf"):
+            continue
+        words = rf"(?s)\w+: {name} must be a number, got {re.escape(repr(value))}.*fix: {name}="
+        with pytest.raises(tx.DtypeError, match=words):
+            function([[1.0, np.nan], [2.0, 3.0]], **{name: value})
+
+
+def test_histograms_are_numpys():
+    x = np.float32([1, 2, 2, 5])
+    for how in ({}, {"bins": 3}, {"bins": "auto"}, {"range": (0, 4)}, {"density": True}):
+        for ours, theirs in zip(
+            np.histogram(tx.Tensor(x), **how), np.histogram(x, **how), strict=True
+        ):
+            equal(ours, theirs)
+            assert ours.dtype == theirs.dtype
+
+
+METHODS = [
+    "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf",
+    "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased",
+    "normal_unbiased",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 10])
+def test_quantiles_by_every_method_are_numpys(n, method):
+    x, q = np.random.default_rng(n).normal(size=(n, 2)), np.array([*np.arange(9) / 8, 0.3, 1 / 3])
+    for ours, theirs in ((tx.quantile, np.quantile), (np.quantile, np.quantile)):
+        found = ours(tx.Tensor(x), q, axis=0, method=method)
+        np.testing.assert_allclose(found.numpy(), theirs(x, q, axis=0, method=method), rtol=1e-12)
+    assert tx.check.gradcheck(lambda x: tx.percentile(x, q * 100, 0, method=method), x)
+
+
+def test_a_method_that_is_none_is_refused_with_the_names():
+    for function in (tx.quantile, tx.percentile):
+        with pytest.raises(BadValueError, match=r"no method 'best'(?s:.*)weibull"):
+            function([1.0, 2.0], 0.5, method="best")

@@ -143,7 +143,7 @@ SLIPS = {
     ("exp", "x"): {"slip: slope dropped": lambda g, y: g},
     ("log", "x"): {"slip: slope dropped": lambda g, x: g},
     ("log1p", "x"): {"slip: 1/x": lambda g, x: g / x},
-    ("expm1", "x"): {"slip: y for y + 1": lambda g, y: g * y},
+    ("expm1", "x"): {"slip: y for y + 1": lambda g, x: g * np.expm1(raw(x))},
     ("sqrt", "x"): {"slip: 1/y": lambda g, y: g / y},
     ("tanh", "x"): {"slip: 1 - y": lambda g, y: g * (1 - y)},
     ("sigmoid", "x"): {"slip: y for y(1 - y)": lambda g, y: g * y},

@@ -21,11 +21,12 @@ from tinygrad_xent.engine.table import TABLE
 SIZES = [1e-9, 1e-6, 1e-3, 1.0, 1e3, 1e6, 1e9]
 RULES = [name for name in TABLE if has_rule(name)]
 RANGES = {  # the sizes at which these exist, do not overflow, and have slopes that differences can see
-    **dict.fromkeys(["arcsin", "arccos", "arctanh", "exp2", "sinh"], (0.0, 1.0)),
+    **dict.fromkeys(["arcsin", "arccos", "arctanh", "exp2", "sinh", "erfinv", "logit"], (0.0, 1.0)),
     **dict.fromkeys(["sin", "tan"], (0.0, 1e6)),
     **dict.fromkeys(["cos", "sinc"], (1e-3, 1e6)),
     "cosh": (1e-3, 1.0),
     "arccosh": (1.0, 1e9),
+    "log_ndtr": (0.0, 1e3),
 }
 OVERFLOW = {"exp", "expm1", "pow"}  # at 1e3 and beyond the value itself is infinite
 SATURATED = {"sigmoid", "softmax", "logsumexp", "softmax_cross_entropy"}  # slopes below 1e-50 there

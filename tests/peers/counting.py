@@ -2,8 +2,9 @@
 
 A test *passed*, or it was *skipped* by its own suite, or could not be *translated* into our arguments,
 or it stopped with an error. An error that names a function which does not exist here makes it
-*missing*; any other is a failure, which must be *decided*: a line of `decisions.py` says why we differ.
-What is neither is *undecided*, and makes the exit status 1.
+*missing*, or *left out* where a line of `decisions.py` says why it is not to be here; any other is a failure,
+which must be *decided*: a line says why we differ. What is neither is *undecided*, and makes the exit
+status 1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-KINDS = ("passed", "decided", "undecided", "missing", "translated", "skipped")
+KINDS = ("passed", "decided", "undecided", "left out", "missing", "translated", "skipped")
+
+
+class NotHereError(Exception):
+    """How a shim says that a function does not exist here: the text is its name."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Decision(NamedTuple):
 class Verdict:
     kind: str
     detail: str = ""  # the missing name, or the reason
+    name: str = ""  # of what is left out
 
 
 # The class of the error, and where its text names what is not here.
@@ -47,7 +53,7 @@ _STOPS = (
     ("AttributeError", r"(?:'Tensor' object|module '\S+') has no attribute '(\w+)'"),
     ("ImportError", r"cannot import name '(\w+)'"),
     ("ModuleNotFoundError", r"No module named '([\w.]+)'"),
-    ("NotImplementedError", r"^(.+) is not here$"),
+    (NotHereError.__name__, r"^(.+)$"),
     ("DtypeError", r"(complex numbers) are not supported"),
     ("TypeError", r"unsupported operand type\(s\) for ([^:]+):.*'Tensor'"),
 )
@@ -76,14 +82,17 @@ def judge(
     outcome: Outcome,
     decisions: Sequence[Decision] = (),
     here: Callable[[str], bool] = lambda name: False,
+    left_out: Sequence[Decision] = (),
 ) -> Verdict:
-    """What an outcome counts as."""
+    """What an outcome counts as. The patterns of `left_out` are those of whole names."""
     if outcome.end in ("untranslated", "UntranslatedError"):
         return Verdict("translated", outcome.text)
     if outcome.end in ("passed", "skipped"):
         return Verdict(outcome.end, outcome.text)
     if name := missing_name(outcome, here):
-        return Verdict("missing", name)
+        reasons = (d.reason for d in left_out if re.fullmatch(d.pattern, name))
+        reason = next(reasons, "")
+        return Verdict("left out", reason, name) if reason else Verdict("missing", name)
     for decision in decisions:
         if re.search(decision.pattern, str(outcome)):
             return Verdict("decided", decision.reason)
@@ -99,9 +108,10 @@ def report(
     outcomes: Iterable[Outcome],
     decisions: Sequence[Decision] = (),
     here: Callable[[str], bool] = lambda name: False,
+    left_out: Sequence[Decision] = (),
 ) -> tuple[str, bool]:
     """The text about a suite, and whether nothing in it is undecided."""
-    judged = [(outcome, judge(outcome, decisions, here)) for outcome in outcomes]
+    judged = [(outcome, judge(outcome, decisions, here, left_out)) for outcome in outcomes]
     counts = Counter(verdict.kind for _, verdict in judged)
     shown = {"translated": "not translated"}
     lines = [f"{suite}: " + ", ".join(f"{counts[k]} {shown.get(k, k)}" for k in KINDS)]
@@ -109,6 +119,11 @@ def report(
         often = Counter(v.detail for _, v in judged if v.kind == kind and v.detail).most_common(30)
         if often:
             lines.append(f"  {shown.get(kind, kind)}: " + ", ".join(f"{d} ({n})" for d, n in often))
+    for reason in dict.fromkeys(d.reason for d in left_out):
+        names = Counter(v.name for _, v in judged if v.kind == "left out" and v.detail == reason)
+        if names:
+            lines.append(f"  left out ({names.total()}): {reason}")
+            lines.append(f"    {', '.join(f'{name} ({n})' for name, n in names.most_common())}")
     for decision in decisions:
         tests = [o.test for o, v in judged if v == Verdict("decided", decision.reason)]
         if tests:

@@ -27,7 +27,8 @@ OURS = _pairs("""
     transpose:swapaxes special.expit:sigmoid repeat:tile repeat_interleave:repeat
     tensor_split:array_split trace:matrix_trace linalg.vecdot:vecdot linalg.cross:cross trapz:trapezoid
     dot:matmul true_divide:div __radd__:add __rmul__:mul __rand__:bitwise_and __ror__:bitwise_or
-    __rxor__:bitwise_xor
+    __rxor__:bitwise_xor svd:linalg.svd qr:linalg.qr cholesky:linalg.cholesky lgamma:gammaln
+    special.gammaln:gammaln special.psi:digamma sgn:sign
 """)
 
 RENAMED = _pairs("""

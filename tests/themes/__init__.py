@@ -22,6 +22,7 @@ from typing import Any
 
 THEIRS: dict[str, Callable[..., Any]] = {}
 APART: set[str] = set()
+SEVERAL: dict[str, Callable[..., Any]] = {}
 _LINES: dict[str, str] = {}  # where each stands; pytest may read a file once more
 
 
@@ -46,6 +47,13 @@ def row(
 def apart(*names: str) -> None:
     """Tell the tests of functions that do not fit a line."""
     APART.update(names)
+
+
+def several(name: str, case: Callable[..., Any]) -> None:
+    """Tell the tests of a function that gives several arrays: its inputs. Its derivatives are compared with
+    differences; what it is made of has lines of its own.
+    """
+    SEVERAL[name] = case
 
 
 def read_all() -> None:

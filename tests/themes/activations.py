@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tests.operations import Call, Maker, call, of_nonzero, smooth
+from tests.operations import Call, Maker, along_axis, call, of_nonzero, smooth, with_length
 from tests.random_programs import duals
 from tests.random_programs.duals import plain
-from tests.themes import exponentials, row
+from tests.themes import row, special
 
 
 def gelu_case(m: Maker) -> Call:
@@ -16,7 +16,7 @@ def gelu(x, approximate):
     cube = x * x * x
     if approximate == "tanh":
         return 0.5 * x * (1 + duals.tanh((x + 0.044715 * cube) * np.sqrt(2 / np.pi)))
-    return 0.5 * x * (1 + exponentials.erf(x * np.sqrt(0.5)))
+    return 0.5 * x * (1 + special.erf(x * np.sqrt(0.5)))
 
 
 def elu(x, alpha=1.0):
@@ -46,6 +46,28 @@ def logsigmoid(x):
     return -duals.softplus(duals.neg(x))
 
 
+def celu(x, alpha):
+    duals.clear(plain(x))
+    return duals.where(plain(x) > 0, x, alpha * (duals.exp(duals.minimum(x, 0.0) / alpha) - 1))
+
+
+def celu_in_torch(torch, x, alpha):
+    """PyTorch's own divides by alpha in float32."""
+    return torch.where(x > 0, x, alpha * torch.expm1(torch.clamp(x, max=0) / alpha))
+
+
+def glu_case(m: Maker) -> Call:
+    made = along_axis(m)
+    axis = made.settings["axis"]
+    shape = with_length(np.shape(made.inputs[0]), axis, m.choice([4, 2]))
+    return call(m.any(shape), axis=axis)
+
+
+def glu(x, axis):
+    first, second = (duals.linear(lambda x, i=i: np.split(x, 2, axis)[i])(x) for i in (0, 1))
+    return first * duals.sigmoid(second)
+
+
 row("gelu", gelu_case, gelu, functional("gelu"))
 row("silu", smooth, lambda x: x * duals.sigmoid(x), functional("silu"))
 row("elu", lambda m: call(m.nonzero(m.shape()), alpha=m.choice([0.7, 1.0])), elu, functional("elu"))
@@ -65,3 +87,12 @@ row(
     functional("hardtanh"),
 )
 row("relu6", of_nonzero, lambda x: duals.clip(x, 0.0, 6.0), functional("relu6"))
+row(
+    "celu",
+    lambda m: call(m.nonzero(m.shape()), alpha=m.choice([0.7, 1.0])),
+    celu,
+    celu_in_torch,
+)
+row("mish", smooth, lambda x: x * duals.tanh(duals.softplus(x)), functional("mish"))
+row("tanhshrink", smooth, lambda x: x - duals.tanh(x), functional("tanhshrink"))
+row("glu", glu_case, glu, lambda torch, x, axis: torch.nn.functional.glu(x, axis))

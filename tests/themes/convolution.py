@@ -44,7 +44,7 @@ def convolution(axes: int) -> Any:
     def case(m: Maker) -> Call:
         how = windows(m, axes)
         x, weight, _ = shapes(how, m.choice([2, 1]))
-        padding = m.choice([1, (0, 1)[:axes], "valid"] + ["same"] * (set(how.stride) == {1}))
+        padding = m.choice([1, (0, 1, 1)[:axes], "valid"] + ["same"] * (set(how.stride) == {1}))
         settings = {"stride": how.stride, "dilation": how.dilation, "groups": how.groups}
         return call(m.any(x), m.any(weight), m.any(weight[:1]), padding=padding, **settings)
 
@@ -53,11 +53,12 @@ def convolution(axes: int) -> Any:
 
 def pool(axes: int, values: str) -> Any:
     def case(m: Maker) -> Call:
-        kernel = m.choice([2, (2, 1)[:axes], (3, 2)[:axes]])
-        padding = m.choice([0, 1 if kernel == 2 else (1, 0)[:axes]])
-        stride = m.choice([1, None, (2, 1)[:axes]])
-        x = getattr(m, values)((m.choice([2, 1]), 2, *(3, 4)[:axes]))
-        return call(x, kernel_size=kernel, stride=stride, padding=padding)
+        kernel = m.choice([2, (2, 1, 2)[:axes], (3, 2, 1)[:axes]])
+        padding = m.choice([0, 1 if kernel == 2 else (1, 0, 0)[:axes]])
+        stride = m.choice([1, None, (2, 1, 2)[:axes]])
+        x = getattr(m, values)((m.choice([2, 1]), 2, *(3, 4, 3)[:axes]))
+        more = {"dilation": m.choice([1, 2])} if values == "distinct" and kernel == 2 else {}
+        return call(x, kernel_size=kernel, stride=stride, padding=padding, **more)
 
     return case
 
@@ -134,16 +135,19 @@ def convolved(x: Any, weight: Any, bias: Any, **settings: Any) -> Any:
 def pooled(f: Any) -> Any:
     """Each window by itself, without what is beyond the edges; f gets the length of a whole one too."""
 
-    def forward(x: Any, kernel_size: Any, stride: Any, padding: Any) -> Any:
+    def forward(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: int = 1) -> Any:
         shape = duals.plain(x).shape
         axes = len(shape) - 2
         stride = kernel_size if stride is None else stride
-        how = of_settings(shape, (1, 1, *several(kernel_size, axes)), stride, padding, 1, 1)
+        size = (1, 1, *several(kernel_size, axes))
+        how = of_settings(shape, size, stride, padding, dilation, 1)
         found = []
         for place in np.ndindex(how.places):
             axis = zip(place, how.stride, how.padding, how.kernel, strict=True)
             starts = [(p * s - before, k) for p, s, (before, _), k in axis]
-            patch = (..., *(slice(max(start, 0), start + k) for start, k in starts))
+            step = dilation
+            ends = ((a if a >= 0 else a % step, max(a + (k - 1) * step + 1, 0)) for a, k in starts)
+            patch = (..., *(slice(*end, step) for end in ends))
             whole = int(np.prod(how.kernel))
             found.append(f(duals.linear(lambda x, patch=patch: x[patch])(x), whole, axes))
         joined = duals.linear(lambda *parts: np.stack(parts, -1))(*found)
@@ -165,7 +169,7 @@ def average(window: Any, whole: int, axes: int) -> Any:
 
 def their_conv(torch: Any, x: Any, weight: Any, how: Windows, bias: Any = None) -> Any:
     x = torch.nn.functional.pad(x, [n for pair in how.padding[::-1] for n in pair])
-    function = (torch.conv1d, torch.conv2d)[len(how.image) - 1]
+    function = (torch.conv1d, torch.conv2d, torch.conv3d)[len(how.image) - 1]
     return function(x, weight, bias, how.stride, 0, how.dilation, how.groups)
 
 
@@ -195,7 +199,10 @@ row("conv_input", of_windows(2, 1), bilinear(input_of), their_input)
 row("conv_weight", of_windows(0, 2), bilinear(weight_of), their_weight)
 row("conv1d", convolution(1), convolved, their_convolution)
 row("conv2d", convolution(2), convolved, their_convolution)
+row("conv3d", convolution(3), convolved, their_convolution)
 row("max_pool1d", pool(1, "distinct"), pooled(largest), theirs("max_pool1d"))
 row("max_pool2d", pool(2, "distinct"), pooled(largest), theirs("max_pool2d"))
+row("max_pool3d", pool(3, "distinct"), pooled(largest), theirs("max_pool3d"))
 row("avg_pool1d", pool(1, "any"), pooled(average), theirs("avg_pool1d"))
 row("avg_pool2d", pool(2, "any"), pooled(average), theirs("avg_pool2d"))
+row("avg_pool3d", pool(3, "any"), pooled(average), theirs("avg_pool3d"))

@@ -1,4 +1,4 @@
-"""Exponentials and logarithms to other bases, roots, the error function."""
+"""Exponentials and logarithms to other bases, roots."""
 
 import numpy as np
 
@@ -13,25 +13,6 @@ def logaddexp(a, b):
     return duals.log(duals.exp(a) + duals.exp(b))
 
 
-def error_function(sign):
-    """The slope of erf and, with the other sign, of erfc."""
-    return lambda y, x: duals.exp(duals.neg(x * x)) * (sign * 2 / np.sqrt(np.pi))
-
-
-def scipys(name):
-    """A function of scipy.special, which is needed only if it is called."""
-
-    def call(x):
-        from scipy import special
-
-        return getattr(special, name)(x)
-
-    return call
-
-
-erf = duals.smooth(scipys("erf"), error_function(1))
-
-
 def cube_root(torch, x):
     return torch.sign(x) * torch.abs(x) ** (1 / 3)
 
@@ -43,5 +24,4 @@ row("cbrt", of_nonzero, duals.smooth(np.cbrt, lambda y, x: 1 / (3 * (y * y))), c
 row("reciprocal", of_nonzero, duals.inverse)
 row("logaddexp", of_two, logaddexp)
 row("logaddexp2", of_two, lambda a, b: logaddexp(a * LOG_2, b * LOG_2) / LOG_2)
-row("erf", smooth, erf)
-row("erfc", smooth, duals.smooth(scipys("erfc"), error_function(-1)))
+row("rsqrt", of_positive, lambda x: 1 / duals.sqrt(x))

@@ -63,4 +63,4 @@ row(
     linear(lambda *arrays: np.column_stack(arrays)),
     lambda torch, *arrays: torch.column_stack(arrays),
 )
-apart("block", "split", "array_split", "vsplit", "hsplit")
+apart("block", "split", "array_split", "vsplit", "hsplit", "dsplit")

@@ -5,7 +5,7 @@ import numpy as np
 from tests.operations import call
 from tests.random_programs import duals
 from tests.random_programs.duals import Dual, matmul
-from tests.themes import row
+from tests.themes import row, several
 
 # --- inputs -----------------------------------------------------------------------------------------
 
@@ -330,3 +330,7 @@ row(
     duals.linear(lambda x, offset: np.trace(x, offset, -2, -1)),
     lambda torch, x, offset: torch.diagonal(x, offset, -2, -1).sum(-1),
 )
+several("slogdet", of_square)
+several("eigh", of_symmetric)
+several("svd", of_wide_or_high)
+several("qr", of_wide_or_high)

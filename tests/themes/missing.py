@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.operations import call, reduction
+from tests.operations import call, of_two_distinct, reduction
 from tests.random_programs import duals
 from tests.themes import row, statistics
 
@@ -63,3 +63,5 @@ row(
     duals.smallest,
     theirs(lambda torch, x, p: x.where(p, np.inf).amin(-1)),
 )
+row("fmax", of_two_distinct, duals.maximum)
+row("fmin", of_two_distinct, duals.minimum)

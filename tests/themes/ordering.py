@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.operations import along_axis, argmax, call, reduction
+from tests.operations import along_axis, argmax, call, reduction, with_length
 from tests.random_programs import duals
 from tests.themes import apart, row, statistics
 
@@ -21,6 +21,13 @@ def places_in_a_line(m):
     return call(a, m.distinct(m.shape(), 0.03), side=m.choice(["left", "right"]))
 
 
+def of_places(m):
+    made = along_axis(m)
+    axis = made.settings["axis"]
+    x = m.distinct(with_length(np.shape(made.inputs[0]), axis, 3))
+    return call(x, m.choice([1, (0, 2), -1]), axis=axis)
+
+
 # --- forwards -------------------------------------------------------------------------------------
 
 
@@ -36,6 +43,11 @@ def sort(x, axis, descending=False):
     places, rows = order(x, axis, descending)
     found = duals.take(rows, places, axis=-1)
     return found if axis is None else duals.linear(lambda x: np.moveaxis(x, -1, axis))(found)
+
+
+def partition(x, kth, axis):
+    duals.clear(np.diff(np.sort(duals.plain(x), axis), axis=axis))
+    return duals.take(x, np.argpartition(duals.plain(x), kth, axis), axis=axis)
 
 
 def argsort(x, axis, descending=False):
@@ -60,6 +72,14 @@ def torchs(kind):
 
 row("sort", of_lines, sort, torchs("values"))
 row("argsort", of_lines, argsort, torchs("indices"))
+row(
+    "partition",
+    of_places,
+    partition,
+    lambda torch, x, kth, axis: torch.take_along_dim(
+        x, torch.as_tensor(np.argpartition(x.detach().numpy(), kth, axis)), axis
+    ),
+)
 row("argmin", argmax, argmin, lambda torch, x, axis, keepdims: torch.argmin(x, axis, keepdims))
 row(
     "count_nonzero",

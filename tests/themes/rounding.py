@@ -66,3 +66,4 @@ row(
 row("fmod", of_quotients, lambda a, b: a - duals.mul(b, truncated(a, b)))
 row("copysign", signs, copysign)
 row("nan_to_num", smooth, duals.linear(np.array))
+row("frac", smooth, lambda x: x - np.trunc(duals.plain(x)))

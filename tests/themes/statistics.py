@@ -26,7 +26,8 @@ def shares(whole):
     def case(m):
         made = reduction(m, "distinct")
         q = m.choice([0.3, 0.5, 1.0, 0.0, [0.1, 0.9], [[0.5, 0.25]]])
-        return call(made.inputs[0], np.multiply(q, whole).tolist(), **made.settings)
+        method = m.choice(["linear", "lower", "midpoint", "nearest", "hazen", "inverted_cdf"])
+        return call(made.inputs[0], np.multiply(q, whole).tolist(), **made.settings, method=method)
 
     return case
 
@@ -61,8 +62,8 @@ def deviation(x, axis, keepdims, ddof):
 
 def average(x, axis, keepdims, weights):
     w = np.ones(np.shape(duals.plain(x))) if weights is None else weights
-    total = np.sum(w, axis=axis, keepdims=keepdims)
-    return duals.total(x * w, axis=axis, keepdims=keepdims) * (1 / total)
+    total = duals.total(w, axis=axis, keepdims=keepdims)
+    return duals.div(duals.total(x * w, axis=axis, keepdims=keepdims), total)
 
 
 def in_order(x):
@@ -84,10 +85,15 @@ def merged(x, axis, keepdims, move=np.transpose):
     return rows, tuple(kept)
 
 
-def quantile(x, q, axis, keepdims):
+def ranks_of(n, q, method):
+    """The places of quantiles among n sorted numbers: quantiles of the places."""
+    return np.quantile(np.arange(float(n)), q, method=method)
+
+
+def quantile(x, q, axis, keepdims, method="linear"):
     _, shape = merged(duals.plain(x), axis, keepdims)
     found = in_order(duals.linear(lambda x: merged(x, axis, keepdims)[0])(x))
-    ranks = np.asarray(q) * (np.shape(duals.plain(found))[-1] - 1)
+    ranks = np.asarray(ranks_of(np.shape(duals.plain(found))[-1], q, method))
 
     def at(places):
         return duals.linear(
@@ -131,12 +137,17 @@ def corrcoef(x, rowvar):
 # --- in PyTorch -----------------------------------------------------------------------------------
 
 
-def quantile_in_torch(torch, x, q, axis, keepdims):
+def quantile_in_torch(torch, x, q, axis, keepdims, method="linear"):
     rows, shape = merged(x, axis, keepdims, lambda x, axes: x.permute(axes))
-    q = torch.as_tensor(q, dtype=x.dtype)
+    q = np.asarray(q)
     if rows.numel() == 0:  # which PyTorch refuses
         return rows.sum() * torch.zeros((*q.shape, *shape), dtype=x.dtype)
-    return torch.quantile(rows, q.reshape(-1), dim=-1).reshape((*q.shape, *shape))
+    if method in ("hazen", "inverted_cdf"):  # which PyTorch has not
+        ranks = ranks_of(rows.shape[-1], q.reshape(-1), method)
+        q, method = np.asarray(ranks / max(rows.shape[-1] - 1, 1)).reshape(q.shape), "linear"
+    q = torch.as_tensor(q, dtype=x.dtype)
+    found = torch.quantile(rows, q.reshape(-1), dim=-1, interpolation=method)
+    return found.reshape((*q.shape, *shape))
 
 
 def average_in_torch(torch, x, axis, keepdims, weights):

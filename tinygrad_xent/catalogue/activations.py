@@ -13,16 +13,17 @@ from ..engine import arrays as xp
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.breadth.comparisons import greater, greater_equal, less_equal
-from ..engine.breadth.composites import in_float32
+from ..engine.breadth.composites import in_float32, in_float32_beside
 from ..engine.context import composite
 from ..engine.methods import Operand
-from ..engine.ops.arithmetic import add, mul, neg
-from ..engine.ops.elementwise import abs, expm1, sigmoid, softplus
+from ..engine.ops.arithmetic import add, div, mul, neg, sub
+from ..engine.ops.elementwise import abs, expm1, sigmoid, softplus, tanh
+from ..engine.ops.moves import getitem
 from ..engine.ops.selection import clip, where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor
-from .exponentials import erfc
-from .inputs import in_floats
+from .inputs import along, in_floats, numbers, place
+from .special import erfc
 
 
 @public()
@@ -66,7 +67,7 @@ def silu(x: Operand, /) -> Tensor:
 
 
 @public()
-@in_float32
+@in_float32_beside("alpha")
 def elu(x: Operand, /, alpha: Any = 1.0) -> Tensor:
     """x where it is positive, else alpha · (exp(x) - 1), elementwise; the slope at 0 is alpha.
 
@@ -77,6 +78,67 @@ def elu(x: Operand, /, alpha: Any = 1.0) -> Tensor:
     with composite("elu", "alpha · (eˣ - 1) where x ≤ 0, x else"):
         below = mul(expm1(clip(x, max=0)), plain(alpha, "alpha"))
         return where(less_equal(x, 0), below, x)
+
+
+@public()
+@in_float32_beside("alpha")
+def celu(x: Operand, /, alpha: Any = 1.0) -> Tensor:
+    """x where it is positive, else alpha · (exp(x / alpha) - 1), elementwise: `elu` with the slope 1 at 0
+    for every alpha (Barron, arXiv:1704.07483).
+
+    >>> celu(Tensor([-1.0, 0.0, 1.0]), 0.5).numpy().round(4)
+    array([-0.4323,  0.    ,  1.    ])
+    """
+    x, alpha = in_floats("celu", x), plain(alpha, "alpha")
+    with composite("celu", "alpha · (exp(x / alpha) - 1) where x ≤ 0, x else"):
+        below = mul(expm1(div(clip(x, max=0), alpha)), alpha)
+        return where(less_equal(x, 0), below, x)
+
+
+@public()
+@in_float32
+def mish(x: Operand, /) -> Tensor:
+    """x · tanh(log(1 + exp(x))), elementwise (Misra, arXiv:1908.08681).
+
+    >>> mish(Tensor([-1.0, 0.0, 1.0])).numpy().round(4)
+    array([-0.3034,  0.    ,  0.8651])
+    """
+    with composite("mish", "x · tanh log(1 + eˣ)"):
+        return mul(x, tanh(softplus(x)))
+
+
+@public()
+@in_float32
+def tanhshrink(x: Operand, /) -> Tensor:
+    """x - tanh x, elementwise.
+
+    >>> tanhshrink(Tensor([-1.0, 0.0, 1.0])).numpy().round(4)
+    array([-0.2384,  0.    ,  0.2384])
+    """
+    with composite("tanhshrink", "x - tanh x"):
+        return sub(x, tanh(x))
+
+
+@public()
+@in_float32
+def glu(x: Operand, axis: int = -1) -> Tensor:
+    """The first half of x along an axis times the sigmoid of the second (Dauphin et al., arXiv:1612.08083).
+
+    Raises:
+        ShapeError: the axis has no halves.
+
+    >>> glu(Tensor([1.0, 2.0, 0.0, 0.0])).numpy()
+    array([0.5, 1. ])
+    """
+    t = numbers("glu", x)
+    axis = place("glu", t, axis)
+    n = t.shape[axis]
+    if n % 2:
+        what = f"glu: axis {axis} of length {n} has no halves"
+        raise errors.ShapeError(what, [t], "take an even number of channels")
+    first, second = (along(axis, part) for part in (slice(n // 2), slice(n // 2, None)))
+    with composite("glu", "a · σ(b)"):
+        return mul(getitem(t, first), sigmoid(getitem(t, second)))
 
 
 @public()

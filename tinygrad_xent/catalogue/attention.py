@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..engine import errors
 from ..engine.arrays import Array
-from ..engine.breadth.composites import in_float32
+from ..engine.breadth.composites import concatenate, in_float32_beside
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
@@ -17,11 +18,16 @@ from ..engine.ops import arithmetic, moves, products, rowwise, selection
 from ..engine.public import op, plain, public
 from ..engine.symbols import Symbol, arange, check, somewhere, tri
 from ..engine.tensors import Tensor, raw
-from .inputs import whole
+from ..transforms import checkpoint
+from .inputs import numbers, whole
+from .joining import array_split
+
+BLOCK = 1 << 22
+"""So many weights are computed at the same time: 16 MiB of float32."""
 
 
 @public()
-@in_float32
+@in_float32_beside("key", "value", "attn_mask")
 def scaled_dot_product_attention(
     query: Operand,
     key: Operand,
@@ -33,7 +39,9 @@ def scaled_dot_product_attention(
     """For each query a mean of the values, weighted by the softmax of its products with the keys.
 
     Shapes: query (..., L, E), key (..., S, E), value (..., S, V); the result is (..., L, V). The leading axes,
-    batch and heads say, broadcast. All L · S weights are kept for the gradient.
+    batch and heads say, broadcast. Up to so many weights are kept for the gradient as `BLOCK` says; more of
+    them are computed for some queries at a time, and once more by `backward()`, so that memory grows with
+    L + S and not with L · S.
 
     Args:
         attn_mask: of a shape that broadcasts to (..., L, S). Booleans: true where a key takes part. Numbers
@@ -53,17 +61,17 @@ def scaled_dot_product_attention(
     """
     shapes = _attention_shapes(query, key, value)
     factor = 1 / math.sqrt(shapes[0][-1]) if scale is None else plain(scale, "scale")
+    lead = np.broadcast_shapes(*(s[:-2] for s in shapes[:2]))
+    weights = (*lead, shapes[0][-2], shapes[1][-2])
+    if attn_mask is not None:
+        attn_mask = numbers("scaled_dot_product_attention", attn_mask)
+        _check_mask(weights, attn_mask)
     with composite(
         "scaled_dot_product_attention", "softmax(query @ keyᵀ · scale + attn_mask) @ value"
     ):
-        order = (*range(len(shapes[1]) - 2), -1, -2)
-        scores = products.matmul(arithmetic.mul(query, factor), moves.transpose(key, order))
-        scores = _masked(scores, attn_mask, is_causal)
-        blind = (raw(scores) == -np.inf).all(axis=-1, keepdims=True)
-        if not somewhere(blind):
-            return products.matmul(rowwise.softmax(scores), value)
-        weights = rowwise.softmax(selection.where(blind, 0.0, scores))
-        return products.matmul(selection.where(blind, 0.0, weights), value)
+        if math.prod(weights) <= BLOCK:
+            return _attended(query, key, value, attn_mask, bool(is_causal), factor, 0)
+        return _by_blocks(weights, query, key, value, attn_mask, bool(is_causal), factor)
 
 
 @public()
@@ -152,28 +160,64 @@ def _attention_shapes(query: Any, key: Any, value: Any) -> list[tuple[int, ...]]
     return shapes
 
 
-def _masked(scores: Tensor, mask: Any, is_causal: bool) -> Tensor:
+def _attended(
+    query: Any, key: Any, value: Any, mask: Any, is_causal: bool, factor: Any, first: int
+) -> Tensor:
+    """Attention of the queries from the first on, all weights at once."""
+    order = (*range(np.ndim(raw(key)) - 2), -1, -2)
+    scores = products.matmul(arithmetic.mul(query, factor), moves.transpose(key, order))
+    scores = _masked(scores, mask, is_causal, first)
+    blind = (raw(scores) == -np.inf).all(axis=-1, keepdims=True)
+    if not somewhere(blind):
+        return products.matmul(rowwise.softmax(scores), value)
+    weights = rowwise.softmax(selection.where(blind, 0.0, scores))
+    return products.matmul(selection.where(blind, 0.0, weights), value)
+
+
+def _by_blocks(
+    shape: tuple[int, ...],
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    is_causal: bool,
+    factor: Any,
+) -> Tensor:
+    """The same for some queries at a time; each part is computed again in backward. `shape` is that of the
+    weights.
+    """
+    queries = shape[-2]
+    parts = min(queries, -(-math.prod(shape) // BLOCK))
+    own = mask is not None and np.ndim(raw(mask)) > 1 and np.shape(raw(mask))[-2] == queries > 1
+    masks: Any = array_split(mask, parts, -2) if own else [mask] * parts
+    found, first = [], 0
+    for rows, its in zip(array_split(query, parts, -2), masks, strict=True):
+        part = partial(_attended, is_causal=is_causal, factor=factor, first=first)
+        found.append(checkpoint(part)(rows, key, value, its))
+        first += rows.shape[-2]
+    return concatenate(found, -2)
+
+
+def _masked(scores: Tensor, mask: Any, is_causal: bool, first: int) -> Tensor:
     """The scores, -inf where a query must not see a key."""
-    if mask is not None:
-        values = as_numbers("scaled_dot_product_attention", raw(mask), [scores, mask])
-        _check_mask(scores, values)
-        if values.dtype == np.bool_:
-            scores = selection.where(values, scores, -math.inf)
-        else:
-            scores = arithmetic.add(scores, mask)
+    if mask is not None and raw(mask).dtype == np.bool_:
+        scores = selection.where(mask, scores, -math.inf)
+    elif mask is not None:
+        scores = arithmetic.add(scores, mask)
     if is_causal:
-        seen = tri(scores.shape[-2], scores.shape[-1], dtype=np.bool_)
+        seen = tri(scores.shape[-2], scores.shape[-1], first, dtype=np.bool_)
         scores = selection.where(seen, scores, -math.inf)
     return scores
 
 
-def _check_mask(scores: Tensor, mask: Array) -> None:
-    what = f"scaled_dot_product_attention: attn_mask has the dtype {mask.dtype}"
-    if mask.dtype.kind in "iu":
+def _check_mask(weights: tuple[int, ...], mask: Any) -> None:
+    values = as_numbers("scaled_dot_product_attention", raw(mask), [mask])
+    what = f"scaled_dot_product_attention: attn_mask has the dtype {values.dtype}"
+    if values.dtype.kind in "iu":
         fix = "attn_mask.astype(bool), true where a key takes part; or floats, which are added"
-        raise errors.DtypeError(what, [scores, mask], fix)
-    lead = scores.ndim - mask.ndim
-    sides = zip(mask.shape, scores.shape[max(lead, 0) :], strict=False)
+        raise errors.DtypeError(what, [mask], fix)
+    lead = len(weights) - values.ndim
+    sides = zip(values.shape, weights[max(lead, 0) :], strict=False)
     if lead < 0 or any(m not in (1, n) for m, n in sides):
-        what = f"scaled_dot_product_attention: attn_mask {mask.shape} for products {scores.shape}"
+        what = f"scaled_dot_product_attention: attn_mask {values.shape} for products {weights}"
         raise errors.ShapeError(what, [mask], "it must broadcast to (..., L, S)")

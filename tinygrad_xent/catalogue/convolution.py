@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.breadth.composites import in_float32
@@ -20,6 +18,7 @@ from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, moves
 from ..engine.public import op, public
+from ..engine.symbols import ones
 from ..engine.tensors import Tensor, raw
 from .windows import Sizes, Windows, in_floats, shape_of, sizes, windows
 
@@ -32,7 +31,7 @@ from .windows import Sizes, Windows, in_floats, shape_of, sizes, windows
     ("conv_weight(x, g, how)", lambda g, x, how: conv_weight(x, g, how)),
     kind="product", export=False)
 def conv(x: Operand, weight: Operand, /, how: Windows) -> Array:
-    """The row behind `conv1d` and `conv2d`: a product of the weight with the windows of x."""
+    """The row behind `conv1d`, `conv2d` and `conv3d`: a product of the weight with the windows of x."""
     return in_floats(Windows(*how).by_u, x, weight)
 
 
@@ -114,20 +113,48 @@ def conv2d(
 
 
 @public()
+def conv3d(
+    x: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
+    stride: int | Sizes = 1,
+    padding: int | Sizes | str = 0,
+    dilation: int | Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """The convolution of volumes with kernels, in PyTorch's layout: `conv2d` with one axis more.
+
+    Shapes: x (N, C, D, H, W), weight (O, C / groups, KD, KH, KW), bias (O,).
+
+    >>> conv3d(np.ones((1, 1, 3, 3, 3)), np.ones((1, 1, 3, 3, 3))).numpy()
+    array([[[[[27.]]]]])
+    """
+    return _convolution("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
+
+
+@public()
 def max_pool1d(
-    x: Operand, kernel_size: int | Sizes, stride: Any = None, padding: int | Sizes = 0
+    x: Operand,
+    kernel_size: int | Sizes,
+    stride: Any = None,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
 ) -> Tensor:
     """The largest number of each window of signals (N, C, L), as `max_pool2d`.
 
     >>> max_pool1d([[[1.0, 3.0, 2.0, 5.0]]], 2).numpy()
     array([[[3., 5.]]])
     """
-    return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding)
+    return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation)
 
 
 @public()
 def max_pool2d(
-    x: Operand, kernel_size: int | Sizes, stride: Any = None, padding: int | Sizes = 0
+    x: Operand,
+    kernel_size: int | Sizes,
+    stride: Any = None,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
 ) -> Tensor:
     """The largest number of each window of images (N, C, H, W).
 
@@ -138,14 +165,31 @@ def max_pool2d(
         stride: the distance of neighbouring windows; `kernel_size` if None.
         padding: how far windows reach over the edges, at most half of `kernel_size`. There is nothing
             to find there.
+        dilation: the distance of the numbers of a window.
 
     Raises:
-        ShapeError, BadValueError: as in `conv1d`.
+        ShapeError, BadValueError: as in `conv1d`; also where a window lies beyond the edges only.
 
     >>> max_pool2d([[[[1.0, 2.0], [4.0, 3.0]]]], 2).numpy()
     array([[[[4.]]]])
     """
-    return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding)
+    return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation)
+
+
+@public()
+def max_pool3d(
+    x: Operand,
+    kernel_size: int | Sizes,
+    stride: Any = None,
+    padding: int | Sizes = 0,
+    dilation: int | Sizes = 1,
+) -> Tensor:
+    """The largest number of each window of volumes (N, C, D, H, W), as `max_pool2d`.
+
+    >>> max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2).numpy()
+    array([[[[[7.]]]]])
+    """
+    return _max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation)
 
 
 @public()
@@ -176,10 +220,24 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", 2, x, kernel_size, stride, padding)
 
 
+@public()
+@in_float32
+def avg_pool3d(
+    x: Operand, kernel_size: int | Sizes, stride: Any = None, padding: int | Sizes = 0
+) -> Tensor:
+    """The mean of each window of volumes (N, C, D, H, W), as `avg_pool2d`.
+
+    >>> avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 2).numpy()
+    array([[[[[3.5]]]]])
+    """
+    return _avg_pool("avg_pool3d", 3, x, kernel_size, stride, padding)
+
+
 def _convolution(
     who: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
     groups: Any,
 ) -> Tensor:  # fmt: skip
+    """What `conv1d` and the others compute, of so many axes."""
     operands = [x, weight] if bias is None else [x, weight, bias]
     image, kernel = (shape_of(who, v, axes, operands) for v in (x, weight))
     (groups,) = sizes(who, "groups", groups, 1, least=1)
@@ -187,17 +245,33 @@ def _convolution(
         what = f"{who}: {image[1]} channels, and a weight of shape {kernel} with groups={groups}"
         fix = "the weight has the shape (out, in / groups, kernel...), groups divides both channels"
         raise errors.ShapeError(what, operands, fix)
-    if bias is not None and (found := as_numbers(who, raw(bias), operands).shape) != kernel[:1]:
-        what = f"{who}: the bias has the shape {found}, it needs {kernel[:1]}"
-        raise errors.ShapeError(what, operands, "pass one number for each channel of the result")
+    check_bias(who, bias, kernel[0], operands)
     how = windows(who, operands, image[2:], kernel[2:], stride, padding, dilation, groups)
     with composite(who, "conv(x, weight) + bias"):
-        y = conv(x, weight, how)
-        return y if bias is None else arithmetic.add(y, moves.reshape(bias, (-1,) + (1,) * axes))
+        return with_bias(conv(x, weight, how), bias)
 
 
-def _max_pool(who: str, axes: int, x: Any, kernel: Any, stride: Any, padding: Any) -> Tensor:
-    how = _pool(who, axes, x, kernel, stride, padding)
+def check_bias(who: str, bias: Any, channels: int, operands: list[Any]) -> None:
+    """Raise unless there is one number for each channel of the result, or none at all."""
+    if bias is not None and (found := as_numbers(who, raw(bias), operands).shape) != (channels,):
+        what = f"{who}: the bias has the shape {found}, it needs {(channels,)}"
+        raise errors.ShapeError(what, operands, "pass one number for each channel of the result")
+
+
+def with_bias(y: Tensor, bias: Any) -> Tensor:
+    """A number added to each channel, if any is given."""
+    return (
+        y if bias is None else arithmetic.add(y, moves.reshape(bias, (-1,) + (1,) * (y.ndim - 2)))
+    )
+
+
+def _max_pool(
+    who: str, axes: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Tensor:
+    how = _pool(who, axes, x, kernel, stride, padding, dilation)
+    if any((how.read(axis) < 0).any() for axis in range(axes)):
+        what = f"{who}: a window of {how.extent} on {how.image} lies beyond the edges only"
+        raise errors.ShapeError(what, [x], "pass less padding, or a smaller dilation")
     with composite(who, "x[places]"):
         places = how.largest(as_numbers(who, raw(x)))
         return moves.getitem(moves.reshape(x, (-1,)), places)
@@ -209,16 +283,19 @@ def _avg_pool(who: str, axes: int, x: Any, kernel: Any, stride: Any, padding: An
     values = as_numbers(who, raw(x))
     with composite(who, "conv(x, ones) / n"):
         channels = moves.reshape(x, (math.prod(values.shape[:2]), 1, *how.image))
-        sums = conv(channels, np.ones((1, 1, *how.kernel), values.dtype), how)
+        sums = conv(channels, ones((1, 1, *how.kernel), values.dtype), how)
         means = arithmetic.div(sums, math.prod(how.kernel))
         return moves.reshape(means, (*values.shape[:2], *how.places))
 
 
-def _pool(who: str, axes: int, x: Any, kernel: Any, stride: Any, padding: Any) -> Windows:
+def _pool(
+    who: str, axes: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any = 1
+) -> Windows:
     image = shape_of(who, x, axes, [x])
     kernel = sizes(who, "kernel_size", kernel, axes, least=1)
     padding = sizes(who, "padding", padding, axes, least=0)
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         what = f"{who}: padding={padding} is more than half of kernel_size={kernel}"
         raise errors.BadValueError(what, [x], "windows of nothing but padding have no result")
-    return windows(who, [x], image[2:], kernel, kernel if stride is None else stride, padding)
+    stride = kernel if stride is None else stride
+    return windows(who, [x], image[2:], kernel, stride, padding, dilation)

@@ -1,20 +1,20 @@
-"""Exponentials and logarithms to other bases, roots, and the error function, of single numbers."""
+"""Exponentials and logarithms to other bases, and roots, of single numbers."""
 
 from __future__ import annotations
 
-from math import log, pi, sqrt
+from math import log
 from typing import Any
 
 import numpy as np
 
-from ..engine import arrays as xp
 from ..engine.arrays import Array
+from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.ops import arithmetic
-from ..engine.ops.elementwise import exp, sigmoid
+from ..engine.ops.elementwise import sigmoid, sqrt
 from ..engine.ops.selection import where
 from ..engine.public import op, public
-from ..engine.symbols import asarray, somewhere
+from ..engine.symbols import somewhere
 from ..engine.tensors import Tensor, raw
 
 
@@ -22,17 +22,6 @@ def _difference(a: Any, b: Any) -> Any:
     """a - b, and 0 where both are the same infinity: they share the gradient as equal numbers do."""
     same = (raw(a) == raw(b)) & np.isinf(raw(a))
     return where(same, 0.0, a - b) if somewhere(same) else a - b
-
-
-@xp._of_floats
-def _special(x: Array, name: str) -> Array:
-    """A function of scipy.special."""
-    try:
-        from scipy import special
-    except ImportError:
-        what = f'{name} needs the package scipy: pip install "tinygrad_xent[scipy]"'
-        raise ImportError(what) from None
-    return asarray(getattr(special, name)(x))
 
 
 # A row is laid out by hand: what it computes, a rule per input, then the other facts.
@@ -106,32 +95,6 @@ def logaddexp2(a: Operand, b: Operand, /) -> Array:
     return np.logaddexp2(a, b)
 
 
-@op("erf(x)", ("2 · g · exp(-x²) / √π", lambda g, x: 2 / sqrt(pi) * g * exp(-x * x)), method=True)
-def erf(x: Operand, /) -> Array:
-    """The error function, elementwise: 2/√π times the integral of exp(-t²) from 0 to x.
-
-    Raises:
-        ImportError: the extra `scipy` is not installed.
-
-    >>> erf(Tensor([0.0, 1.0])).numpy().round(4)
-    array([0.    , 0.8427])
-    """
-    return _special(x, "erf")
-
-
-@op("erfc(x)", ("-2 · g · exp(-x²) / √π", lambda g, x: -2 / sqrt(pi) * g * exp(-x * x)), method=True)
-def erfc(x: Operand, /) -> Array:
-    """1 - erf(x), elementwise; keeps its digits where erf(x) is close to 1.
-
-    Raises:
-        ImportError: the extra `scipy` is not installed.
-
-    >>> erfc(Tensor([0.0, 20.0])).numpy()
-    array([1.00000000e+000, 5.39586561e-176])
-    """
-    return _special(x, "erfc")
-
-
 # fmt: on
 
 
@@ -143,3 +106,14 @@ def reciprocal(x: Operand, /) -> Tensor:
     array([ 0.5 , -0.25])
     """
     return arithmetic.div(1.0, x)
+
+
+@public()
+def rsqrt(x: Operand, /) -> Tensor:
+    """1 / √x, elementwise; infinite at 0, nan below.
+
+    >>> rsqrt(Tensor([4.0, 0.25])).numpy()
+    array([0.5, 2. ])
+    """
+    with composite("rsqrt", "1 / √x"):
+        return arithmetic.div(1.0, sqrt(x))

@@ -177,13 +177,42 @@ def hsplit(x: Operand, indices_or_sections: Any) -> list[Tensor]:
     return _split("hsplit", t, indices_or_sections, min(t.ndim - 1, 1))
 
 
+@public(numpy=np.dsplit)
+def dsplit(x: Operand, indices_or_sections: Any) -> list[Tensor]:
+    """Like `split` along axis 2, of arrays with three axes or more.
+
+    >>> [part.shape for part in dsplit(Tensor(np.zeros((1, 2, 4))), 2)]
+    [(1, 2, 2), (1, 2, 2)]
+    """
+    check_ndim("dsplit", numbers("dsplit", x), 3)
+    return _split("dsplit", x, indices_or_sections, 2)
+
+
 def _split(name: str, x: Any, parts: Any, axis: int, equal: bool = True) -> list[Tensor]:
     t, parts = numbers(name, x), setting(name, parts)
     axis = place(name, t, axis)
     ends = parts if isinstance(parts, tuple) else _ends(name, t, parts, axis, equal)
+    bounds = [0, *ends, t.shape[axis]]
     with composite(name):
-        bounds = pairwise([0, *ends, None])
-        return [moves.getitem(t, along(axis, slice(start, end))) for start, end in bounds]
+        return _halved(t, axis, bounds) if sorted(bounds) == bounds else _cut(t, axis, bounds)
+
+
+def _cut(x: Any, axis: int, bounds: list[int]) -> list[Tensor]:
+    """The parts of x from each bound to the next."""
+    return [moves.getitem(x, along(axis, slice(*ends))) for ends in pairwise(bounds)]
+
+
+def _halved(x: Any, axis: int, bounds: list[int]) -> list[Tensor]:
+    """The same, of bounds that rise from 0. Many parts are cut from halves of x, and those from halves of
+    these: a part's gradient is as long as what it was cut from.
+    """
+    if len(bounds) <= 16:
+        return _cut(x, axis, bounds)
+    middle = len(bounds) // 2
+    start = bounds[middle]
+    left, right = _cut(x, axis, [0, start, bounds[-1]])
+    rest = [end - start for end in bounds[middle:]]
+    return _halved(left, axis, bounds[: middle + 1]) + _halved(right, axis, rest)
 
 
 def _ends(name: str, x: Any, count: int, axis: int, equal: bool) -> list[int]:

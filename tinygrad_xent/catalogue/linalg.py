@@ -10,7 +10,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -163,6 +163,20 @@ def svd(x: Operand) -> Svd:
     """
     with composite("svd"):
         return Svd(left_vectors(x), svdvals(x), right_vectors(x).mT)
+
+
+@public(numpy=np.linalg.svd, export=False, namespace="linalg")
+def numpys_svd(x: Operand, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """What `np.linalg.svd` gives: `svd`, or only the singular values. Vectors that belong to no singular value
+    are not here: of a matrix that is not square pass `full_matrices=False`.
+    """
+    if not compute_uv:
+        return svdvals(x)
+    *_, m, n = _matrices("svd", x)
+    if full_matrices and m != n:
+        what = "svd: there is a gradient of the reduced decomposition only"
+        raise errors.BadValueError(what, [x], "pass full_matrices=False")
+    return svd(x)
 
 
 @public(numpy=np.linalg.qr, export=False, namespace="linalg")

@@ -9,14 +9,14 @@ import numpy as np
 from ..engine import arrays as xp
 from ..engine import lines
 from ..engine.arrays import Array, Axis
-from ..engine.breadth.composites import in_float32, mean, var
+from ..engine.breadth.composites import in_float32, mean, real, var
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import reductions
 from ..engine.ops.arithmetic import div, mul, sub
 from ..engine.ops.reductions import unreduce
-from ..engine.ops.selection import where
+from ..engine.ops.selection import maximum, minimum, where
 from ..engine.public import op, plain, public
 from ..engine.symbols import Symbol, check, everywhere
 from ..engine.tensors import Tensor, raw
@@ -94,7 +94,7 @@ def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
         center = div(total, np.maximum(count, 1).astype(total.dtype))
         centred = where(present, sub(x, center), 0)
         squares = reductions.sum(mul(centred, centred), axis, keepdims)
-        freedom = (count - plain(ddof, "ddof")).reshape(squares.shape)
+        freedom = (count - real("nanvar", "ddof", ddof)).reshape(squares.shape)
         return div(squares, _divisor("nanvar", freedom, total.dtype))
 
 
@@ -109,6 +109,32 @@ def nanstd(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
     """
     with composite("nanstd", "√(Σ (x - mean)² / (n - ddof))"):
         return root_of_variance(nanvar(x, axis, keepdims, ddof))
+
+
+@public(numpy=np.fmax)
+def fmax(a: Operand, b: Operand, /) -> Tensor:
+    """The larger of a and b, elementwise, or the one that is not nan; ties share the gradient evenly.
+
+    >>> fmax(Tensor([1.0, np.nan]), 0.5).numpy()
+    array([1. , 0.5])
+    """
+    return _unless_nan("fmax", maximum, a, b)
+
+
+@public(numpy=np.fmin)
+def fmin(a: Operand, b: Operand, /) -> Tensor:
+    """The smaller of a and b, elementwise, or the one that is not nan; ties share the gradient evenly.
+
+    >>> fmin(Tensor([1.0, np.nan]), 0.5).numpy()
+    array([0.5, 0.5])
+    """
+    return _unless_nan("fmin", minimum, a, b)
+
+
+def _unless_nan(name: str, extreme: Any, a: Any, b: Any) -> Tensor:
+    with composite(name):
+        both = where(_present(name, a), extreme(a, b), b)
+        return where(_present(name, b), both, a)
 
 
 # A row is laid out by hand: what it computes, a rule per input, then the other facts.

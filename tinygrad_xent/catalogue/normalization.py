@@ -13,18 +13,18 @@ import numpy as np
 
 from ..engine import errors
 from ..engine.arrays import Axis
-from ..engine.breadth.composites import in_float32, mean
+from ..engine.breadth.composites import in_float32, in_float32_beside, mean, real
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, elementwise, moves, reductions, selection
 from ..engine.public import plain, public
-from ..engine.tensors import Tensor, raw
+from ..engine.tensors import Tensor, is_tensor, raw
 from .inputs import in_floats
 
 
 @public()
-@in_float32
+@in_float32_beside("weight", "bias")
 def layer_norm(
     x: Operand,
     weight: Operand | None = None,
@@ -45,11 +45,11 @@ def layer_norm(
            [ 0.,  0.]])
     """
     with composite("layer_norm", "(x - mean) / √(var + eps) · weight + bias"):
-        return _scaled(_standard(x, axis, eps), weight, bias)
+        return _scaled(_standard("layer_norm", x, axis, eps), weight, bias)
 
 
 @public()
-@in_float32
+@in_float32_beside("weight")
 def rms_norm(
     x: Operand, weight: Operand | None = None, axis: Axis = -1, eps: float = 1e-6
 ) -> Tensor:
@@ -64,11 +64,11 @@ def rms_norm(
     x = in_floats("rms_norm", x)
     with composite("rms_norm", "x / √(mean(x²) + eps) · weight"):
         square = mean(arithmetic.mul(x, x), axis, keepdims=True)
-        return _scaled(_divided(x, square, eps), weight, None)
+        return _scaled(_divided("rms_norm", x, square, eps), weight, None)
 
 
 @public()
-@in_float32
+@in_float32_beside("weight", "bias", "running_mean", "running_var")
 def batch_norm(
     x: Operand,
     weight: Operand | None = None,
@@ -100,14 +100,15 @@ def batch_norm(
         raise errors.ShapeError(what, [x], "without them, the statistics of the batch are used")
     with composite("batch_norm", "(x - mean) / √(var + eps) · weight + bias"):
         if average is None:
-            y = _standard(x, (0, *range(2, len(shape))), eps)
+            y = _standard("batch_norm", x, (0, *range(2, len(shape))), eps)
         else:
-            y = _divided(arithmetic.sub(in_floats("batch_norm", x), average), variance, eps)
+            centred = arithmetic.sub(in_floats("batch_norm", x), average)
+            y = _divided("batch_norm", centred, variance, eps)
         return _scaled(y, weight, bias)
 
 
 @public()
-@in_float32
+@in_float32_beside("weight", "bias")
 def group_norm(
     x: Operand,
     num_groups: int,
@@ -131,7 +132,7 @@ def group_norm(
         raise errors.ShapeError(what, [x], "pass a number of groups that divides the channels")
     with composite("group_norm", "(x - mean) / √(var + eps) · weight + bias"):
         lines = moves.reshape(x, (shape[0], num_groups, math.prod(shape[1:]) // num_groups))
-        return _scaled(moves.reshape(_standard(lines, -1, eps), shape), weight, bias)
+        return _scaled(moves.reshape(_standard("group_norm", lines, -1, eps), shape), weight, bias)
 
 
 @public()
@@ -149,7 +150,7 @@ def normalize(x: Operand, axis: Axis = -1, eps: float = 1e-12) -> Tensor:
     with composite("normalize", "x / max(√Σ x², eps)"):
         # Limited before the root, whose slope at 0 is infinite.
         squares = reductions.sum(arithmetic.mul(x, x), axis, keepdims=True)
-        least = plain(eps, "eps") ** 2
+        least = real("normalize", "eps", eps, 1e-12) ** 2
         return arithmetic.div(x, elementwise.sqrt(selection.maximum(squares, least)))
 
 
@@ -168,14 +169,16 @@ def cosine_similarity(a: Operand, b: Operand, axis: Axis = -1, eps: float = 1e-8
         return reductions.sum(arithmetic.mul(*units), axis)
 
 
-def _standard(x: Operand, axis: Axis, eps: float) -> Tensor:
+def _standard(who: str, x: Operand, axis: Axis, eps: Any) -> Tensor:
     """x with mean 0 and variance 1 along an axis."""
     centred = arithmetic.sub(x, mean(x, axis, keepdims=True))
-    return _divided(centred, mean(arithmetic.mul(centred, centred), axis, keepdims=True), eps)
+    return _divided(who, centred, mean(arithmetic.mul(centred, centred), axis, keepdims=True), eps)
 
 
-def _divided(x: Operand, variance: Operand, eps: float) -> Tensor:
-    return arithmetic.div(x, elementwise.sqrt(arithmetic.add(variance, plain(eps, "eps"))))
+def _divided(who: str, x: Operand, variance: Operand, eps: Any) -> Tensor:
+    """x divided by the root of its variance and eps: a number, or a tensor if it is to be learned."""
+    least = eps if is_tensor(eps) and eps.requires_grad else real(who, "eps", eps, 1e-5)
+    return arithmetic.div(x, elementwise.sqrt(arithmetic.add(variance, least)))
 
 
 def _scaled(x: Tensor, weight: Operand | None, bias: Operand | None) -> Tensor:

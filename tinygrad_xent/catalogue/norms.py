@@ -88,7 +88,7 @@ def _of_vectors(x: Operand, ord: Any, axis: int, keepdims: bool) -> Tensor | Non
         return None
     sizes = elementwise.abs(x)
     if ord in (np.inf, -np.inf):
-        return (reductions.max if ord > 0 else reductions.min)(sizes, axis, keepdims)
+        return (_largest if ord > 0 else reductions.min)(sizes, axis, keepdims)
     if ord == 0:
         return reductions.sum(
             where(raw(sizes) != 0, 1.0, arithmetic.mul(sizes, 0.0)), axis, keepdims
@@ -107,13 +107,18 @@ def _of_matrices(x: Operand, ord: Any, rows: int, columns: int, keepdims: bool) 
     if ord in (1, -1, np.inf, -np.inf):
         added, left = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = reductions.sum(elementwise.abs(x), added, keepdims=True)
-        found = (reductions.max if ord > 0 else reductions.min)(sums, left, keepdims=True)
+        found = (_largest if ord > 0 else reductions.min)(sums, left, keepdims=True)
         return found if keepdims else moves.squeeze(found, (rows, columns))
-    reduced = {"nuc": reductions.sum, 2: reductions.max, -2: reductions.min}.get(ord)
+    reduced: Any = {"nuc": reductions.sum, 2: _largest, -2: reductions.min}.get(ord)
     if reduced is None:
         return None
     found = reduced(svdvals(_with_last(x, (rows, columns))), -1)
     return moves.expand_dims(found, (rows, columns)) if keepdims else found
+
+
+def _largest(sizes: Tensor, axis: int, keepdims: bool = False) -> Tensor:
+    """The largest of numbers that are not negative; of none it is 0, as their sum is."""
+    return (reductions.max if sizes.shape[axis] else reductions.sum)(sizes, axis, keepdims)
 
 
 def _with_last(x: Operand, axes: tuple[int, ...]) -> Tensor:

@@ -19,7 +19,7 @@ from ..engine.ops import moves
 from ..engine.public import op, plain, public
 from ..engine.symbols import asarray, zeros
 from ..engine.tensors import Tensor, is_tensor, raw
-from .inputs import whole
+from .inputs import setting, whole
 
 # --- values ---------------------------------------------------------------------------------------
 
@@ -40,6 +40,34 @@ def sort(x: Operand, axis: int | None = -1, descending: bool = False) -> Tensor:
             return x if is_tensor(x) else moves.identity(x)
         if axis is None:
             x, axis = moves.reshape(x, -1), 0
+        return moves.take_along_axis(x, places, axis)
+
+
+@public(numpy=np.partition, method=True)
+def partition(x: Operand, kth: int | tuple[int, ...], axis: int | None = -1) -> Tensor:
+    """The numbers along an axis in such an order that those at the places `kth` stand as if sorted, with
+    none that is larger before and none that is smaller behind; the order of the others is open. Faster
+    than `sort` for long axes. All are in one line if `axis` is None.
+
+    Raises:
+        OutOfRangeError: the axis has no such place.
+
+    >>> float(partition(Tensor([3.0, 1.0, 2.0]), 1)[1].item())
+    2.0
+    """
+    kth, axis = setting("partition", kth), plain(axis, "axis")
+    values = as_numbers("partition", raw(x))
+    if axis is None:
+        x, values, axis = moves.reshape(x, -1), values.reshape(-1), 0
+    try:
+        places = np.argpartition(values, kth, axis)
+    except (TypeError, ValueError) as error:
+        if "kth" in str(error):
+            what = f"partition: kth={kth!r} is no place along axis {axis} of {values.shape}"
+            fix = "kth runs from 0 to the axis's length less 1"
+            raise errors.OutOfRangeError(what, [x], fix) from None
+        raise errors.explain("partition", [x], (), error) from None
+    with composite("partition"):
         return moves.take_along_axis(x, places, axis)
 
 

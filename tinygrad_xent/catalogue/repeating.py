@@ -172,7 +172,7 @@ def _framed(x: Any, width: list[tuple[int, int]], values: Any) -> Tensor:
         if np.any(values):
             try:
                 frame = np.pad(np.zeros(x.shape, x.dtype), width, constant_values=values)
-            except ValueError:
+            except (TypeError, ValueError):
                 what = f"pad: constant_values={values!r} are not numbers for {x.ndim} axes"
                 fix = "a number, a pair (before, after), or a pair for each axis"
                 raise errors.BadValueError(what, [x], fix) from None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.arrays import Array
-from ..engine.breadth import composites, properties
+from ..engine.breadth import properties
+from ..engine.breadth.composites import positive, real
 from ..engine.methods import Operand
 from ..engine.ops import selection
-from ..engine.public import op, plain, public
+from ..engine.public import op, public
 from ..engine.symbols import asarray
 from ..engine.table import SAME
 from ..engine.tensors import Tensor, raw
@@ -96,7 +97,19 @@ def nan_to_num(
     >>> nan_to_num(Tensor([1.0, np.nan, -np.inf]), neginf=-9.0).numpy()
     array([ 1.,  0., -9.])
     """
-    x = composites.positive(x)
-    settings = {"nan": nan, "posinf": posinf, "neginf": neginf}
-    numbers = np.nan_to_num(x._data, **{k: plain(v, k) for k, v in settings.items()})
+    x = positive(x)
+    given = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    named = {k: v for k, v in given.items() if v is not None or k == "nan"}
+    numbers = np.nan_to_num(x._data, **{k: real("nan_to_num", k, v) for k, v in named.items()})
     return selection.where(properties.isfinite(x), x, numbers)
+
+
+@public()
+def frac(x: Operand, /) -> Tensor:
+    """What is behind the point, with the sign of x, elementwise: x - trunc(x). The slope is 1, where it
+    jumps too.
+
+    >>> frac(Tensor([-1.5, 2.25])).numpy()
+    array([-0.5 ,  0.25])
+    """
+    return fmod(x, 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine import errors, lines
 from ..engine.arrays import Array, Axis
-from ..engine.breadth.composites import in_float32, mean, var
+from ..engine.breadth.composites import in_float32, in_float32_beside, mean, var
 from ..engine.context import composite
 from ..engine.methods import Operand
 from ..engine.operands import as_numbers
@@ -58,14 +58,14 @@ def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @public(numpy=np.average)
-@in_float32
+@in_float32_beside("weights")
 def average(
     x: Operand, axis: Axis = None, weights: Operand | None = None, keepdims: bool = False
 ) -> Tensor:
     """The weighted mean over an axis, several axes, or all. Gradients go to the weights as well.
 
     Args:
-        weights: of x's shape, or of one axis, for the axis named; in x's dtype. None: the mean.
+        weights: of x's shape, or of one axis, for the axis named. None: the mean.
 
     Raises:
         ShapeError: the weights have another shape.
@@ -78,7 +78,7 @@ def average(
         return mean(x, axis, keepdims)
     t, axis = in_floats("average", x), plain(axis, "axis")
     with composite("average", "Σ (w · x) / Σ w"):
-        w = moves.astype(weights, t.dtype)
+        w = in_floats("average", weights)
         if np.shape(raw(w)) != t.shape:
             w = _along(w, t, t.shape, axis)
         total = reductions.sum(w, axis, keepdims)
@@ -128,14 +128,14 @@ def cov(x: Operand, rowvar: bool = True, bias: bool = False, ddof: int | None = 
         n -= whole("cov", "ddof", ddof) if ddof is not None else int(not bias)
         if n <= 0:
             lines.warn("cov: ddof is not below the number of observations", RuntimeWarning)
-        products_of = products.matmul(centred, moves.transpose(centred))
-        return moves.squeeze(div(products_of, max(n, 0)))
+        return moves.squeeze(div(_squared(centred), max(n, 0)))
 
 
 @public(numpy=np.corrcoef, method=True)
 @in_float32
 def corrcoef(x: Operand, rowvar: bool = True) -> Tensor:
-    """The correlations of variables, as in `cov`: from -1 to 1. nan for a variable that does not vary.
+    """The correlations of variables, as in `cov`: from -1 to 1. nan for a variable that does not vary, and
+    where there is no observation.
     float32 stays float32, where NumPy makes it float64.
 
     >>> corrcoef(Tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 0.0]])).numpy().round(4)
@@ -143,10 +143,15 @@ def corrcoef(x: Operand, rowvar: bool = True) -> Tensor:
            [-0.982,  1.   ]])
     """
     with composite("corrcoef"):
-        centred, _ = _centred("corrcoef", x, rowvar)
+        centred, n = _centred("corrcoef", x, rowvar)
         length = sqrt(reductions.sum(mul(centred, centred), 1, True))
-        unit = div(centred, length)
-        return moves.squeeze(clip(products.matmul(unit, moves.transpose(unit)), -1, 1))
+        found = clip(_squared(div(centred, length)), -1, 1)
+        return moves.squeeze(found if n else div(found, n))  # 0 / 0 is nan
+
+
+def _squared(rows: Tensor) -> Tensor:
+    """The products of each row with each."""
+    return products.matmul(rows, moves.transpose(rows))
 
 
 def _centred(name: str, x: Any, rowvar: bool) -> tuple[Tensor, int]:
@@ -183,21 +188,26 @@ def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def quantile(
     x: Operand, q: Any, axis: Axis = None, keepdims: bool = False, method: str = "linear"
 ) -> Tensor:
-    """The number below which the share q of the others lies, over an axis, several axes, or all: between
-    two of them, on the straight line. The gradient goes to these two; of equal ones, to those that
-    come first. nan if one of them is.
+    """The number below which the share q of the others lies, over an axis, several axes, or all: one of
+    them, or between two of them, on the straight line. The gradient goes to these two; of equal ones, to
+    those that come first. nan if one of them is.
 
     Args:
         q: a number from 0 to 1, or an array of them, whose axes come first in the result. It is a
             setting: it has no gradient, and does not change x's dtype.
-        method: NumPy's others are not here.
+        method: which place in the sorted numbers belongs to q, as in NumPy (Hyndman and Fan, 1996):
+            "linear", "lower", "higher", "midpoint", "nearest" count it from the first number to the last;
+            "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
+            "hazen", "weibull", "median_unbiased" and "normal_unbiased" estimate a distribution's quantile.
+
+    Raises:
+        BadValueError: q is not from 0 to 1, or there is no such method.
 
     >>> quantile(Tensor([1.0, 2.0, 4.0]), [0.25, 0.5]).numpy()
     array([1.5, 2. ])
     """
     with composite("quantile"):
-        _check_linear("quantile", method, x)
-        return _quantiles("quantile", x, _shares("quantile", q, 1), axis, keepdims)
+        return _quantiles("quantile", x, _shares("quantile", q, 1), axis, keepdims, method)
 
 
 @public(numpy=np.percentile)
@@ -211,14 +221,7 @@ def percentile(
     3.0
     """
     with composite("percentile"):
-        _check_linear("percentile", method, x)
-        return _quantiles("percentile", x, _shares("percentile", q, 100), axis, keepdims)
-
-
-def _check_linear(name: str, method: str, x: Any) -> None:
-    if method != "linear":
-        what = f"{name}: the method {method!r} is not here"
-        raise errors.BadValueError(what, [x], "method='linear'")
+        return _quantiles("percentile", x, _shares("percentile", q, 100), axis, keepdims, method)
 
 
 def _shares(name: str, q: Any, whole: int) -> Array:
@@ -231,7 +234,55 @@ def _shares(name: str, q: Any, whole: int) -> Array:
     return np.asarray(shares)
 
 
-def _quantiles(name: str, x: Any, q: Array, axis: Axis, keepdims: bool) -> Tensor:
+# Places between 0 and n - 1 by the distances that the first and the last number have from the ends.
+_ENDS = {
+    "linear": (1.0, 1.0),
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+
+
+# The others: from q · (n - 1), or from q · n - 1, to a place.
+_OF_PLACES: dict[str, Any] = {
+    "lower": np.floor,
+    "higher": np.ceil,
+    "nearest": np.rint,
+    "midpoint": lambda place: (np.floor(place) + np.ceil(place)) / 2,
+}
+_OF_COUNTS: dict[str, Any] = {
+    "inverted_cdf": np.ceil,
+    "averaged_inverted_cdf": lambda place: (np.ceil(place) + np.floor(place + 1)) / 2,
+    "closest_observation": lambda place: _nearest_odd(place),
+}
+
+
+def _nearest_odd(place: Array) -> Array:
+    """The nearest whole place; of two, the odd one."""
+    near = np.floor(place + 0.5)
+    return np.where((near == place + 0.5) & (near % 2 == 0), near - 1, near)
+
+
+def _ranks(name: str, method: str, q: Array, n: int) -> Array:
+    """The places, from 0 to n - 1, of the quantiles among n sorted numbers."""
+    if method in _ENDS:
+        first, last = _ENDS[method]
+        places = n * q + first + q * (1 - first - last) - 1
+    elif method in _OF_PLACES:
+        places = _OF_PLACES[method](q * (n - 1))
+    elif method in _OF_COUNTS:
+        places = _OF_COUNTS[method](q * n - 1)
+    else:
+        fix = f"one of {', '.join([*_ENDS, *_OF_PLACES, *_OF_COUNTS])}"
+        raise errors.BadValueError(f"{name}: there is no method {method!r}", fix=fix)
+    return np.clip(places, 0, n - 1)
+
+
+def _quantiles(
+    name: str, x: Any, q: Array, axis: Axis, keepdims: bool, method: str = "linear"
+) -> Tensor:
     if as_numbers(name, raw(x)).dtype.kind != "f":
         x = moves.astype(x, np.float64)
     rows, shape = _in_one_axis(name, x, axis, keepdims)
@@ -241,7 +292,7 @@ def _quantiles(name: str, x: Any, q: Array, axis: Axis, keepdims: bool) -> Tenso
     order = np.argsort(values, axis=-1, kind="stable")
     last = order[..., -1:]
     spoiled = np.isnan(np.take_along_axis(values, last, -1))  # nan is sorted to the end
-    ranks = q.reshape(-1) * (values.shape[-1] - 1)
+    ranks = _ranks(name, method, q.reshape(-1), values.shape[-1])
     below = np.floor(ranks).astype(int)
     share = (ranks - below).astype(values.dtype)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..elsewhere import no_attribute
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.context import composite
@@ -35,6 +36,11 @@ class At:
 
     def __init__(self, x: Tensor) -> None:
         self._x = x
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_attribute(
+            "x.at", name, (), ": name the places first, as in x.at[index].set(values)"
+        )
 
     def __getitem__(self, index: Any) -> Places:
         return Places(self._x, moves.raw_index(index))
@@ -75,6 +81,11 @@ class Places:
         except IndexError as error:
             raise errors.explain("at", [x], (), error) from None
         self._shape = np.shape(self._numbers)
+
+    def __getattr__(self, name: str) -> Any:
+        own = [n for n in dir(Places) if not n.startswith("_")]
+        cure = f": there are {', '.join(own[:-1])} and {own[-1]}, as in x.at[index].set(values)"
+        raise no_attribute("x.at[index]", name, own, cure)
 
     def set(self, values: Operand) -> Tensor:
         """The values in these places. Of a place that is named several times the last value stays, as in

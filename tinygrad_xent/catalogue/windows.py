@@ -13,6 +13,7 @@ import numpy as np
 from ..engine import errors
 from ..engine.arrays import Array
 from ..engine.operands import as_numbers
+from ..engine.symbols import arange, empty, from_shapes, zeros
 from ..engine.tensors import raw
 
 Sizes = tuple[int, ...]
@@ -56,7 +57,7 @@ class Windows(NamedTuple):
     def columns(self, x: Array) -> Array:
         """Each window of x as a column: (groups, channels · kernel, n · places)."""
         if self.padded != self.image:
-            image, x = x, np.zeros((*x.shape[:2], *self.padded), x.dtype)
+            image, x = x, zeros((*x.shape[:2], *self.padded), x.dtype)
             x[self.inner] = image
         axes = tuple(range(2, x.ndim))
         views = np.lib.stride_tricks.sliding_window_view(x, self.extent, axes)
@@ -69,7 +70,7 @@ class Windows(NamedTuple):
     def image_of(self, columns: Array, n: int) -> Array:
         """The adjoint of `columns`: each number added where it was read."""
         windows = columns.reshape(-1, *self.kernel, n, *self.places)
-        image = np.zeros((len(windows), n, *self.padded), columns.dtype)
+        image = zeros((len(windows), n, *self.padded), columns.dtype)
         for offset in product(*map(range, self.kernel)):
             axes = zip(offset, self.dilation, self.stride, self.places, strict=True)
             read = (slice(k * d, k * d + s * (p - 1) + 1, s) for k, d, s, p in axes)
@@ -87,45 +88,68 @@ class Windows(NamedTuple):
         places = n * math.prod(self.places)
         return y.swapaxes(0, 1).reshape(self.groups, channels // self.groups, places)
 
-    def blocks(self, n: int, channels: int) -> Iterator[slice]:
-        """Parts of the batch, so that the columns of one take bounded memory: at least those of one image."""
-        size = BLOCK // (channels * math.prod(self.kernel) * math.prod(self.places)) or 1
-        return (slice(i, min(i + size, n)) for i in range(0, n, size))
+    def part(self, axis: int, start: int, stop: int) -> tuple[slice, Windows]:
+        """The windows of the places from start to stop along an axis: the part of the image that they see,
+        and how they lie on it.
+        """
+        n, (before, _) = self.image[axis], self.padding[axis]
+        first = start * self.stride[axis] - before
+        length = (stop - start - 1) * self.stride[axis] + self.extent[axis]
+        seen = slice(*np.clip([first, first + length], 0, n).tolist())
+        before = min(max(-first, 0), length)
+        image, padding = list(self.image), list(self.padding)
+        image[axis] = seen.stop - seen.start
+        padding[axis] = before, length - before - image[axis]
+        return seen, self._replace(image=tuple(image), padding=tuple(padding))
 
-    # The sum Σ u · weight · x over all windows, differentiated by each of the three; in parts of the batch.
+    def blocks(self, n: int, channels: int) -> Iterator[tuple[Any, Any, Windows]]:
+        """Parts of the batch, or of each image in it the places that come one after the other along its
+        longest axis, so that the columns of one part take bounded memory: where the part is in x and in the
+        output, and its windows.
+        """
+        axis = max(range(len(self.places)), key=self.places.__getitem__)
+        count = self.places[axis]
+        line = channels * math.prod(self.kernel) * (math.prod(self.places) // count)
+        lines = BLOCK // line or 1  # that may be in memory at the same time
+        before = (slice(None),) * (axis + 1)
+        samples = max(lines // count, 1)
+        for i in range(0, n, samples):
+            for start in range(0, count, lines):
+                stop, batch = min(start + lines, count), slice(i, min(i + samples, n))
+                seen, windows = self.part(axis, start, stop)
+                yield (batch, *before, seen), (batch, *before, slice(start, stop)), windows
+
+    # The sum Σ u · weight · x over all windows, differentiated by each of the three, part by part.
 
     def by_u(self, x: Array, weight: Array) -> Array:
-        y = np.empty((len(x), len(weight), *self.places), x.dtype)
-        for block in self.blocks(len(x), x.shape[1]):
-            part = self.matrices(weight) @ self.columns(x[block])
-            shape = (len(weight), block.stop - block.start, *self.places)
-            y[block] = part.reshape(shape).swapaxes(0, 1)
+        y = empty((len(x), len(weight), *self.places), x.dtype)
+        for seen, block, part in self.blocks(len(x), x.shape[1]):
+            shape = y[block].swapaxes(0, 1).shape
+            product = self.matrices(weight) @ part.columns(x[seen])
+            y[block] = product.reshape(shape).swapaxes(0, 1)
         return y
 
     def by_x(self, u: Array, weight: Array) -> Array:
-        x = np.empty((len(u), weight.shape[1] * self.groups, *self.image), u.dtype)
-        for block in self.blocks(len(u), x.shape[1]):
-            columns = self.matrices(weight).mT @ self.rows(u[block])
-            x[block] = self.image_of(columns, block.stop - block.start)
+        x = zeros((len(u), weight.shape[1] * self.groups, *self.image), u.dtype)
+        for seen, block, part in self.blocks(len(u), x.shape[1]):
+            columns = self.matrices(weight).mT @ part.rows(u[block])
+            x[seen] += part.image_of(columns, len(u[block]))  # parts overlap
         return x
 
     def by_weight(self, x: Array, u: Array) -> Array:
-        weight = np.zeros((u.shape[1], x.shape[1] // self.groups, *self.kernel), x.dtype)
+        weight = zeros((u.shape[1], x.shape[1] // self.groups, *self.kernel), x.dtype)
         total = self.matrices(weight)  # a view
-        for block in self.blocks(len(x), x.shape[1]):
-            total += self.rows(u[block]) @ self.columns(x[block]).mT
+        for seen, block, part in self.blocks(len(x), x.shape[1]):
+            total += part.rows(u[block]) @ part.columns(x[seen]).mT
         return weight
 
     def largest(self, x: Array) -> Array:
-        """For each window the place of its largest number in the flat array of x, found axis by axis. Beyond
-        an edge a window sees the number at the edge again, which it contains.
+        """For each window the place of its largest number in the flat array of x, found axis by axis. Instead
+        of what is beyond an edge it sees again the first number that it contains.
         """
-        places = np.arange(x.size).reshape(x.shape)
+        places = arange(x.size).reshape(x.shape)
         for axis in reversed(range(2, x.ndim)):
-            a = axis - 2
-            starts = np.arange(self.places[a]) * self.stride[a] - self.padding[a][0]
-            last = self.image[a] - 1
-            read = [np.clip(starts + offset, 0, last) for offset in range(self.kernel[a])]
+            read = from_shapes(self.read(axis - 2))
             best, found = x.take(read[0], axis), places.take(read[0], axis)
             for index in read[1:]:
                 value = x.take(index, axis)
@@ -134,6 +158,16 @@ class Windows(NamedTuple):
                 found = np.where(better, places.take(index, axis), found)
             x, places = best, found
         return places
+
+    def read(self, axis: int) -> Array:
+        """Where along an axis each number of the kernel lies on the image, window by window; the first that
+        does where one lies beyond an edge. -1 where none does.
+        """
+        starts = np.arange(self.places[axis]) * self.stride[axis] - self.padding[axis][0]
+        read = starts + np.arange(self.kernel[axis])[:, None] * self.dilation[axis]
+        inside = (read >= 0) & (read < self.image[axis])
+        first = np.take_along_axis(read, inside.argmax(axis=0)[None], 0)
+        return np.where(inside, read, np.where(inside.any(axis=0), first, -1))
 
 
 def in_floats(f: Callable[[Any, Any], Array], a: Any, b: Any) -> Array:
@@ -174,7 +208,7 @@ def shape_of(who: str, x: Any, axes: int, operands: list[Any]) -> Sizes:
     shape: Sizes = as_numbers(who, raw(x), operands).shape
     if len(shape) != axes + 2 or 0 in shape[1:]:
         what = f"{who}: takes {axes + 2} axes, none but the first empty, got the shape {shape}"
-        layout = "(N, C, L)" if axes == 1 else "(N, C, H, W)"
+        layout = ("(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)")[axes - 1]
         raise errors.ShapeError(what, operands, f"reshape it to {layout}; a single one has N = 1")
     return shape
 

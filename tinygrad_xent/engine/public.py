@@ -160,8 +160,19 @@ def _brought(self: Any, name: str) -> Any:
     if name in vars(Methods):
         return getattr(self, name)
     if name in exported():
-        raise no_attribute(owner, name, (), f": write tx.{name}(t)")
+        raise no_attribute(owner, name, (), f": write {_as_function(name)}")
     raise no_attribute(owner, name, vars(Methods), ": tx.op(..., method=True) makes one")
+
+
+def _as_function(name: str) -> str:
+    """How a function that is no method is called, with `t` for the tensor."""
+    parameters = inspect.signature(exported()[name]).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    meant = {"x": "t", "arrays": "[t, ...]"}
+    said = [meant.get(p.name, p.name) for p in needed]
+    if needed[0].kind is inspect.Parameter.VAR_POSITIONAL:
+        said = ["t, ..."]
+    return f"tx.{name}({', '.join(said)})"
 
 
 def _comes_later(name: str) -> None:
@@ -238,8 +249,6 @@ def function_of(row: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
         for value in settings:
             if type(value) not in _PLAIN:
                 settings = tuple(map(plain, settings, row.settings))
-                if row.instead and any(isinstance(s, Tensor) for s in settings):
-                    return row.instead(*args, *settings)
                 break
         return apply(row, args, settings, mode if differentiable else NOT_RECORDING)
 

@@ -59,6 +59,13 @@ def asarray(x: Any) -> Any:
     return x if isinstance(x, Symbol) else np.asarray(x)
 
 
+def noted(name: str, function: Callable[..., Any], *args: Any) -> Any:
+    """What a function gives that NumPy does not ask symbols about; noted under this name."""
+    if any(isinstance(x, Symbol) for x in args):
+        return RECORDER.get().call(name, args, {})
+    return function(*args)
+
+
 def from_shapes(x: Any) -> Any:
     """An array that follows from shapes and settings alone; noted while a program is recorded."""
     recorder = RECORDER.get()

@@ -110,8 +110,6 @@ class Op:
         state: names of objects that it needs besides the settings, as `checkpoint` does; the forward
             takes them last, rules may ask for them, no trace shows them.
         spoken: its name in errors, if users know it by another name.
-        instead: what runs where a setting is a tensor that requires grad: a composite of the same
-            arguments. Without one, the forward refuses such a setting.
     """
 
     __slots__ = (
@@ -119,7 +117,6 @@ class Op:
         "formula",
         "forward",
         "inputs",
-        "instead",
         "kinds",
         "name",
         "parts",
@@ -146,11 +143,10 @@ class Op:
         saves: dict[str, Op] | None = None,
         state: tuple[str, ...] = (),
         spoken: str = "",
-        instead: Callable[..., Any] | None = None,
     ) -> None:
         self.name, self.formula, self.parts = name or forward.__name__, formula, parts
         self.kinds, self.saves, self.state = frozenset(kind.split()), saves or {}, state
-        self.spoken, self.instead = spoken or self.name, instead
+        self.spoken = spoken or self.name
         self.signature = inspect.signature(forward)
         parameters = [p for p in self.signature.parameters.values() if p.name not in state]
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)

@@ -234,7 +234,13 @@ class Tensor(Methods):
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
+        return (self[i] for i in range(len(self))) if len(self) <= 16 else self._halved()
+
+    def _halved(self) -> Iterator[Tensor]:
+        """Many parts are cut from halves: the gradient of each is as long as what it was cut from."""
+        middle = len(self) // 2
+        yield from self[:middle]
+        yield from self[middle:]
 
     def __bool__(self) -> bool:
         if self.size != 1:

@@ -21,7 +21,7 @@ import numpy as np
 from ..arguments import check_number, check_sizes
 from ..engine import errors
 from ..engine.arrays import Array
-from ..engine.breadth.composites import in_float32
+from ..engine.breadth.composites import in_float32_beside
 from ..engine.context import MODE
 from ..engine.gradients import gradients
 from ..engine.methods import Operand
@@ -39,7 +39,7 @@ BLOCK = 1 << 23  # most elements in one block of logits: 32 MB of float32
 CACHED = 1 << 18  # elements per elementwise step: 1 MB of float32 stays in the cache
 
 
-@in_float32
+@in_float32_beside("weight", "bias")
 def linear_cross_entropy(
     x: Operand,
     weight: Operand,

@@ -117,7 +117,12 @@ def _whole(i: Instruction, known: Known) -> int | Instruction | None:
 
 def _overwritten(i: Instruction, known: Known) -> int | Instruction | None:
     """An array all of whose elements are set."""
-    if i.call != "set_item" or i.args[1] is not ... or not isinstance(i.args[2], Ref):
+    if i.call != "set_item" or not isinstance(i.args[2], Ref):
+        return None
+    base = _argument(i, known)
+    if x_call(base) == "set_item" and base.args[1:] == i.args[1:]:  # type: ignore[union-attr]
+        return base.id  # type: ignore[union-attr]
+    if i.args[1] is not ...:
         return None
     new = known[i.args[2].id]
     if new.shape != i.shape:

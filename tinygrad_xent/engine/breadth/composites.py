@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -21,17 +21,18 @@ from ..methods import Operand
 from ..operands import as_numbers
 from ..ops import arithmetic, moves, products, reductions, selection
 from ..public import plain, public
-from ..table import TABLE
 from ..tensors import Tensor, is_tensor, raw
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def in_float32(function: Function) -> Function:
+def in_float32(function: Function, beside: tuple[str, ...] = ()) -> Function:
     """Decorate a composite: float16 is computed in float32, since a sum overflows or loses digits
-    where its mean does not. Only the first input is converted; the result is float16 again.
+    where its mean does not. Only the first input is converted. The result is float16 again, unless one of
+    the operands `beside` it is wider: then it has the dtype of NumPy's promotion.
     """
-    first = next(iter(inspect.signature(function).parameters))
+    signature = inspect.signature(function)
+    first = next(iter(signature.parameters))
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -39,14 +40,23 @@ def in_float32(function: Function) -> Function:
         data: Any = x._data if isinstance(x, Tensor) else x
         if getattr(getattr(data, "dtype", None), "char", "") != "e":
             return function(*args, **kwargs)
+        given = signature.bind(*args, **kwargs).arguments
+        dtypes = [getattr(given.get(name), "dtype", np.float16) for name in beside]
         wide = moves.astype(cast("Operand", x), np.float32)
         if args:
             args = (wide, *args[1:])
         else:
             kwargs[first] = wide
-        return moves.astype(function(*args, **kwargs), np.float16)
+        y = function(*args, **kwargs)
+        narrow = np.result_type(np.float16, *dtypes)
+        return moves.astype(y, narrow) if y.dtype == np.float32 != narrow else y
 
     return cast("Function", call)
+
+
+def in_float32_beside(*names: str) -> Callable[[Function], Function]:
+    """The same for a composite that has other operands, of these names."""
+    return partial(in_float32, beside=names)
 
 
 @public(numpy=np.mean, method=True)
@@ -79,7 +89,7 @@ def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) 
     with composite("var", "Σ (x - mean)² / (n - ddof)"):
         centred = arithmetic.sub(x, mean(x, axis, keepdims=True))
         squares = arithmetic.mul(centred, centred)
-        count, ddof = _count(x, axis), plain(ddof, "ddof")
+        count, ddof = _count(x, axis), real("var", "ddof", ddof)
         if count <= ddof:
             lines.warn("var: ddof is not below the number of elements", RuntimeWarning)
         return arithmetic.div(reductions.sum(squares, axis, keepdims), max(count - ddof, 0))
@@ -153,18 +163,30 @@ def dot(a: Operand, b: Operand, /) -> Tensor:
         return moves.reshape(products.matmul(a, b), (*left[:-1], *stack, columns))
 
 
-def clip_by(x: Any, low: Any, high: Any) -> Any:
-    """`clip` where a limit requires grad, and so takes part."""
-    y = x if is_tensor(x) else as_numbers("clip", x, [x])
+@public(numpy=np.clip, method=True)
+def clip(x: Operand, /, min: Any = None, max: Any = None) -> Tensor:
+    """x limited to [min, max]; None means no limit. The slope is 0 outside, 1 at the limits. A limit that
+    is a tensor and requires grad gets the gradient of the numbers that it replaces.
+
+    A clipped probability has gradient 0 exactly where the loss needs one: prefer `log_softmax`.
+
+    >>> clip(Tensor([-2.0, 0.5, 2.0]), -1, 1).numpy()
+    array([-1. ,  0.5,  1. ])
+    >>> low = Tensor(-1.0, requires_grad=True)
+    >>> clip(Tensor([-2.0, -3.0, 2.0]), low).sum().backward()
+    >>> low.grad.item()
+    2.0
+    """
+    if not any(is_tensor(limit) and limit.requires_grad for limit in (min, max)):
+        return selection.clip(x, min, max)
+    y: Any = x if is_tensor(x) else as_numbers("clip", x, [x])
     with composite("clip", "min(max(x, min), max)"):
-        for limit, beyond in ((low, np.less), (high, np.greater)):
+        for limit, beyond in ((min, np.less), (max, np.greater)):
             if limit is not None:
                 values = as_numbers("clip", raw(limit), [limit])
                 y = selection.where(beyond(raw(y), values) | (values != values), limit, y)
-    return y
-
-
-TABLE["clip"].instead = clip_by
+    found: Tensor = y
+    return found
 
 
 def _count(x: Any, axis: Axis) -> int:
@@ -173,6 +195,22 @@ def _count(x: Any, axis: Axis) -> int:
     if axis is None:
         return math.prod(shape)
     return math.prod(shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def real(name: str, what: str, value: Any, usual: float = 0) -> Any:
+    """A setting that is a number, as a Python number.
+
+    Raises:
+        DtypeError: it is none, for which the cure names a usual one; or it requires grad.
+    """
+    found = plain(value, what)
+    if is_tensor(found):
+        text = f"{name}: {what} is a setting, its gradient would be lost"
+        raise errors.DtypeError(text, [found], "pass .detach()")
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        text = f"{name}: {what} must be a number, got {value!r}"
+        raise errors.DtypeError(text, fix=f"{what}={usual:g}, say")
+    return found
 
 
 def several(name: str, arrays: Any) -> list[Any]:

@@ -65,9 +65,10 @@ def log1p(x: Operand, /) -> Array:
     return xp.log1p(x)
 
 
-@op("eˣ - 1", ("g · (y + 1)", lambda g, y: g * (y + 1)), numpy=np.expm1)
+@op("eˣ - 1", ("g · eˣ", lambda g, x: g * exp(x)), numpy=np.expm1)
 def expm1(x: Operand, /) -> Array:
-    """e to the power x, minus 1, elementwise, exact for small x.
+    """e to the power x, minus 1, elementwise, exact for small x. So is the slope for any x: it is not
+    computed as y + 1, which is 0 below x = -37.
 
     >>> expm1(Tensor([0.0, 1e-20])).numpy()
     array([0.e+00, 1.e-20])

@@ -44,7 +44,7 @@ dict, isinstance, list, tuple = builtins.dict, builtins.isinstance, builtins.lis
 def __getattr__(name: str) -> Any:
     if name.startswith(("__", "pytest")):
         raise AttributeError(name)
-    return Absent(name)
+    return Absent(f"autograd {name}")
 
 
 def array(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -55,12 +55,13 @@ def array(x: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def absent_or(name: str) -> Any:
-    return _own.get(name) or Absent(name)
+    return _own.get(name) or Absent(f"autograd {name}")
 
 
 def of_scipy(module: str, name: str) -> Any:
     """A function of ours by SciPy's name; of distributions there are none."""
     owner = None if module.startswith("stats") else getattr(tx, module, tx)
+    name = {"psi": "digamma", "expit": "sigmoid"}.get(name, name)
     return getattr(owner, name, None) or Absent(f"scipy {name}")
 
 

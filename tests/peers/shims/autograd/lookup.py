@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from tests.peers.counting import NotHereError
+
 
 class Absent:
     """A function that does not exist here: calling it says so."""
@@ -15,7 +17,7 @@ class Absent:
         self.__name__ = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"{self.__name__} is not here")
+        raise NotHereError(self.__name__)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("__", "pytest")):

@@ -16,18 +16,21 @@ from typing import Any
 import numpy as np
 
 import tinygrad_xent as tx
+from tests.peers.counting import NotHereError
 from tests.peers.pytorch import ours, translated
 from tests.peers.translations import UntranslatedError, each
+from tests.peers.written import WRITTEN
 
 JOINS = {"cat", "stack"}
-NAMES = {"leakyrelu": "leaky_relu", "padding": "pad"}
-CONVOLUTIONS = {3: "conv1d", 5: "conv3d"}
+NAMES = {"leakyrelu": "leaky_relu", "padding": "pad", "xor": "bitwise_xor"}
+CONVOLUTIONS = {3: "1d", 4: "2d", 5: "3d"}
+LINEAR = {3: "linear", 4: "bilinear", 5: "trilinear"}
 NARROW = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
 
 
 def wrap(x: Any) -> Any:
-    if isinstance(x, tuple):
-        return tuple(map(wrap, x))
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(wrap, x))
     return Tensor(x) if isinstance(x, (tx.Tensor, np.ndarray)) else x
 
 
@@ -48,14 +51,20 @@ def call(name: str, *args: Any, **kwargs: Any) -> Any:
     """A function of tinygrad's, by its name."""
     args = unwrap(args)
     name = NAMES.get(name, name)
+    if name == "conv_transpose2d":
+        name = name.replace("2d", CONVOLUTIONS[args[0].ndim])
+    elif name == "interpolate" and kwargs.get("mode") == "linear":
+        kwargs["mode"] = LINEAR[args[0].ndim]
+    elif name in WRITTEN and "axis" in kwargs:
+        kwargs["dim"] = kwargs.pop("axis")
     if name == "conv2d":  # of any number of axes
-        name = CONVOLUTIONS.get(args[0].ndim, name)
+        name = name.replace("2d", CONVOLUTIONS.get(args[0].ndim, "2d"))
         check_padding(args[0].ndim - 2, *args[6:], **kwargs)
     elif name == "pad" and not isinstance((args[1:] or [kwargs.get("padding")])[0][0], tuple):
         name, kwargs = "nn.functional.pad", {NAMES.get(k, k): v for k, v in kwargs.items()}
     f = ours(name)
     if f is None:
-        raise NotImplementedError(f"{name} is not here")
+        raise NotHereError(name)
     if name in JOINS:
         return wrap(f(list(args), axis=kwargs.get("dim", 0)))
     if name == "where":
