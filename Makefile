@@ -11,7 +11,7 @@ SUITES ?=
 SEEDS  ?= 0:1000000
 CORES   = --numprocesses=auto --dist=worksteal
 
-.PHONY: demo test lint types parity browser notebook packaging peers proofs fuzz examples reading stubs bench bench-quick clean
+.PHONY: demo test lint types parity browser notebook packaging peers proofs fuzz coverage examples reading stubs bench bench-quick clean
 
 demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
@@ -42,6 +42,10 @@ proofs: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.random_programs.fuzz $(SEEDS)
+
+# what can be recorded as a program, and how near it is to eager code
+coverage: $(VENV)/.test
+	$(BIN)/python -m tests.programs.coverage
 
 examples: $(VENV)/.examples
 	set -e; for lesson in examples/plot_*.py; do echo "== $$lesson"; $(BIN)/python $$lesson; done

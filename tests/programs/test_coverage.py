@@ -18,9 +18,12 @@ REFUSED = {
 """What no list of array calls can do: the shape of its result depends on values."""
 
 NOT_IN_NUMPY = {
-    "row erf": "scipy.special.erf",
-    "row erfc": "scipy.special.erfc",
-    "row gelu": "erfc",
+    f"row {name}": f"scipy.special.{theirs}"
+    for name, theirs in {
+        **{"erf": "erf", "erfc": "erfc", "gelu": "erfc", "erfinv": "erfinv", "ndtr": "erfc"},
+        **{"log_ndtr": "log_ndtr", "gammaln": "gammaln", "digamma": "digamma"},
+        **{"digamma_slope": "polygamma", "polygamma": "digamma"},
+    }.items()
 }
 """What a script can't do with NumPy alone."""
 

@@ -17,7 +17,7 @@ from ..engine.operands import as_numbers
 from ..engine.ops import arithmetic, moves
 from ..engine.ops.selection import where
 from ..engine.public import public
-from ..engine.symbols import ones, zeros
+from ..engine.symbols import from_shapes, ones, zeros
 from ..engine.tensors import Tensor, raw
 from .inputs import in_floats, place
 
@@ -64,7 +64,7 @@ def scatter_reduce(
         what = f"{name}: indices {chosen.shape} and values {v.shape} do not fit {t.shape}"
         fix = "one index for each value, in as many axes as x has, no longer than these but along `axis`"
         raise errors.ShapeError(what, [t, indices, v], fix)
-    grid: list[Any] = list(np.ogrid[tuple(map(slice, v.shape))])
+    grid: list[Any] = [from_shapes(g) for g in np.ogrid[tuple(map(slice, v.shape))]]
     grid[axis] = chosen
     return _combined(name, t, tuple(grid), v, reduce, include_self)
 

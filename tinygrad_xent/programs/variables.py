@@ -53,7 +53,7 @@ def finished(
             name = f"d{unique[now[value]]}" + ("" if final else "_before")
             if name not in unique.values():
                 unique[now[made]] = name
-    _name_outputs(outputs, now, unique)
+    _name_outputs(kept, outputs, now, unique)
     kept = [
         replace(i, name=unique.get(i.id, ""), gradient_of=_moved(i.gradient_of, now)) for i in kept
     ]
@@ -100,12 +100,15 @@ def _of_constant(i: Instruction) -> str:
     return "constant" if i.call == "constant" and i.args[0].size > 8 else ""
 
 
-def _name_outputs(outputs: Any, now: dict[int, int], names: dict[int, str]) -> None:
-    """A result that has no name is the loss if it is the only one, else y."""
+def _name_outputs(
+    kept: list[Instruction], outputs: Any, now: dict[int, int], names: dict[int, str]
+) -> None:
+    """A result that has no name is the loss if it is the only one and a number, else y."""
     found = [now[ref.id] for ref in _refs(outputs)]
     if len(found) == 1 and found[0] not in names:
-        name = "loss" if "loss" not in names.values() else "y"
-        names[found[0]] = name if name not in names.values() else "result"
+        wanted = ["loss"] if kept[found[0]].shape == () else []
+        taken = names.values()
+        names[found[0]] = next(n for n in [*wanted, "y", "result", "output"] if n not in taken)
 
 
 def _refs(x: Any) -> list[Ref]:
