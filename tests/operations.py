@@ -299,7 +299,7 @@ def div(m: Maker) -> Call:
 
 def pow(m: Maker) -> Call:
     a, b = m.shapes(2)
-    n = m.choice([None, 0, 1, 2, 3, -1, -2, 0.5, 2.5])
+    n = m.choice([None, None, 0, 1, 2, 3, -1, -2, 0.5, 2.5])
     if n is None:
         return call(m.positive(a), m.any(b))
     return call(m.nonzero(a) if isinstance(n, int) else m.positive(a), n)

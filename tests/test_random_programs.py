@@ -30,7 +30,7 @@ from tests.tensors import leaf
 from tinygrad_xent import tracing
 from tinygrad_xent.engine.table import TABLE
 
-SEEDS, BLOCK = 5 * len(NAMES), 50
+SEEDS, BLOCK = 6 * len(NAMES), 50
 LEFT_OUT = {name for name, row in TABLE.items() if row.state}  # they take more than numbers
 FAULTS = list(faults())
 
