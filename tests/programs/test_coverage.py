@@ -20,9 +20,16 @@ REFUSED = {
 NOT_IN_NUMPY = {
     f"row {name}": f"scipy.special.{theirs}"
     for name, theirs in {
-        **{"erf": "erf", "erfc": "erfc", "gelu": "erfc", "erfinv": "erfinv", "ndtr": "erfc"},
-        **{"log_ndtr": "log_ndtr", "gammaln": "gammaln", "digamma": "digamma"},
-        **{"digamma_slope": "polygamma", "polygamma": "digamma"},
+        "erf": "erf",
+        "erfc": "erfc",
+        "gelu": "erfc",
+        "erfinv": "erfinv",
+        "ndtr": "erfc",
+        "log_ndtr": "log_ndtr",
+        "gammaln": "gammaln",
+        "digamma": "digamma",
+        "digamma_slope": "polygamma",
+        "polygamma": "digamma",
     }.items()
 }
 """What a script can't do with NumPy alone."""

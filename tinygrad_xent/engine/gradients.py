@@ -21,7 +21,7 @@ from .nodes import Leaf, Node, changed_leaves, changed_since, value_of
 from .operands import as_gradient, check_backward
 from .public import method
 from .quiet import quietly
-from .symbols import RECORDER, Symbol, asarray, everywhere
+from .symbols import asarray, copied, everywhere, needs_masks
 from .tensors import Tensor, is_tensor, raw, wrap
 from .walk import Source, collect, in_dtype_of, kept_tensors, sweep, sweep_fast
 
@@ -66,8 +66,7 @@ def gradients(
         raise errors.freed(spent[0])
     if nodes and changed_since(nodes[-1].id):
         _check_overwritten(nodes)
-    recorder = RECORDER.get()
-    masks = INNER.get() is not None or (recorder is not None and recorder.needs_masks(nodes))
+    masks = INNER.get() is not None or needs_masks(nodes)
     if create_graph:
         # What is recorded is walked again, so it must say what was not chosen.
         selects = any("selects" in node.op.kinds for node in nodes)
@@ -82,9 +81,8 @@ def gradients(
     if not masks:
         grads = sweep_fast(nodes, {root: seed}, useful, targets or (), retain_graph)
         found = _handed_out(grads, targets, seed)
-        if (
-            found.finite or since >= 0
-        ):  # the walk of a row: it can't know what its output is used for
+        # The walk of a row can't know what its output is used for.
+        if found.finite or since >= 0:
             return found
     if kept := _kept_again(root, nodes):
         grads = during(ON_ARRAYS, sweep_chosen, nodes, root, seed, kept, useful)
@@ -110,16 +108,11 @@ def _handed_out(
         arrays.append(array)
         # A NumPy scalar can't be changed in place, so it is made an array.
         if array.base is not None or id(array) in given or isinstance(g, np.generic):
-            g = _copied(g) if array is g else g.astype(g.dtype)
+            g = copied(g) if array is g else g.astype(g.dtype)
         given.add(id(array))
         found[source] = g
-    recorder = RECORDER.get()
-    found.finite = all_finite(arrays) if recorder is None else recorder.finite(arrays)
+    found.finite = all_finite(arrays)
     return found
-
-
-def _copied(g: Any) -> Any:
-    return g.copy() if isinstance(g, Symbol) else np.array(g)
 
 
 def _kept_again(root: Source, nodes: list[Node]) -> Callable[[Node], tuple[Any, ...]] | None:

@@ -14,7 +14,7 @@ import numpy as np
 from . import errors
 from .arrays import Array
 from .methods import Methods
-from .symbols import Symbol
+from .symbols import Symbol, copied
 
 
 def plain_array(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
@@ -142,7 +142,7 @@ def as_array(data: Any, dtype: Any) -> Array:
     array = as_numbers("Tensor", data)
     if dtype is not None:
         return array.astype(_real(dtype, data))
-    return array.copy() if isinstance(array, Symbol) else np.array(array)
+    return copied(array)
 
 
 def _real(dtype: Any, data: Any) -> np.dtype[Any]:

@@ -72,6 +72,17 @@ def from_shapes(x: Any) -> Any:
     return x if recorder is None else recorder.table(x)
 
 
+def copied(x: Any) -> Any:
+    """A copy, of an array or a NumPy number too."""
+    return x.copy() if isinstance(x, Symbol) else np.array(x)
+
+
+def needs_masks(nodes: Any) -> bool:
+    """Whether a walk over these nodes is recorded with the masks of what was chosen."""
+    recorder = RECORDER.get()
+    return recorder is not None and bool(recorder.needs_masks(nodes))
+
+
 def literal(x: Any) -> Any:
     """A number, such that the calculations it takes part in are noted too: 1 / 5, not 0.2."""
     recorder = RECORDER.get()

@@ -146,10 +146,9 @@ def _function_name(what: Any) -> str:
 def _shapes(given: list[Instruction]) -> list[str]:
     """The docstring: the shapes of what the function takes."""
     words = ", ".join(f"{i.name} {i.shape}" for i in given if i.shape) or "No arrays"
-    lines = textwrap.wrap(f'"""{words}."""', WIDTH, break_on_hyphens=False)
-    if len(lines) > 1:
-        lines = [*textwrap.wrap(f'"""{words}.', WIDTH, break_on_hyphens=False), '"""']
-    return lines
+    if len(words) + 7 <= WIDTH:
+        return [f'"""{words}."""']
+    return [*textwrap.wrap(f'"""{words}.', WIDTH, break_on_hyphens=False), '"""']
 
 
 def _returned(recorded: Program, writer: Writer) -> list[Ref]:

@@ -110,9 +110,10 @@ def _transposed(i: Instruction, known: Known) -> int | Instruction | None:
 def _whole(i: Instruction, known: Known) -> int | Instruction | None:
     """A slice of everything."""
     x = _argument(i, known)
-    if i.call != "operator.getitem" or x is None or not isinstance(i.args[1], slice):
+    if i.call != "operator.getitem" or x is None or x.shape != i.shape:
         return None
-    return x.id if x.shape == i.shape and i.args[1].step in (None, 1) else None
+    parts = i.args[1] if isinstance(i.args[1], tuple) else (i.args[1],)
+    return x.id if all(isinstance(p, slice) and p.step in (None, 1) for p in parts) else None
 
 
 def _overwritten(i: Instruction, known: Known) -> int | Instruction | None:

@@ -284,7 +284,7 @@ def index(x: Any, i: Instruction, of: Speller) -> str:
         return ", ".join(index(p, i, of) for p in x)
     if isinstance(x, slice):
         ends = ["" if p is None else value(p, i, of) for p in (x.start, x.stop)]
-        return ":".join(ends if x.step is None else [*ends, value(x.step, i, of)])
+        return ":".join(ends if x.step in (None, 1) else [*ends, value(x.step, i, of)])
     return value(x, i, of)
 
 

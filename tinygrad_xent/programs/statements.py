@@ -38,6 +38,7 @@ _SOFT = {
     "np.add.reduce": "total",
     "np.maximum.reduce": "top",
     "np.log": "log",
+    "np.lib.stride_tricks.sliding_window_view": "windows",
     "np.sqrt": "root",
     "python:sqrt": "root",
     "python:float": "number",
@@ -300,7 +301,9 @@ class Writer:
         if i.call in _LOOKS and self._looks_at_updated(i):
             text = f"{text if binds == ATOM else f'({text})'}.copy()"
         line = f"{name} = {text}"
-        return [line + ("  # fmt: skip" if i.call == "table" and len(line) > WIDTH else "")]
+        if i.call == "table" and len(line) > WIDTH:
+            return [f"{line}  # fmt: skip"]
+        return _folded(line)
 
     def _start(self, i: Instruction, name: str, in_place: bool) -> list[str]:
         """The array that is about to be changed: a new one, or a copy; an input is there already."""
@@ -361,6 +364,18 @@ def _loop(names: list[str]) -> list[str]:
     )
     lines += ["    if not np.isfinite(gradient).all():"]
     return [*lines, '        raise FloatingPointError("a gradient is not finite")']
+
+
+def _folded(line: str) -> list[str]:
+    """A line, or if that is too long, the arguments of its last call on a line of their own."""
+    if len(line) <= WIDTH or not line.endswith(")"):
+        return [line]
+    depth, start = 0, len(line)
+    while start := start - 1:
+        depth += {")": 1, "(": -1}.get(line[start], 0)
+        if not depth:
+            break
+    return [line[: start + 1], f"    {line[start + 1 : -1]}", ")"]
 
 
 def outputs_of(program: Program) -> list[int]:
