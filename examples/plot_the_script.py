@@ -14,9 +14,10 @@ by hand for the same loss.
 # The batch of the article: two samples, three classes. Nothing here says how a gradient is computed.
 
 import numpy as np
-from lesson import OUT, heading, table
+from lesson import heading, save, table
 
 import tinygrad_xent as tx
+import viz
 
 A = tx.Tensor([[2.0, 1.0, 0.1], [0.1, 2.0, 1.9]], requires_grad=True, name="A")
 Y = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -153,4 +154,9 @@ for count in range(1, 51):
         rows.append((f"{count}", hand, tape.item(), abs(hand - tape.item())))
 table("The loss", ["step", "script", "tape", "difference"], rows)
 
-print(f"\n  wrote out/{tx.script(loss, data=True).save(OUT / 'batch_by_hand.py').name}")
+# %%
+# The script with its data runs by itself. Beside it the same tape as a picture: what the script says in
+# lines, a graph says in boxes.
+
+save(tx.script(loss, data=True), "batch_by_hand.py")
+save(viz.draw(loss), "the_script.svg")

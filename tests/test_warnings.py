@@ -49,6 +49,12 @@ def with_nan(use):
     use(w)
 
 
+def run_program(i):
+    halves = np.full((1, 2), 0.5)
+    program = tx.program(lambda z, y: tx.cross_entropy(z, y), np.ones((1, 2)), halves)
+    program(np.ones((1, 2)), halves + 0.1 + i)
+
+
 WARNINGS = {  # what warns, with a number in its text that depends on i; how often a test can afford it
     "a target row": (lambda i: tx.cross_entropy(np.ones((1, 2)), [[0.5, 0.1 + 1e-4 * i]]), 1000),
     "no samples": (lambda i: tx.mse_loss(np.ones((0, i + 1)), np.ones((0, i + 1))), 1000),
@@ -64,6 +70,7 @@ WARNINGS = {  # what warns, with a number in its text that depends on i; how oft
     "a plain number": (lambda i: float(X[0] * i), 1000),
     "an augmented assignment": (lambda i: operator.iadd(X * 1, i), 1000),
     "a kink": (lambda i: tx.check.gradcheck(tx.relu, np.zeros(2 + i)), 10),
+    "a check of a program": (run_program, 10),
     "the classifier": (fit, 3),
     "a picture": (draw, 3),
 }

@@ -343,6 +343,17 @@ def test_what_a_function_changes_in_its_arguments_is_an_update():
     assert loss == (w.numpy() * X[1]).sum()
 
 
+def test_an_array_that_is_added_to_is_an_update():
+    def f(x):
+        same = x
+        same += 1
+        return x * 2
+
+    found, updates = tx.program(f, X.copy())(X)
+    np.testing.assert_array_equal(found, 2 * (X + 1))
+    np.testing.assert_array_equal(updates["x"], X + 1)
+
+
 def test_data_that_is_assigned_is_an_update():
     def f(w):
         w.data = w.data * 2

@@ -7,6 +7,7 @@ import viz
 
 OF_THE_ENGINE = {
     "tinygrad_xent",
+    "tinygrad_xent.command_line",
     "tinygrad_xent.engine.lines",
     "tinygrad_xent.files",
     "tinygrad_xent.tracing",

@@ -25,7 +25,6 @@ from .symbols import (
     arange,
     asarray,
     everywhere,
-    from_shapes,
     literal,
     ones,
     zeros,
@@ -249,8 +248,6 @@ _ONCE = (int, np.integer, slice, type(None), type(...))  # like masks, these nam
 def scatter(g: Array, shape: tuple[int, ...], index: Any) -> Array:
     """Zeros of `shape` with `g` added at `index`: an element that was read twice gets both parts."""
     parts = index if isinstance(index, tuple) else (index,)
-    if isinstance(g, Symbol):  # NumPy would make arrays of lists, which nobody knows
-        index = tuple(from_shapes(np.asarray(p, int)) if isinstance(p, list) else p for p in parts)
     if all(isinstance(p, _ONCE) or getattr(p, "dtype", None) == np.bool_ for p in parts):
         out = zeros(shape, g.dtype)
         out[index] = g

@@ -19,6 +19,7 @@ from ..elsewhere import no_attribute
 from .arrays import Array
 from .context import MODE, NOT_RECORDING
 from .methods import Methods, Operand
+from .symbols import from_shapes
 from .table import TABLE, Op, Rule
 from .tape import apply
 from .tensors import Tensor, raw
@@ -282,7 +283,7 @@ _STRUCTURE = ("axis", "axes", "shape")
 
 def _bare(x: Any) -> Any:
     """The raw array of a tensor or a list; anything else as it is."""
-    return np.asarray(x) if isinstance(x, list) else raw(x)
+    return from_shapes(np.asarray(x)) if isinstance(x, list) else raw(x)
 
 
 def bind(

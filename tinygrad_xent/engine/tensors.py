@@ -270,6 +270,9 @@ class Tensor(Methods):
         """What `t -= other` gives: a leaf that requires grad is changed in place, under `no_grad()`; any
         other tensor is not changed, and its name is given to a new one.
         """
+        if isinstance(self._data, Symbol) and self._data.given:
+            self._data.become(raw(function(self, other)))
+            return self
         if type(self._node) is Leaf and self.requires_grad:
             if MODE.get().in_force().recording:
                 what = f"{symbol}=: a leaf that requires grad, whose change can't be recorded"

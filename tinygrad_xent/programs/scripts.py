@@ -146,9 +146,8 @@ def _function_name(what: Any) -> str:
 def _shapes(given: list[Instruction]) -> list[str]:
     """The docstring: the shapes of what the function takes."""
     words = ", ".join(f"{i.name} {i.shape}" for i in given if i.shape) or "No arrays"
-    if len(words) + 7 <= WIDTH:
-        return [f'"""{words}."""']
-    return [*textwrap.wrap(f'"""{words}.', WIDTH, break_on_hyphens=False), '"""']
+    lines = textwrap.wrap(f'"""{words}.', WIDTH, break_on_hyphens=False)
+    return [*lines, '"""'] if len(lines) > 1 else [f'{lines[0]}"""']
 
 
 def _returned(recorded: Program, writer: Writer) -> list[Ref]:

@@ -72,7 +72,9 @@ def _key(i: Instruction) -> Any:
     """Equal for instructions with equal results."""
     if i.call == "table":
         return i.args[0].tobytes(), i.shape, i.dtype
-    if i.call in ("input", "constant", "np.empty") or i.call.startswith(("draw.", "changed:")):
+    if i.call in ("input", "constant", "np.empty", "np.zeros") or i.call.startswith(
+        ("draw.", "changed:")
+    ):
         return i.id
     return repr((i.call, i.args, i.kwargs))
 

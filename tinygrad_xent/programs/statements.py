@@ -152,6 +152,8 @@ class Writer:
             long = [s.of for s in done if max(map(len, s.code)) > WIDTH]
             inner = {n for i in long if (n := self._largest_part(i)) is not None}
             if not inner:
+                for s in done:
+                    s.code = [folded for line in s.code for folded in _folded(line)]
                 return [*self._old(), *self._together(done), *self._late_updates()]
             self.own |= inner
 
@@ -169,7 +171,9 @@ class Writer:
     def _largest_part(self, i: Instruction) -> int | None:
         """The longest part of an expression that has no line of its own; one of two thirds, if it can be."""
         found = [
-            (len(self(Ref(n))[0]), n) for n in self._inside(i) if self.all[n].call not in _TRIVIAL
+            (len(self(Ref(n))[0]), n)
+            for n in self._inside(i)
+            if self.all[n].call not in _TRIVIAL or len(self.all[n].args) > 1
         ]
         found = [(length, n) for length, n in found if length > 12]
         smaller = [
@@ -303,7 +307,7 @@ class Writer:
         line = f"{name} = {text}"
         if i.call == "table" and len(line) > WIDTH:
             return [f"{line}  # fmt: skip"]
-        return _folded(line)
+        return [line]
 
     def _start(self, i: Instruction, name: str, in_place: bool) -> list[str]:
         """The array that is about to be changed: a new one, or a copy; an input is there already."""
@@ -327,6 +331,8 @@ class Writer:
     def _change(self, i: Instruction, name: str) -> str:
         call = i.call.removeprefix("changed:")
         rest = arguments(i.args[1:], i, self)
+        if call.endswith(".at") and any(isinstance(x, slice) for x in parts_of(i.args[1])):
+            rest = f"np.s_[{index(i.args[1], i, self)}], {arguments(i.args[2:], i, self)}"
         if call.startswith("ndarray."):
             return f"{name}.{call.removeprefix('ndarray.')}({rest})"
         return f"{call}({name}, {rest})"
@@ -376,6 +382,10 @@ def _folded(line: str) -> list[str]:
         if not depth:
             break
     return [line[: start + 1], f"    {line[start + 1 : -1]}", ")"]
+
+
+def parts_of(x: object) -> tuple[object, ...]:
+    return x if isinstance(x, tuple) else (x,)
 
 
 def outputs_of(program: Program) -> list[int]:

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..engine.nodes import Leaf
-from ..engine.ops.moves import raw_index
 from ..engine.symbols import Symbol
-from ..engine.tensors import Tensor, raw, wrap
+from ..engine.tensors import Tensor, wrap
 from ..optim.base import Optimizer
 from ..optim.schedules import Schedule
 from ..plain_data import same
@@ -78,22 +77,6 @@ def written(path: Path) -> str:
     """A path as it is written in Python: model.layers[0].p"""
     first, *rest = path
     return str(first) + "".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in rest)
-
-
-class Given(Tensor):
-    """Stands for an array among the arguments: like that, it is changed in place by `x += 1`."""
-
-    __slots__ = ()
-
-    def __init__(self, symbol: Any, leaf: Leaf) -> None:
-        self._data, self._node = symbol, leaf
-
-    def _updated(self, symbol: str, function: Any, other: Any) -> Tensor:
-        self._data.become(raw(function(self, other)))
-        return self
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self._data[raw_index(index)] = raw(value)
 
 
 class Arguments:
@@ -166,7 +149,7 @@ class Arguments:
         else:
             symbol = self.recorder.input(name, np.array(x))
             inside = any(str(key).startswith(".") for key in path)
-            self.memo[id(x)] = symbol if inside else Given(symbol, Leaf(symbol, name=name))
+            self.memo[id(x)] = symbol if inside else self._standing_for(symbol, name)
 
     def _copied(self, name: str, x: Any) -> Any:
         """The argument for the recorded call. A float is an input too: a number that widens no array."""
@@ -176,7 +159,7 @@ class Arguments:
             symbol = self.recorder.input(
                 self._name((name,)), x if type(x) is float else np.array(x)[()]
             )
-            return Given(symbol, Leaf(symbol, name=name))
+            return self._standing_for(symbol, name)
         try:
             return copy.deepcopy(x, self.memo)
         except Exception as error:
@@ -184,6 +167,11 @@ class Arguments:
             raise RecordingError(
                 what, [x], "pass arrays, tensors, and lists or dicts of them"
             ) from error
+
+    def _standing_for(self, symbol: ArraySymbol, name: str) -> Tensor:
+        """A tensor in place of an array: `x += 1` changes it, as it would change the array."""
+        symbol.given = True
+        return wrap(symbol, Leaf(symbol, name=name))
 
     def _name(self, path: Path, x: Any = None) -> str:
         """A name for an input: the tensor's own, or its path; each is used once."""

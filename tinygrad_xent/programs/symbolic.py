@@ -29,17 +29,18 @@ class ArraySymbol(SymbolBase):
         recorder: what notes the calls. id: the instruction whose result it is.
         value: what came out of it at the example; never changed, and never shown to the user.
         known: whether that is so in each run, since it follows from numbers and shapes alone.
+        given: whether it is an argument that is an array, and so is changed by `x += 1`.
         base: what it is a view of, with a function that writes a changed view back; or None.
     """
 
-    __slots__ = ("back", "base", "id", "known", "recorder", "stale", "value", "views")
+    __slots__ = ("back", "base", "given", "id", "known", "recorder", "stale", "value", "views")
 
     def __init__(self, recorder: Any, id: int, value: Any, known: bool = False) -> None:
         self.recorder, self.id, self.value, self.known = recorder, id, value, known
         self.base: ArraySymbol | None = None
         self.back: Callable[[ArraySymbol], Any] | None = None
         self.views: list[ref[ArraySymbol]] = []
-        self.stale = False
+        self.stale = self.given = False
 
     # --- what is known without running anything ----------------------------------------------------
 

@@ -22,7 +22,7 @@ def step(W, b, Z, leaders, side, lr, t):
     dpart = 1 / 2 * np.exp(log_p)  # g · (softmax(x) - Y) / N
     dpart[rows, part2] -= 1 / 2
     dlogits = np.zeros((6, 2), np.float64)  # scatter(g, index)
-    np.add.at(dlogits, (leaders,), dpart)
+    np.add.at(dlogits, leaders, dpart)
 
     # logits = layer(Z)
     dW = Z.T @ dlogits  # xᵀ @ g

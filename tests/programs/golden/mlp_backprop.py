@@ -2,8 +2,7 @@ import numpy as np
 
 
 def loss_and_gradients(x, W1, b1, W2, b2, W3, b3, t):
-    """x (1, 2), W1 (2, 4), b1 (4,), W2 (4, 4), b2 (4,), W3 (4, 3), b3 (3,), t (1, 3).
-    """
+    """x (1, 2), W1 (2, 4), b1 (4,), W2 (4, 4), b2 (4,), W3 (4, 3), b3 (3,), t (1, 3)."""
     # a = tx.relu(zs[-1])
     a1 = np.maximum(x @ W1 + b1, 0)
     a2 = np.maximum(a1 @ W2 + b2, 0)
