@@ -39,7 +39,10 @@ def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
         for path, part in parts(value, (place,)):
             if isinstance(part, _PLAIN):
                 if not _is_own(path):
-                    found[written(path)] = part
+                    name = written(path)
+                    while name in found:  # that of another closure of the same code
+                        name += "'"
+                    found[name] = part
             elif not _is_constant(part):
                 raise _not_given(written(path), part)
     return found
