@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..engine.lines import Line
@@ -55,7 +56,7 @@ class Instruction(Plain):
     gradient_of: int | None = None
     line: Line | None = field(default=None, compare=False)
 
-    @property
+    @cached_property
     def refs(self) -> list[int]:
         """The numbers of the instructions whose results it takes, in order."""
         return [ref.id for ref in parts((self.args, self.kwargs)) if isinstance(ref, Ref)]

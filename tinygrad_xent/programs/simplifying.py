@@ -39,9 +39,7 @@ def simplified(
         if same is None:
             same = known.setdefault(_key(i), i.id)
         now[old.id] = same
-        kept = rewritten.setdefault(same, i)
-        if old.name and not kept.name:
-            rewritten[same] = replace(kept, name=old.name)
+        rewritten.setdefault(same, i)
     return _without_unused(rewritten, now, needed)
 
 

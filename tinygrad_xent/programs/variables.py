@@ -39,33 +39,17 @@ def finished(
         guards: as in `Program`.
     """
     refs = [x.id for x in _refs(outputs)] + [r.id for r in (*updates.values(), *gradients.values())]
-    names, slopes = _assigned(recorder), _targets(recorder)
-    given = [
-        replace(i, name=i.name or names.get(i.id, _of_constant(i)), gradient_of=slopes.get(i.id))
-        for i in recorder.instructions
-    ]
-    kept, now = simplified(given, refs)
-    unique = _unique([(i.id, i.call == "input", _identifier(i.name)) for i in kept if i.name])
-    slopes |= {ref.id: number for number, ref in gradients.items()}
-    for made, value in reversed(slopes.items()):  # of several, the last is the sum
-        if made in now and now.get(value) in unique and now[made] not in unique:
-            final = value not in gradients or now[gradients[value].id] == now[made]
-            name = f"d{unique[now[value]]}" + ("" if final else "_before")
-            if name not in unique.values():
-                unique[now[made]] = name
-    _name_outputs(kept, outputs, now, unique)
-    kept = [
-        replace(i, name=unique.get(i.id, ""), gradient_of=_moved(i.gradient_of, now)) for i in kept
-    ]
+    kept, now = simplified(recorder.instructions, refs)
+    slopes = _targets(recorder) | {ref.id: number for number, ref in gradients.items()}
+    names = _names(recorder, kept, now, slopes, gradients)
+    _name_outputs(kept, outputs, now, names)
+    of = {now[made]: now.get(value) for made, value in slopes.items() if made in now}
+    for place, i in enumerate(kept):
+        if i.id in names or i.id in of:
+            kept[place] = replace(i, name=names.get(i.id, ""), gradient_of=of.get(i.id))
     moved = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, outputs)
-    changed = [(kept[now[number]].name, Ref(now[ref.id])) for number, ref in updates.items()]
-    taken = {i.name for i in kept if i.call == "input"}
-    found = {}
-    for n, ref in gradients.items():
-        name = f"d{kept[now[n]].name}"
-        while name in taken:  # an input has this name
-            name = f"d{name}"
-        found[name] = Ref(now[ref.id])
+    changed = [(names[now[number]], Ref(now[ref.id])) for number, ref in updates.items()]
+    found = _named_gradients(kept, now, gradients)
     if isinstance(moved, dict) and not updates:
         moved |= found
     else:
@@ -73,8 +57,44 @@ def finished(
     return Program(tuple(kept), moved, tuple(changed), tuple(guards.items()))
 
 
-def _moved(number: int | None, now: dict[int, int]) -> int | None:
-    return None if number is None else now.get(number)
+def _names(
+    recorder: Recorder,
+    kept: list[Instruction],
+    now: dict[int, int],
+    slopes: dict[int, int],
+    gradients: dict[int, Ref],
+) -> dict[int, str]:
+    """The names of values, by their numbers in the simplified program."""
+    assigned, raw = _assigned(recorder), dict[int, str]()
+    for i in recorder.instructions:
+        name = i.name or assigned.get(i.id) or _of_constant(i)
+        if name and i.id in now:
+            raw.setdefault(now[i.id], name)
+    named = [i for i in kept if i.id in raw]
+    names = _unique([(i.id, i.call == "input", _identifier(raw[i.id])) for i in named])
+    taken = set(names.values())
+    for made, value in reversed(slopes.items()):  # of several, the last is the sum
+        if made in now and now.get(value) in names and now[made] not in names:
+            final = value not in gradients or now[gradients[value].id] == now[made]
+            name = f"d{names[now[value]]}" + ("" if final else "_before")
+            if name not in taken:
+                names[now[made]] = name
+                taken.add(name)
+    return names
+
+
+def _named_gradients(
+    kept: list[Instruction], now: dict[int, int], gradients: dict[int, Ref]
+) -> dict[str, Ref]:
+    """The gradients by "d" and the name of the input; more of it if an input has that name."""
+    taken = {i.name for i in kept if i.call == "input"}
+    found = {}
+    for number, ref in gradients.items():
+        name = f"d{kept[now[number]].name}"
+        while name in taken:
+            name = f"d{name}"
+        found[name] = Ref(now[ref.id])
+    return found
 
 
 def _targets(recorder: Recorder) -> dict[int, int]:
