@@ -7,8 +7,6 @@ elements, or is an input's new value, is a change in place where nothing needs t
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from operator import itemgetter
 
 from .instructions import Instruction, Ref, parts
 from .listing import Program
+from .nicknames import nickname
 from .simplifying import VIEWS
 from .spelling import ATOM, UNARY, Spelled, arguments, array, index, spell, value, within
 
@@ -27,40 +26,6 @@ _LOOKS = {"ndarray.transpose", "np.broadcast_to", "operator.getitem", *VIEWS}
 
 _TRIVIAL = {"input", "constant", "literal", "ndarray.transpose"}
 
-_SOFT = {
-    "operator.matmul": "z",
-    "operator.add": "z",
-    "np.maximum": "h",
-    "np.tanh": "h",
-    "np.exp": "e",
-    "np.arange": "rows",
-    "np.where": "chosen",
-    "np.add.reduce": "total",
-    "np.maximum.reduce": "top",
-    "np.log": "log",
-    "np.lib.stride_tricks.sliding_window_view": "windows",
-    "np.sqrt": "root",
-    "python:sqrt": "root",
-    "python:float": "number",
-    "python:min": "scale",
-    "ndarray.reshape": "flat",
-    "operator.neg": "minus",
-    "operator.sub": "difference",
-    "operator.truediv": "share",
-    "operator.mul": "product",
-    "operator.and_": "both",
-    "operator.or_": "either",
-    "operator.ne": "differs",
-    "operator.eq": "equal",
-    "np.minimum.reduce": "least",
-    "set_item": "changed",
-    "table": "places",
-    "np.greater": "mask",
-    "np.less": "mask",
-    "operator.ge": "kept",
-    "operator.getitem": "part",
-    "python:or": "count",
-}
 _SIGNS = {"subtract": "-", "add": "+", "multiply": "*", "divide": "/"}
 _SIGNS |= {"sub": "-", "mul": "*", "truediv": "/"}
 
@@ -229,42 +194,11 @@ class Writer:
             if i.id in self.targets and not self._is_late(i):
                 self.names[i.id] = self.targets[i.id].name
             elif i.id in self.own and i.id not in self.names and i.call != "check":
-                name = self._soft(i)
+                value = self.targets.get(i.id)
+                name = f"new_{value.name}" if value else nickname(i, self.all, self.names)
                 numbered = (f"{name}{k}" for k in count(2))
                 self.names[i.id] = next(n for n in chain([name], numbered) if n not in taken)
                 taken.add(self.names[i.id])
-
-    def _soft(self, i: Instruction) -> str:
-        """A name for a result to which the user gave none."""
-        if i.id in self.targets:
-            return f"new_{self.targets[i.id].name}"
-        if i.gradient_of is not None:
-            value = self.all[i.gradient_of]
-            return f"d{self.names.get(i.gradient_of) or self._soft(value)}"
-        if i.call == "operator.sub" and isinstance(i.args[1], Ref):
-            other = self.all[i.args[1].id].call
-            if other in ("np.log", "np.maximum.reduce"):
-                return "log_p" if other == "np.log" else "shifted"
-        first = self.all[i.refs[0]].call if i.refs else ""
-        if i.call in ("operator.add", "operator.mul") and first == "np.log":
-            return "log_sum"
-        if i.call.startswith("draw."):
-            return "drawn"
-        if i.call in VIEWS and isinstance(i.args[0], Ref):
-            of = self.all[i.args[0].id]
-            base = "rows" if of.call == "np.arange" else self.names.get(of.id, "")
-            if base:
-                return (
-                    base
-                    if base == "rows"
-                    else f"{base}_column"
-                    if "None" in self._text(i)[0]
-                    else f"{base}_flat"
-                )
-        if i.call == "operator.add" and i.dtype.startswith("Python"):
-            return "total"
-        name = _SOFT.get(i.call, i.call.rpartition(".")[2].rpartition(":")[2])
-        return f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name
 
     # --- texts --------------------------------------------------------------------------------------
 
