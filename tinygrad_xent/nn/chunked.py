@@ -228,6 +228,12 @@ class _Blocks:
                 _add_product(grads[1], (part * column).T, z)
         return rows, grads
 
+    def recorded(self, x: Any, weight: Any, bias: Any, target: Any) -> Tensor:
+        """The composed form, for a program."""
+        bare = isinstance(bias, float)
+        logits = products.matmul(x, weight) if bare else products.linear(x, weight, bias)
+        return cross_entropy(logits, target, **self.options)
+
     def _composed(self, g: Any, operands: tuple[Any, Any, Any]) -> dict[int, Any]:
         """The gradients as tensors, from the composed form recorded on fresh nodes."""
         fresh = [moves.identity(t) if i in self.live else t for i, t in enumerate(operands)]

@@ -163,13 +163,16 @@ class Recorder:
         given = (call, args, tuple(sorted(kwargs.items())), shape, dtype)
         made = Instruction(number, *given, **(known | more))
         self.instructions.append(made)
-        starts = call in ("input", "constant", "np.empty") or call.startswith("draw.")
+        starts = call in ("input", "np.empty") or call.startswith("draw.")
         if starts or not self.varying.isdisjoint(made.refs):
             self.varying.add(number)
         return number
 
     def check(self, holds: Any, what: str, error: type[Exception]) -> None:
-        """Note that a mask must hold in each run."""
+        """Note that a mask must hold in each run; what is the same in each run is looked at once."""
+        if holds.known:
+            calls.check(holds.value, what, error.__name__)
+            return
         self.call("check", (holds, what, error.__name__), {})
 
     def needs_masks(self, nodes: list[Any]) -> bool:

@@ -219,6 +219,12 @@ class _Replay:
         inputs = [
             self.tensor(s) if isinstance(s, (Node, Leaf)) else self.array(s) for s in node.inputs
         ]
+        if node.state:
+            self.sources[node] = during(
+                Mode(True, node.scope, node.position), _closed, node, inputs
+            )
+            self.recorder.notes.node = None
+            return
         settings = mapped(self.array, node.settings)
         sources = tuple(x._source() if is_tensor(x) else x for x in inputs)
         fresh = node.replaced(inputs=sources, settings=settings)
@@ -228,9 +234,16 @@ class _Replay:
         self.sources[node] = wrap(y, fresh)
 
     def tensor(self, source: Any) -> Tensor:
-        """The new tensor of a node or leaf; a leaf is an input, under its name or its variable's."""
+        """The new tensor of a node or leaf. A leaf is an input, under its name or its variable's; one that
+        has no name and requires no grad, a mask that was computed say, is a constant.
+        """
         if source not in self.sources:
-            name = source.name or self.variable(source) or f"x{len(self.sources)}"
+            name = source.name or self.variable(source)
+            if not name and not source.requires_grad:
+                symbol = self.recorder.constant(source.data)
+                self.sources[source] = wrap(symbol, Leaf(symbol))
+                return self.sources[source]
+            name = name or f"x{len(self.sources)}"
             symbol = self.recorder.input(name, np.array(source.data))
             self.sources[source] = wrap(symbol, Leaf(symbol, source.requires_grad, name))
         return self.sources[source]
@@ -253,6 +266,17 @@ class _Replay:
                 whole = self.recorder.constant(value, name)
                 return whole if value.shape == x.shape else whole.reshape(x.shape)
         return self.recorder.constant(x)
+
+
+def _closed(node: Node, inputs: list[Any]) -> Tensor:
+    """The result of an operation that needs more than arrays, written with others."""
+    again = getattr(node.state[0], "recorded", None)
+    if again is None:
+        what = f"program: {node.op.name} at {node.line} runs a function, of which the tape has only the arrays"
+        raise RecordingError(
+            what, fix="record the function: tx.program(f, x), with checkpoint in f"
+        )
+    return again(*inputs)  # type: ignore[no-any-return]
 
 
 def _same_numbers(x: Any, y: Any) -> bool:

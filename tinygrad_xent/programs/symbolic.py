@@ -28,7 +28,7 @@ class ArraySymbol(SymbolBase):
     Attributes:
         recorder: what notes the calls. id: the instruction whose result it is.
         value: what came out of it at the example; never changed, and never shown to the user.
-        known: whether that is so in each run, since it follows from numbers and shapes alone.
+        known: whether that is so in each run: it follows from numbers, shapes and constants alone.
         given: whether it is an argument that is an array, and so is changed by `x += 1`.
         base: what it is a view of, with a function that writes a changed view back; or None.
     """
@@ -160,7 +160,8 @@ class ArraySymbol(SymbolBase):
         return self._call("python:cos")
 
     def __getitem__(self, index: Any) -> Any:
-        if any(getattr(part, "dtype", None) == np.bool_ for part in _parts(index)):
+        masks = [part for part in _parts(index) if getattr(part, "dtype", None) == np.bool_]
+        if not all(getattr(mask, "known", False) for mask in masks):
             self._asked("a boolean mask as index, whose result has as many elements as are true")
         view = self._call("operator.getitem", index)
         return self._viewed(
