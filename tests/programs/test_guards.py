@@ -177,6 +177,24 @@ def arrays_of(args):
             yield x.array
 
 
+class Drawn(tx.nn.Module):
+    def __init__(self, seed):
+        self.w = tx.Tensor(np.random.default_rng(seed).normal(size=3), requires_grad=True)
+
+    def again(self):
+        self.w.data = np.random.default_rng().normal(size=3)
+
+    def forward(self, x):
+        return x * self.w
+
+
+def test_what_does_not_run_may_draw():
+    model = Drawn(0)
+    np.testing.assert_array_equal(tx.program(lambda m, x: m(x), model, X)(np.ones(3), X), X)
+    with pytest.raises(RecordingError, match="default_rng"):
+        tx.program(lambda m, x: m.again() or m(x), model, X)
+
+
 def test_two_closures_of_one_code_are_two():
     f, change_f, change_g = two_closures()
     program = tx.program(f, X)

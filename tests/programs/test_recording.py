@@ -34,6 +34,51 @@ def test_what_a_function_changes_in_its_arguments_is_an_update():
     assert loss == (w.numpy() * X[1]).sum()
 
 
+def with_gradient():
+    w = tx.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    (w * 3).sum().backward()
+    return w
+
+
+def test_a_gradient_that_is_there_is_added_to():
+    def f(w, x):
+        (w * x).sum().backward()
+
+    program = tx.program(f, with_gradient(), X[0])
+    assert [i.name for i in program.inputs] == ["w", "dw", "x"]
+    _, updates = program(np.ones(2), np.array([10.0, 20.0]), X[1])
+    np.testing.assert_array_equal(updates["dw"], X[1] + [10.0, 20.0])
+
+
+def test_a_gradient_that_is_forgotten_first_is_no_input():
+    def f(w, x):
+        w.zero_grad()
+        (w * x).sum().backward()
+
+    program = tx.program(f, with_gradient(), X[0])
+    assert [i.name for i in program.inputs] == ["w", "x"]
+    np.testing.assert_array_equal(program(np.ones(2), X[1])[1]["dw"], X[1])
+    assert not tx.program(lambda w: w * 2, with_gradient()).updates
+
+
+def test_a_count_that_nothing_reads_is_no_input():
+    model = tx.nn.Linear(2, 2, rng=0)
+    names = {}
+    for kind in (tx.optim.SGD, tx.optim.Adam):
+        program = tx.program(step, model, kind(model.parameters(), lr=0.1), X, Y)
+        names[kind.__name__] = {i.name for i in program.inputs}
+    assert "t" not in names["SGD"]
+    assert "t" in names["Adam"]
+
+
+def step(model, optimizer, x, y):
+    optimizer.zero_grad()
+    loss = tx.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
 def test_an_array_that_is_added_to_is_an_update():
     def f(x):
         same = x

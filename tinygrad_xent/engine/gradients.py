@@ -21,7 +21,7 @@ from .nodes import Leaf, Node, changed_leaves, changed_since, value_of
 from .operands import as_gradient, check_backward
 from .public import method
 from .quiet import quietly
-from .symbols import asarray, copied, everywhere, needs_masks
+from .symbols import asarray, copied, everywhere, needs_masks, noting
 from .tensors import Tensor, is_tensor, raw, wrap
 from .walk import Source, collect, in_dtype_of, kept_tensors, sweep, sweep_fast
 
@@ -69,7 +69,7 @@ def gradients(
     masks = INNER.get() is not None or needs_masks(nodes)
     if create_graph:
         # What is recorded is walked again, so it must say what was not chosen.
-        selects = any("selects" in node.op.kinds for node in nodes)
+        selects = not noting() and any("selects" in node.op.kinds for node in nodes)
         masks = masks or selects or not everywhere(asked_for(seed))
         with recording(), composite("gradient"):
             if not masks:

@@ -77,6 +77,11 @@ def copied(x: Any) -> Any:
     return x.copy() if isinstance(x, Symbol) else np.array(x)
 
 
+def noting() -> bool:
+    """Whether a program is recorded here."""
+    return RECORDER.get() is not None
+
+
 def needs_masks(nodes: Any) -> bool:
     """Whether a walk over these nodes is recorded with the masks of what was chosen."""
     recorder = RECORDER.get()

@@ -79,8 +79,11 @@ def _is_constant(x: Any) -> bool:
 
 def _not_given(place: str, value: Any) -> RecordingError:
     name, kind = place.rpartition(" ")[2], type(value).__name__
-    what = f"program: the function reads {name}, a {kind} that is not one of its arguments"
-    fix = f"pass it as an argument; or, if it is the same in each run, {name} = tx.constant({name})"
+    kind = f"an {kind}" if kind == "ndarray" else f"a {kind}"
+    what = f"program: the function reads {name}, {kind} that is not one of its arguments"
+    fix = "pass it as an argument, or the object that holds it"
+    if name.isidentifier():
+        fix = f"pass it as an argument; or, if it is the same in each run, {name} = tx.constant({name})"
     if isinstance(value, np.random.Generator):
         fix = "pass it as an argument: each run then draws from the generator it is given"
     return RecordingError(what, [value], fix)
@@ -92,6 +95,10 @@ class _Reading:
     def __init__(self) -> None:
         self.seen: set[int] = set()
         self.kept: list[Any] = []  # so that no id is used twice
+        self.named_by_code: set[str] = {"forward", "__call__"}
+        self.methods: list[
+            tuple[str, Any]
+        ] = []  # of classes, which are read if code has their names
 
     def of(self, f: Any, arguments: list[Any]) -> Iterator[tuple[str, Any]]:
         """What a function reads, or an object that is called, and the methods of its arguments: values with
@@ -101,6 +108,15 @@ class _Reading:
             yield from self.behind(x)
         if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
             yield type(f).__name__, f
+        while called := [m for m in self.methods if self._may_run(m[0])]:
+            self.methods = [m for m in self.methods if m not in called]
+            for _, method in called:
+                yield from self.behind(method)
+
+    def _may_run(self, name: str) -> bool:
+        """Whether a method may be called: code names it, or Python itself calls it for an operator."""
+        by_python = name.startswith("__") and name not in _NOT_WHILE_RUNNING
+        return name in self.named_by_code or by_python
 
     def behind(self, x: Any) -> Iterator[tuple[str, Any]]:
         """What is read by a function, a partial, a method, a class or an object of the user."""
@@ -137,7 +153,7 @@ class _Reading:
                 if isinstance(value, _PLAIN) and not name.startswith("__"):
                     yield f"{base.__module__} {base.__qualname__}.{name}", value
                 elif isinstance(value, (FunctionType, staticmethod, classmethod, property)):
-                    yield from self.behind(value)
+                    self.methods.append((name, value))
 
     def function(self, f: FunctionType) -> Iterator[tuple[str, Any]]:
         """What a function's code names outside of itself, its defaults, and what it calls."""
@@ -146,6 +162,7 @@ class _Reading:
         if NOT_USERS[f.__code__.co_filename]:
             yield from self.closures(f)
             return
+        self.named_by_code |= set(_names_in(f.__code__))
         defaults = {**(f.__kwdefaults__ or {}), "": f.__defaults__ or ()}
         yield f"{f.__module__} a default of {f.__qualname__}", list(defaults.values())
         cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
@@ -192,6 +209,17 @@ class _Reading:
             for key, value in vars(module).items():
                 if isinstance(value, _PLAIN) and not key.startswith("__"):
                     yield f"{name} {key}", value
+
+
+_NOT_WHILE_RUNNING = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "__del__"}
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """All names of attributes and globals in code, and in the functions inside it."""
+    yield from code.co_names
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from _names_in(part)
 
 
 def _draws(name: str) -> RecordingError:

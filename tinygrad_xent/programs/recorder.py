@@ -39,7 +39,18 @@ TAME = frozenset(
             "softplus",
             "sin",
         ),
-        *("cos", "softmax", "log_softmax", "logsumexp", "softmax_cross_entropy", "identity", "abs"),
+        *(
+            "conv",
+            "conv_input",
+            "conv_weight",
+            "cos",
+            "softmax",
+            "log_softmax",
+            "logsumexp",
+            "softmax_cross_entropy",
+            "identity",
+            "abs",
+        ),
     }
 )
 """Operations whose slope is finite wherever their inputs and their result are."""
@@ -71,15 +82,17 @@ class Recorder:
     """Notes the calls of one recording, in order.
 
     Attributes:
-        instructions: what was noted. examples: the value of each input. constants: by the id of a declared constant's array.
+        instructions: what was noted. examples: the value of each input, by its number. constants: by the id of a declared constant's array.
         refused: the first error, which the function may have caught.
     """
 
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
-        self.examples: list[Any] = []
+        self.examples: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, ArraySymbol]] = {}
         self.refused: RecordingError | None = None
+        self.optional: set[int] = set()  # inputs that are none if nothing reads them
+        self.old_gradients: dict[int, int] = {}  # of an input, the input that is its gradient
         self.varying: set[int] = set()  # the instructions whose results differ from run to run
         self.notes = notes.Notes()
 
@@ -99,14 +112,14 @@ class Recorder:
 
     def input(self, name: str, value: Any) -> ArraySymbol:
         """An array, or a plain number, that each run is given."""
-        self.examples.append(value)
         made: ArraySymbol = self.note("input", (), {}, value, name=name)
+        self.examples[made.id] = value
         return made
 
     def generator(self, name: str, generator: np.random.Generator) -> GeneratorSymbol:
         """A generator that each run is given, and draws from anew."""
-        self.examples.append(own(generator))
         number = self._add("input", (), {}, (), "generator", {"name": name})
+        self.examples[number] = own(generator)
         return GeneratorSymbol(self, number, generator)
 
     def constant(self, value: Any, name: str = "") -> ArraySymbol:

@@ -74,7 +74,7 @@ def record(
             raise TypeError("program: a tensor's tape takes no example arguments")
         return _of_tape(what, user_frame().f_locals if variables is None else variables)
     if not callable(what):
-        raise errors.DtypeError("program: takes a function or a tensor", [what])
+        raise errors.DtypeError("program, script: take a function or a tensor", [what])
     return _of_function(what, example)
 
 
@@ -124,8 +124,8 @@ def _of_function(f: Callable[..., Any], example: tuple[Any, ...]) -> tuple[Progr
         updates, slopes = arguments.changes()
     draws.check()
     source.check()
-    program = finished(recorder, outputs, updates, slopes, source.guards)
-    return replace(program, source=source), recorder.examples
+    program, values = finished(recorder, outputs, updates, slopes, source.guards)
+    return replace(program, source=source), values
 
 
 class Source:
@@ -186,7 +186,7 @@ def _output(recorder: Recorder, x: Any) -> Any:
 def _of_tape(output: Tensor, variables: dict[str, Any]) -> tuple[Program, list[Any]]:
     recorder = Recorder()
     nodes = collect(output._source())[::-1]
-    check_unchanged(nodes)
+    check_unchanged(nodes, "program")
     replay = _Replay(recorder, variables)
     with recorder.at_work():
         for node in nodes:
@@ -199,7 +199,7 @@ def _of_tape(output: Tensor, variables: dict[str, Any]) -> tuple[Program, list[A
             source: Any = y._source()
             found: Any = gradients(source, seed_gradient(y, _ones(y), False), retain_graph=True)
             slopes = dict(sorted((leaf.data.id, Ref(g.id)) for leaf, g in found.items()))
-    return finished(recorder, outputs, {}, slopes, {}), recorder.examples
+    return finished(recorder, outputs, {}, slopes, {})
 
 
 def _ones(y: Tensor) -> Any:

@@ -4,7 +4,7 @@ computed once, what nobody needs not at all, and a few calls that change nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +21,13 @@ _BINARY |= {f"np.{name}" for name in ("add", "subtract", "multiply", "divide")}
 
 
 def simplified(
-    instructions: list[Instruction], needed: list[int]
+    instructions: list[Instruction], needed: list[int], optional: Collection[int] = ()
 ) -> tuple[list[Instruction], dict[int, int]]:
     """Fewer instructions, numbered anew, and for each old number the new one.
 
     Args:
-        needed: the results that must stay. Checks and draws stay as well.
+        needed: the results that must stay. Checks and draws stay as well, and inputs but for the
+            optional ones that nothing reads.
     """
     known: dict[Any, int] = {}
     now: dict[int, int] = {}
@@ -40,15 +41,19 @@ def simplified(
             same = known.setdefault(_key(i), i.id)
         now[old.id] = same
         rewritten.setdefault(same, i)
-    return _without_unused(rewritten, now, needed)
+    return _without_unused(rewritten, now, needed, optional)
 
 
 def _without_unused(
-    rewritten: dict[int, Instruction], now: dict[int, int], needed: list[int]
+    rewritten: dict[int, Instruction],
+    now: dict[int, int],
+    needed: list[int],
+    optional: Collection[int],
 ) -> tuple[list[Instruction], dict[int, int]]:
     wanted = {now[number] for number in needed}
     for i in reversed(list(rewritten.values())):
-        if i.id in wanted or i.call in ("check", "input") or i.call.startswith("draw."):
+        given = i.call == "input" and i.id not in optional
+        if given or i.id in wanted or i.call == "check" or i.call.startswith("draw."):
             wanted.update((i.id, *i.refs))
     kept = [i for i in rewritten.values() if i.id in wanted]
     numbers = {i.id: number for number, i in enumerate(kept)}
@@ -174,18 +179,34 @@ def _alike(a: Instruction, b: Instruction) -> bool:
 
 
 def _stretched(i: Instruction, known: Known) -> int | Instruction | None:
-    """A number stretched to a shape that the other side has anyway."""
+    """Something stretched to a shape that the other side has anyway."""
     if i.call not in _BINARY:
         return None
     for place in (0, 1):
         x, other = _argument(i, known, place), _argument(i, known, 1 - place)
         if x_call(x) == "np.broadcast_to" and other is not None and other.shape == i.shape:
-            number = _argument(x, known)  # type: ignore[arg-type]
-            if number is not None and number.shape == ():
-                args = tuple(Ref(number.id) if p == place else a for p, a in enumerate(i.args))
+            small = _argument(x, known)  # type: ignore[arg-type]
+            if small is not None:
+                args = tuple(Ref(small.id) if p == place else a for p, a in enumerate(i.args))
                 i = replace(i, args=args)
                 simpler = _times_one(i, known)
                 return i if simpler is None else simpler
+    return None
+
+
+def _signs(i: Instruction, known: Known) -> int | Instruction | None:
+    """A sum with what is negative, as a difference; a sum of two that are equal, as a product."""
+    if i.call not in ("operator.add", "np.add") or i.kwargs or not i.dtype.startswith("float"):
+        return None
+    a, b = _argument(i, known), _argument(i, known, 1)
+    if a is None or b is None or not _alike(a, i) or not _alike(b, i):
+        return None
+    if a.id == b.id:
+        return replace(i, call="operator.mul", args=(2, Ref(a.id)))
+    if b.call == "operator.neg":
+        return replace(i, call="operator.sub", args=(Ref(a.id), b.args[0]))
+    if a.call == "operator.neg":
+        return replace(i, call="operator.sub", args=(Ref(b.id), a.args[0]))
     return None
 
 
@@ -261,6 +282,7 @@ _RULES: list[Callable[[Instruction, Known], int | Instruction | None]] = [
     _times_one,
     _broadcast_again,
     _stretched,
+    _signs,
     _of_numbers,
     _chosen,
 ]

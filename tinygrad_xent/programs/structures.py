@@ -141,11 +141,11 @@ class Arguments:
         if isinstance(x, np.random.Generator):
             self.memo[id(x)] = self.recorder.generator(name, x)
         elif isinstance(x, Tensor):
-            if getattr(x._node, "grad", None) is not None:
-                what = f"program: {name} has a gradient, to which the recorded backward() would add"
-                raise RecordingError(what, [x], "zero_grad() before you record")
             symbol = self.recorder.input(name, np.array(x._data))
-            self.memo[id(x)] = wrap(symbol, Leaf(symbol, x.requires_grad, name))
+            leaf = Leaf(symbol, x.requires_grad, name)
+            self.memo[id(x)] = wrap(symbol, leaf)
+            if (old := getattr(x._node, "grad", None)) is not None:
+                leaf.grad = self._old_gradient(symbol, name, old)
         else:
             symbol = self.recorder.input(name, np.array(x))
             inside = any(str(key).startswith(".") for key in path)
@@ -168,6 +168,13 @@ class Arguments:
                 what, [x], "pass arrays, tensors, and lists or dicts of them"
             ) from error
 
+    def _old_gradient(self, of: ArraySymbol, name: str, old: Tensor) -> Tensor:
+        """A gradient that is there already: an input, if the function does not forget it first."""
+        symbol = self.recorder.input(self._name((f"d{name}",)), np.array(old._data))
+        self.recorder.optional.add(symbol.id)
+        self.recorder.old_gradients[of.id] = symbol.id
+        return wrap(symbol, None)
+
     def _standing_for(self, symbol: ArraySymbol, name: str) -> Tensor:
         """A tensor in place of an array: `x += 1` changes it, as it would change the array."""
         symbol.given = True
@@ -187,7 +194,9 @@ class Arguments:
         if not isinstance(value, list):
             vars(x)[attribute] = self.recorder.input(self._name((name,)), value)
         elif len(set(value)) == 1:  # parameters that are all trained together
-            vars(x)[attribute] = [self.recorder.input(self._name((name,)), value[0])] * len(value)
+            counter = self.recorder.input(self._name((name,)), value[0])
+            self.recorder.optional.add(counter.id)  # many an update does not ask for it
+            vars(x)[attribute] = [counter] * len(value)
         else:
             vars(x)[attribute] = [
                 self.recorder.input(self._name((name, i)), v) for i, v in enumerate(value)

@@ -30,16 +30,18 @@ def finished(
     updates: dict[int, Ref],
     gradients: dict[int, Ref],
     guards: dict[str, Any],
-) -> Program:
-    """The program of a finished recording: simplified, with names for its values.
+) -> tuple[Program, list[Any]]:
+    """The program of a finished recording, simplified, with names for its values; and the example's value
+    of each of its inputs.
 
     Args:
         outputs: what a run returns, with a `Ref` for each array.
         updates, gradients: for the number of an input its new value, and its gradient.
         guards: as in `Program`.
     """
+    updates, gradients = _sorted_out(recorder, updates, gradients)
     refs = [x.id for x in _refs(outputs)] + [r.id for r in (*updates.values(), *gradients.values())]
-    kept, now = simplified(recorder.instructions, refs)
+    kept, now = simplified(recorder.instructions, refs, recorder.optional)
     slopes = _targets(recorder) | {ref.id: number for number, ref in gradients.items()}
     names = _names(recorder, kept, now, slopes, gradients)
     _name_outputs(kept, outputs, now, names)
@@ -54,7 +56,29 @@ def finished(
         moved |= found
     else:
         changed += found.items()
-    return Program(tuple(kept), moved, tuple(changed), tuple(guards.items()))
+    program = Program(tuple(kept), moved, tuple(changed), tuple(guards.items()))
+    return program, [value for number, value in recorder.examples.items() if number in now]
+
+
+def _sorted_out(
+    recorder: Recorder, updates: dict[int, Ref], gradients: dict[int, Ref]
+) -> tuple[dict[int, Ref], dict[int, Ref]]:
+    """Updates and gradients, where one that was added to is the update of an input, one that is still the
+    old one is none; and no counter that only counts.
+    """
+    users: dict[int, list[int]] = {}
+    for i in recorder.instructions:
+        for number in i.refs:
+            users.setdefault(number, []).append(i.id)
+    counted = {n for n in updates if n in recorder.optional and n in users}
+    idle = {n for n in counted if not any(users.get(user) for user in users[n])}
+    updates = {n: ref for n, ref in updates.items() if n not in idle}
+    for number, old in recorder.old_gradients.items():
+        if number in gradients and users.get(old):
+            updates[old] = gradients.pop(number)
+        elif number in gradients and gradients[number].id == old:
+            del gradients[number]
+    return updates, gradients
 
 
 def _names(
