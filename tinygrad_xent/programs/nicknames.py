@@ -25,6 +25,7 @@ _OF_CALLS = {
     "operator.sub": "difference",
     "operator.truediv": "share",
     "ndarray.reshape": "flat",
+    "constant": "kept",
     "np.add.reduce": "total",
     "np.arange": "rows",
     "np.exp": "e",
@@ -44,6 +45,9 @@ _OF_CALLS = {
     "set_item": "changed",
     "table": "places",
 }
+_OF_UPDATES = {"operator.sub": "decay", "operator.mul": "eps", "operator.truediv": "step_size"}
+"""Names for the numbers of an optimiser."""
+
 _OF_PAIRS = {
     ("operator.sub", "np.log"): "log_p",
     ("operator.sub", "np.maximum.reduce"): "shifted",
@@ -60,8 +64,10 @@ def nickname(i: Instruction, earlier: Sequence[Instruction], names: Mapping[int,
         earlier: the program's instructions. names: those that are given already.
     """
     if i.gradient_of is not None:
-        value = earlier[i.gradient_of]
-        return f"d{names.get(value.id) or nickname(value, earlier, names)}"
+        value = names.get(i.gradient_of)
+        return f"d{value}" if value else "slope"
+    if i.stage == "update" and i.shape == () and i.call in _OF_UPDATES:
+        return _OF_UPDATES[i.call]
     if i.refs:
         operand = earlier[i.refs[-1] if i.call == "operator.sub" else i.refs[0]]
         if (i.call, operand.call) in _OF_PAIRS:

@@ -99,3 +99,31 @@ def assigned(code: CodeType, instruction: int) -> str:
             stored = step.opname in ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
             return str(step.argval) if stored else ""
     return ""
+
+
+@lru_cache(maxsize=4096)
+def operands(code: CodeType, instruction: int) -> tuple[str, ...]:
+    """The variables that are the operands of the call at this instruction, "" for what is none: of an
+    operator both, of a function its arguments by position.
+    """
+    steps = [i for i in dis.get_instructions(code) if i.opname not in _FILLERS]
+    at = next((n for n, i in enumerate(steps) if i.offset >= instruction), 0)
+    step = steps[at] if steps else None
+    if step is None or step.offset != instruction:
+        return ()
+    if step.opname not in ("BINARY_OP", "CALL", "PRECALL") or (
+        at and steps[at - 1].opname == "KW_NAMES"
+    ):
+        return ()
+    wanted = 2 if step.opname == "BINARY_OP" else int(step.arg or 0)
+    found: list[str] = []
+    while len(found) < wanted and at - len(found) > 0:
+        before = steps[at - 1 - len(found)]
+        if before.opname not in _LOADS:
+            break
+        found.append(str(before.argval))
+    return ("",) * (wanted - len(found)) + tuple(reversed(found))
+
+
+_FILLERS = ("CACHE", "EXTENDED_ARG", "PRECALL")
+_LOADS = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF")

@@ -26,6 +26,7 @@ from ..tracing import check_unchanged
 from .guards import Draws, plain_parts, read_by
 from .instructions import Ref, mapped
 from .listing import Program
+from .notes import operands
 from .recorder import CONSTANTS, Recorder, RecordingError
 from .structures import Arguments
 from .symbolic import ArraySymbol
@@ -216,8 +217,11 @@ class _Replay:
     def run(self, node: Node) -> None:
         """Run a node's row; inputs and settings are symbols where they are arrays."""
         self.recorder.notes.node = node
+        written = operands(*node.position)
+        names = written if len(written) == len(node.inputs) else ("",) * len(node.inputs)
         inputs = [
-            self.tensor(s) if isinstance(s, (Node, Leaf)) else self.array(s) for s in node.inputs
+            self.tensor(s, name) if isinstance(s, (Node, Leaf)) else self.array(s, name)
+            for s, name in zip(node.inputs, names, strict=True)
         ]
         if node.state:
             self.sources[node] = during(
@@ -233,12 +237,13 @@ class _Replay:
         self.recorder.notes.node = None
         self.sources[node] = wrap(y, fresh)
 
-    def tensor(self, source: Any) -> Tensor:
-        """The new tensor of a node or leaf. A leaf is an input, under its name or its variable's; one that
-        has no name and requires no grad, a mask that was computed say, is a constant.
+    def tensor(self, source: Any, written: str = "") -> Tensor:
+        """The new tensor of a node or leaf. A leaf is an input, under its name or its variable's, or that
+        which stands where it was used; one that has no name and requires no grad, a mask that was computed
+        say, is a constant.
         """
         if source not in self.sources:
-            name = source.name or self.variable(source)
+            name = source.name or self.variable(source) or written
             if not name and not source.requires_grad:
                 symbol = self.recorder.constant(source.data)
                 self.sources[source] = wrap(symbol, Leaf(symbol))
@@ -255,9 +260,9 @@ class _Replay:
                 return name
         return ""
 
-    def array(self, x: Any) -> Any:
+    def array(self, x: Any, written: str = "") -> Any:
         """A raw array as a constant, under the name of the user's variable that it is, or whose numbers it
-        has in the same order.
+        has in the same order; or that which stands where it was used.
         """
         if not isinstance(x, np.ndarray):
             return x
@@ -265,7 +270,7 @@ class _Replay:
             if isinstance(value, np.ndarray) and _same_numbers(x, value):
                 whole = self.recorder.constant(value, name)
                 return whole if value.shape == x.shape else whole.reshape(x.shape)
-        return self.recorder.constant(x)
+        return self.recorder.constant(x, written)
 
 
 def _closed(node: Node, inputs: list[Any]) -> Tensor:

@@ -19,7 +19,10 @@ from .recording import record
 from .spelling import array, value
 from .statements import WIDTH, Statement, Writer, outputs_of
 
-_STAGES = {"backward": "Backward, from the last line to the first.", "update": "Update."}
+_STAGES = {
+    "backward": "Backward, from the last line to the first; g is the gradient of a line's result.",
+    "update": "Update.",
+}
 
 
 class Script(str):
@@ -116,12 +119,20 @@ def _data(given: list[Instruction], values: list[Any]) -> Iterator[str]:
             yield f"{i.name} = np.random.Generator(np.random.{type(x.bit_generator).__name__}())"
             yield f"{i.name}.bit_generator.state = {x.bit_generator.state!r}"
         elif isinstance(x, np.ndarray):
-            yield f"{i.name} = {array(x, by_rows=True)}"
+            yield f"{i.name} = {_data_of(x)}"
         elif isinstance(x, np.generic):
             yield f"{i.name} = np.{x.dtype.name}({value(x.item(), i)})"
         else:
             yield f"{i.name} = {value(x, i)}"
     yield "# fmt: on"
+
+
+def _data_of(x: Any) -> str:
+    """An array's numbers; zeros as zeros."""
+    if x.size > 3 and not x.any() and not np.signbit(x.astype(float)).any():
+        dtype = "" if x.dtype.name == "float64" else f", np.{x.dtype.name}"
+        return f"np.zeros({x.shape}{dtype})"
+    return array(x, by_rows=True)
 
 
 def _call(
@@ -145,8 +156,13 @@ def _function_name(what: Any) -> str:
 
 def _shapes(given: list[Instruction]) -> list[str]:
     """The docstring: the shapes of what the function takes."""
-    words = ", ".join(f"{i.name} {i.shape}" for i in given if i.shape) or "No arrays"
-    lines = textwrap.wrap(f'"""{words}.', WIDTH, break_on_hyphens=False)
+    shapes = [f"{i.name} {i.shape}" for i in given if i.shape]
+    words = f"For these shapes: {', '.join(shapes)}." if shapes else "Of numbers alone."
+    whole = words.replace(") ", ")\n").replace(" ", "\0").replace(",\0", ",\n")
+    pairs = re.sub(r"(\(\d[^)]*\))", lambda m: m[1].replace("\n", "\0"), whole)
+    text = pairs.replace("\n", " ").replace("For\0these\0shapes:\0", "For these shapes: ")
+    lines = textwrap.wrap(f'"""{text}', WIDTH, break_on_hyphens=False, break_long_words=False)
+    lines = [line.replace("\0", " ") for line in lines]
     return [*lines, '"""'] if len(lines) > 1 else [f'{lines[0]}"""']
 
 
@@ -162,21 +178,45 @@ def _returned(recorded: Program, writer: Writer) -> list[Ref]:
 
 def _body(statements: list[Statement]) -> Iterator[str]:
     """The statements, in groups of those that come from one line of the user's program."""
-    before = stage = formula = None
-    for s in statements:
-        source = s.of.line.text if s.of.line else ""
+    before = stage = None
+    for s, note in zip(statements, _notes(statements), strict=True):
+        source = _source(s.of)
         if s.of.stage != stage or source != before:
             yield from [""] if stage is not None else []
             if s.of.stage != stage and s.of.stage in _STAGES:
                 yield from (f"# {_STAGES[s.of.stage]}", "")
-            if source and _bare(source) != _bare(s.code[0]) and len(source) < WIDTH:
-                yield f"# {source}"
-            before, stage, formula = source, s.of.stage, None
-        note = s.of.formula if s.of.formula != formula and _tells(s.of) else ""
-        formula = s.of.formula
+            if source and _bare(source) != _bare(s.code[0]) and len(source) < WIDTH - 16:
+                yield f"# back through {source}" if s.of.stage == "backward" else f"# {source}"
+            before, stage = source, s.of.stage
         fits = note and len(s.code[0]) + len(note) + 4 <= WIDTH
         yield s.code[0] + (f"  # {note}" if fits else "")
         yield from s.code[1:]
+
+
+def _source(i: Instruction) -> str:
+    """The user's line, if it says where the computation comes from."""
+    text = i.line.text if i.line else ""
+    if text.startswith(("def ", "class ", "@", "return lambda", "lambda")) or _CALLS_US.search(
+        text
+    ):
+        return ""
+    return text.removeprefix("return ")
+
+
+_CALLS_US = re.compile(r"\b(script|program|value_and_grad|grad|hvp|vjp|jacobian|hessian)\(")
+
+
+def _notes(statements: list[Statement]) -> list[str]:
+    """The formula beside each statement: of a derivative where it begins, of an operation where its result
+    is; nothing if it says no more than the line.
+    """
+    notes = [s.of.formula if _tells(s.of) else "" for s in statements]
+    for place, s in enumerate(statements):
+        other = place - 1 if s.of.stage == "backward" else place + 1
+        same = statements[other].of if 0 <= other < len(statements) else None
+        if same and (same.stage, same.formula) == (s.of.stage, s.of.formula):
+            notes[place] = ""
+    return notes
 
 
 def _bare(code: str) -> str:
@@ -185,7 +225,9 @@ def _bare(code: str) -> str:
 
 def _tells(i: Instruction) -> bool:
     """Whether the operation's formula says more than the line itself."""
-    return i.formula != "g" if i.stage == "backward" else "Σ" in i.formula and len(i.formula) > 3
+    if i.stage == "backward":
+        return i.formula not in ("g", "-g")
+    return "Σ" in i.formula and len(i.formula) > 3
 
 
 def _return(returned: list[str]) -> list[str]:

@@ -195,7 +195,11 @@ def _stretched(i: Instruction, known: Known) -> int | Instruction | None:
 
 
 def _signs(i: Instruction, known: Known) -> int | Instruction | None:
-    """A sum with what is negative, as a difference; a sum of two that are equal, as a product."""
+    """A sum with what is negative, as a difference; a sum of two that are equal, as a product; what is
+    negative twice.
+    """
+    if i.call == x_call(_argument(i, known)) == "operator.neg":
+        return known[i.args[0].id].args[0].id  # type: ignore[no-any-return]
     if i.call not in ("operator.add", "np.add") or i.kwargs or not i.dtype.startswith("float"):
         return None
     a, b = _argument(i, known), _argument(i, known, 1)

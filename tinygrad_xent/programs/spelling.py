@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -55,6 +56,8 @@ _REDUCTIONS = {"np.add": "sum", "np.maximum": "max", "np.minimum": "min", "np.mu
 _PYTHON = {"float": "float({})", "int": "int({})", "min": "min({}, {})", "max": "max({}, {})"}
 _PYTHON |= {"sqrt": "float(np.sqrt({}))", "cos": "float(np.cos({}))"}
 
+_SHORTER = {"np.absolute": "np.abs", "np.true_divide": "np.divide"}
+
 Spelled = tuple[str, int]
 
 
@@ -66,6 +69,10 @@ class Speller(Protocol):
     def shape(self, ref: Ref) -> tuple[int, ...] | None: ...
 
     def dtype(self, ref: Ref) -> str: ...
+
+    def part(self, x: Any) -> Instruction | None:
+        """The call whose result is written where it is used; None if it has a name."""
+        ...
 
     def is_number(self, ref: Ref) -> bool:
         """Whether it is written as a plain number, or as a calculation with these."""
@@ -105,12 +112,14 @@ def spell(i: Instruction, of: Speller) -> Spelled:
         return _of_numbers(i, i.call.removeprefix("python:"), of)
     if home != "np":
         raise NotInNumPyError(f"{i.call} is not in NumPy")
-    return f"{i.call}({arguments(i.args, i, of)})", ATOM
+    return f"{_SHORTER.get(i.call, i.call)}({arguments(i.args, i, of)})", ATOM
 
 
 def _infix(i: Instruction, name: str, of: Speller) -> Spelled:
     symbol, binds = _INFIX[name]
     a, b = i.args
+    if (spelled := _mean(i, name, of) or _difference(i, name, of)) is not None:
+        return spelled
     floats = isinstance(a, Ref) and of.dtype(a).startswith(("float", "Python float"))
     if name == "truediv" and _is_negative(b) and floats:  # -x / 5, not x / -5
         return f"-{within(a, UNARY, i, of, True)} / {value(-_number(b), i, whole=True)}", 5
@@ -128,6 +137,34 @@ def _infix(i: Instruction, name: str, of: Speller) -> Spelled:
     return f"{left} {symbol} {right}", binds
 
 
+def _mean(i: Instruction, name: str, of: Speller) -> Spelled | None:
+    """A sum over the number of its terms: NumPy's mean is computed in the same way."""
+    total, count = of.part(i.args[0]), _number(i.args[1])
+    if name != "truediv" or total is None or total.call != "np.add.reduce" or not total.refs:
+        return None
+    given, (x, *_) = dict(total.kwargs), total.args
+    shape = of.shape(x) or ()
+    terms = math.prod(shape) // max(math.prod(total.shape or ()), 1)
+    if "dtype" in given or not of.dtype(x).startswith(("float64", "float32")) or terms < 2:
+        return None
+    if isinstance(count, bool) or not isinstance(count, (int, float)) or abs(count) != terms:
+        return None
+    text = f"{attributed(x, total, of)}.mean({_axes(total, of)})"
+    return (text, ATOM) if count > 0 else (f"-{text}", UNARY)
+
+
+def _difference(i: Instruction, name: str, of: Speller) -> Spelled | None:
+    """b - x · y, for what was computed as x · (-y) + b."""
+    product = of.part(i.args[0]) if name == "add" else None
+    if product is None or product.call not in ("operator.mul", "np.multiply"):
+        return None
+    minus = of.part(product.args[1])
+    if minus is None or minus.call not in ("operator.neg", "np.negative"):
+        return None
+    left, right = within(product.args[0], 5, product, of), within(minus.args[0], 6, minus, of)
+    return f"{within(i.args[1], 4, i, of)} - {left} * {right}", 4
+
+
 def _is_scalar(x: Any, of: Speller) -> bool:
     return of.shape(x) == () if isinstance(x, Ref) else True
 
@@ -143,16 +180,17 @@ def _is_negative(x: Any) -> bool:
 
 def _reduction(i: Instruction, of: Speller) -> str:
     ufunc = i.call.removesuffix(".reduce")
-    given = {"axis": 0} | dict(i.kwargs)
-    given = {k: v for k, v in given.items() if not (k == "keepdims" and v is False)}
-    if given["axis"] is None:
-        del given["axis"]
-    named = ", ".join(f"{key}={value(v, i, of, key)}" for key, v in given.items())
     if ufunc in _REDUCTIONS:
-        return f"{attributed(i.args[0], i, of)}.{_REDUCTIONS[ufunc]}({named})"
-    given.setdefault("axis", None)
-    named = ", ".join(f"{key}={value(v, i, of, key)}" for key, v in given.items())
+        return f"{attributed(i.args[0], i, of)}.{_REDUCTIONS[ufunc]}({_axes(i, of)})"
+    named = _axes(i, of) or "axis=None"
     return f"{i.call}({value(i.args[0], i, of)}, {named})"
+
+
+def _axes(i: Instruction, of: Speller) -> str:
+    """The arguments of a reduction that say more than its method does without them."""
+    given = {"axis": 0} | dict(i.kwargs)
+    said = {k: v for k, v in given.items() if v is not None and not (k == "keepdims" and not v)}
+    return ", ".join(f"{key}={value(v, i, of, key)}" for key, v in said.items())
 
 
 def _method(i: Instruction, name: str, of: Speller) -> str:
@@ -186,7 +224,10 @@ def _of_numbers(i: Instruction, name: str, of: Speller) -> Spelled:
 def arguments(args: tuple[Any, ...], i: Instruction, of: Speller) -> str:
     """Arguments by position, then those by name."""
     given = [value(x, i, of) for x in args]
-    given += [f"{key}={value(x, i, of, key)}" for key, x in i.kwargs]
+    if i.call in ("np.zeros", "np.ones") and given[1:] == ["np.float64"]:
+        given.pop()
+    said = [(key, x) for key, x in i.kwargs if x is not None and not (key == "keepdims" and not x)]
+    given += [f"{key}={value(x, i, of, key)}" for key, x in said if key != "axis" or x is not None]
     return ", ".join(given)
 
 
@@ -290,7 +331,8 @@ def index(x: Any, i: Instruction, of: Speller) -> str:
 
 def array(x: Any, by_rows: bool = False) -> str:
     """An array as Python code, its numbers in full; `by_rows`: a line for each row."""
-    if x.ndim == 1 and x.dtype.name == "int64" and np.array_equal(x, np.arange(x.size)):
+    counted = x.ndim == 1 and x.dtype.name == "int64" and not by_rows
+    if counted and np.array_equal(x, np.arange(x.size)):
         return f"np.arange({x.size})"
     if not x.size:
         return f"np.zeros({x.shape}, dtype=np.{x.dtype.name})"

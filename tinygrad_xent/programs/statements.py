@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, count, groupby
+from itertools import count, groupby
 from operator import itemgetter
 
 from .instructions import Instruction, Ref, parts
@@ -62,6 +62,7 @@ class Writer:
         self.updated = {i.id for i in self.targets.values()} | {i.id for i, _ in self.also}
         self.merged = dict(self._additions())
         self.own = {i.id for i in self.all if self._stands_alone(i)}
+        self.own |= set(self._with_gradients())
 
     def _additions(self) -> Iterator[tuple[int, Instruction]]:
         """For each set_item that adds to elements, or subtracts: the sum that it puts in."""
@@ -82,9 +83,19 @@ class Writer:
                     self.uses[i.args[0].id] -= 1
                     yield i.id, put
 
+    def _with_gradients(self) -> Iterator[int]:
+        """Sums and products whose gradient has a line: dz wants a z."""
+        for i in self.all:
+            if i.id in self.own and i.gradient_of is not None:
+                value = self.all[i.gradient_of]
+                if value.call in ("operator.add", "operator.matmul", "np.add", "np.matmul"):
+                    yield value.id
+
     def _stands_alone(self, i: Instruction) -> bool:
         if i.call == "table":
             return bool(i.args[0].size > 8)
+        if i.call == "constant" and not i.name:
+            return True
         if i.id in self.roots and i.call == "ndarray.transpose":
             return True
         if i.call in _TRIVIAL or self._is_number(i):
@@ -189,16 +200,27 @@ class Writer:
     # --- names --------------------------------------------------------------------------------------
 
     def _give_names(self) -> None:
+        """Names for what has a line; of several with one nickname the first is number 1."""
+        numbers = Counter(filter(None, map(self._nickname, self.all)))
+        self.names = {i.id: i.name for i in self.all if i.name}
         taken = set(self.names.values())
         for i in self.all:
             if i.id in self.targets and not self._is_late(i):
                 self.names[i.id] = self.targets[i.id].name
-            elif i.id in self.own and i.id not in self.names and i.call != "check":
-                value = self.targets.get(i.id)
-                name = f"new_{value.name}" if value else nickname(i, self.all, self.names)
-                numbered = (f"{name}{k}" for k in count(2))
-                self.names[i.id] = next(n for n in chain([name], numbered) if n not in taken)
+            elif name := self._nickname(i):
+                alone = numbers[name] <= 1 and name not in taken
+                numbered = (f"{name}{k}" for k in count(1))
+                self.names[i.id] = name if alone else next(n for n in numbered if n not in taken)
                 taken.add(self.names[i.id])
+
+    def _nickname(self, i: Instruction) -> str:
+        """A name for a result that has a line and no name; "" for others."""
+        if i.id not in self.own or i.name or i.call == "check":
+            return ""
+        value = self.targets.get(i.id)
+        if value is not None:
+            return f"new_{value.name}" if self._is_late(i) else ""
+        return nickname(i, self.all, self.names)
 
     # --- texts --------------------------------------------------------------------------------------
 
@@ -210,6 +232,11 @@ class Writer:
     def shape(self, ref: Ref) -> tuple[int, ...] | None:
         """The shape of a result."""
         return self.all[ref.id].shape
+
+    def part(self, x: object) -> Instruction | None:
+        """The call whose result has no line of its own."""
+        named = not isinstance(x, Ref) or x.id in self.own or self.all[x.id].call == "input"
+        return None if named else self.all[x.id]  # type: ignore[attr-defined]
 
     def dtype(self, ref: Ref) -> str:
         """The dtype of a result."""
@@ -239,7 +266,9 @@ class Writer:
         if i.call in _LOOKS and self._looks_at_updated(i):
             text = f"{text if binds == ATOM else f'({text})'}.copy()"
         line = f"{name} = {text}"
-        if i.call == "table" and len(line) > WIDTH:
+        if i.call == "constant":
+            line += "  # kept from the recording"
+        if i.call in ("table", "constant") and len(line) > WIDTH:
             return [f"{line}  # fmt: skip"]
         return [line]
 

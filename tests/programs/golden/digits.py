@@ -25,40 +25,42 @@ def step(
     lr,
     t,
 ):
-    """W1 (4, 6), b1 (6,), W2 (6, 5), b2 (5,), W3 (5, 3), b3 (3,), mean_W1 (4, 6),
-    square_W1 (4, 6), mean_b1 (6,), square_b1 (6,), mean_W2 (6, 5), square_W2 (6, 5),
-    mean_b2 (5,), square_b2 (5,), mean_W3 (5, 3), square_W3 (5, 3), mean_b3 (3,),
-    square_b3 (3,), X (8, 4), y (8,).
+    """For these shapes: W1 (4, 6), b1 (6,), W2 (6, 5), b2 (5,), W3 (5, 3), b3 (3,),
+    mean_W1 (4, 6), square_W1 (4, 6), mean_b1 (6,), square_b1 (6,), mean_W2 (6, 5),
+    square_W2 (6, 5), mean_b2 (5,), square_b2 (5,), mean_W3 (5, 3), square_W3 (5, 3),
+    mean_b3 (3,), square_b3 (3,), X (8, 4), y (8,).
     """
     # loss = tx.cross_entropy(model(X), y, label_smoothing=0.1)
-    h = np.maximum(X @ W1 + b1, 0)
-    h2 = np.maximum(h @ W2 + b2, 0)
-    z = h2 @ W3 + b3
+    z1 = X @ W1 + b1
+    h1 = np.maximum(z1, 0)
+    z2 = h1 @ W2 + b2
+    h2 = np.maximum(z2, 0)
+    z3 = h2 @ W3 + b3
     if not ((y >= 0) & (y < 3)).all():
         raise IndexError("cross_entropy: a label is out of range for 3 classes")
     y_column = y[:, None]
-    shifted = z - z.max(axis=1, keepdims=True)  # x - log Σ eˣ
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    shifted = z3 - z3.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # x - log Σ eˣ
     rows = np.arange(8)[:, None]
-    product2 = (1 / 30) * log_p.sum(axis=1, keepdims=True)
-    loss = -(0.9 * log_p[rows, y_column] + product2).sum() / 8
+    z4 = 0.9 * log_p[rows, y_column] + (1 / 30) * log_p.sum(axis=1, keepdims=True)
+    loss = -z4.mean()
 
-    # Backward, from the last line to the first.
+    # Backward, from the last line to the first; g is the gradient of a line's result.
 
-    # loss = tx.cross_entropy(model(X), y, label_smoothing=0.1)
-    dz = np.broadcast_to(np.float32(-1 / 8), (8, 1))
+    # back through loss = tx.cross_entropy(model(X), y, label_smoothing=0.1)
+    dz4 = np.broadcast_to(np.float32(-1 / 8), (8, 1))
     changed = np.zeros((8, 3), np.float32)  # scatter(g, indices)
-    changed[rows, y_column] = 0.9 * dz
-    dlog_p = np.broadcast_to((1 / 30) * dz, (8, 3)) + changed
-    dz2 = np.exp(log_p) * -dlog_p.sum(axis=1, keepdims=True) + dlog_p  # g - eʸ · Σ g
-    dW3 = h2.T @ dz2  # xᵀ @ g
-    db3 = dz2.sum(axis=0)
-    dz3 = np.where(h2 != 0, dz2 @ W3.T, 0)  # g where y > 0
-    dW2 = h.T @ dz3  # xᵀ @ g
-    db2 = dz3.sum(axis=0)
-    dz4 = np.where(h != 0, dz3 @ W2.T, 0)  # g where y > 0
-    dW1 = X.T @ dz4  # xᵀ @ g
-    db1 = dz4.sum(axis=0)
+    changed[rows, y_column] = 0.9 * dz4
+    dlog_p = (1 / 30) * dz4 + changed
+    dz3 = dlog_p - np.exp(log_p) * dlog_p.sum(axis=1, keepdims=True)  # g - eʸ · Σ g
+    dW3 = h2.T @ dz3  # xᵀ @ g
+    db3 = dz3.sum(axis=0)
+    dz2 = np.where(h2 != 0, dz3 @ W3.T, 0)  # g where y > 0
+    dW2 = h1.T @ dz2  # xᵀ @ g
+    db2 = dz2.sum(axis=0)
+    dz1 = np.where(h1 != 0, dz2 @ W2.T, 0)  # g where y > 0
+    dW1 = X.T @ dz1  # xᵀ @ g
+    db1 = dz1.sum(axis=0)
 
     # Update.
 
@@ -67,28 +69,28 @@ def step(
         if not np.isfinite(gradient).all():
             raise FloatingPointError("a gradient is not finite")
     t += 1
-    difference = 1 - lr * 0.01
+    decay = 1 - lr * 0.01
     mean_W1[...] = 0.9 * mean_W1 + (1 - 0.9) * dW1
     square_W1[...] = 0.999 * square_W1 + (1 - 0.999) * (dW1 * dW1)
     root = float(np.sqrt(1 - 0.999**t))
-    product = 1e-8 * root
-    share = lr * root / (1 - 0.9**t)
-    W1[...] = difference * W1 - share * (mean_W1 / (np.sqrt(square_W1) + product))
+    eps = 1e-8 * root
+    step_size = lr * root / (1 - 0.9**t)
+    W1[...] = decay * W1 - step_size * (mean_W1 / (np.sqrt(square_W1) + eps))
     mean_b1[...] = 0.9 * mean_b1 + (1 - 0.9) * db1
     square_b1[...] = 0.999 * square_b1 + (1 - 0.999) * (db1 * db1)
-    b1[...] = difference * b1 - share * (mean_b1 / (np.sqrt(square_b1) + product))
+    b1[...] = decay * b1 - step_size * (mean_b1 / (np.sqrt(square_b1) + eps))
     mean_W2[...] = 0.9 * mean_W2 + (1 - 0.9) * dW2
     square_W2[...] = 0.999 * square_W2 + (1 - 0.999) * (dW2 * dW2)
-    W2[...] = difference * W2 - share * (mean_W2 / (np.sqrt(square_W2) + product))
+    W2[...] = decay * W2 - step_size * (mean_W2 / (np.sqrt(square_W2) + eps))
     mean_b2[...] = 0.9 * mean_b2 + (1 - 0.9) * db2
     square_b2[...] = 0.999 * square_b2 + (1 - 0.999) * (db2 * db2)
-    b2[...] = difference * b2 - share * (mean_b2 / (np.sqrt(square_b2) + product))
+    b2[...] = decay * b2 - step_size * (mean_b2 / (np.sqrt(square_b2) + eps))
     mean_W3[...] = 0.9 * mean_W3 + (1 - 0.9) * dW3
     square_W3[...] = 0.999 * square_W3 + (1 - 0.999) * (dW3 * dW3)
-    W3[...] = difference * W3 - share * (mean_W3 / (np.sqrt(square_W3) + product))
+    W3[...] = decay * W3 - step_size * (mean_W3 / (np.sqrt(square_W3) + eps))
     mean_b3[...] = 0.9 * mean_b3 + (1 - 0.9) * db3
     square_b3[...] = 0.999 * square_b3 + (1 - 0.999) * (db3 * db3)
-    b3[...] = difference * b3 - share * (mean_b3 / (np.sqrt(square_b3) + product))
+    b3[...] = decay * b3 - step_size * (mean_b3 / (np.sqrt(square_b3) + eps))
 
     return loss, t
 
@@ -100,7 +102,7 @@ W1 = np.array([
     [-1.6440449953079224, -0.1547090709209442, -0.88099205493927, -0.517791211605072, -0.3848492205142975, -0.2236579805612564],
     [0.2910667359828949, 0.7371682524681091, -0.09088773280382156, 0.9662355780601501, -0.47036367654800415, 0.24855515360832214],
 ], dtype=np.float32)
-b1 = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
+b1 = np.zeros((6,), np.float32)
 W2 = np.array([
     [0.5216187238693237, 0.05427802726626396, -0.4292594790458679, -0.532158374786377, -0.2642681300640106],
     [0.1271297186613083, -0.5829033255577087, -0.12076757103204727, -0.09192860126495361, 0.3122573494911194],
@@ -109,7 +111,7 @@ W2 = np.array([
     [0.15268352627754211, -0.1812434196472168, 0.841788649559021, 1.1317557096481323, 1.0401743650436401],
     [0.759275496006012, 0.2063336819410324, -0.697623074054718, -0.002571594901382923, 0.3790159821510315],
 ], dtype=np.float32)
-b2 = np.array([0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
+b2 = np.zeros((5,), np.float32)
 W3 = np.array([
     [-0.8148313164710999, 0.24989713728427887, 0.2718696594238281],
     [0.440216064453125, -0.7489019632339478, -0.4184974431991577],
@@ -118,52 +120,16 @@ W3 = np.array([
     [1.0014761686325073, 0.8350695967674255, 0.4005673825740814],
 ], dtype=np.float32)
 b3 = np.array([0.0, 0.0, 0.0], dtype=np.float32)
-mean_W1 = np.array([
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-], dtype=np.float32)
-square_W1 = np.array([
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-], dtype=np.float32)
-mean_b1 = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
-square_b1 = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
-mean_W2 = np.array([
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-], dtype=np.float32)
-square_W2 = np.array([
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-], dtype=np.float32)
-mean_b2 = np.array([0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
-square_b2 = np.array([0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32)
-mean_W3 = np.array([
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-], dtype=np.float32)
-square_W3 = np.array([
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-], dtype=np.float32)
+mean_W1 = np.zeros((4, 6), np.float32)
+square_W1 = np.zeros((4, 6), np.float32)
+mean_b1 = np.zeros((6,), np.float32)
+square_b1 = np.zeros((6,), np.float32)
+mean_W2 = np.zeros((6, 5), np.float32)
+square_W2 = np.zeros((6, 5), np.float32)
+mean_b2 = np.zeros((5,), np.float32)
+square_b2 = np.zeros((5,), np.float32)
+mean_W3 = np.zeros((5, 3), np.float32)
+square_W3 = np.zeros((5, 3), np.float32)
 mean_b3 = np.array([0.0, 0.0, 0.0], dtype=np.float32)
 square_b3 = np.array([0.0, 0.0, 0.0], dtype=np.float32)
 X = np.array([

@@ -1,30 +1,30 @@
 import numpy as np
 
 
-def step(W, b, Z, leaders, side, lr, t):
-    """W (2, 2), b (2,), Z (6, 2), leaders (2,), side (6,)."""
+def step(W, b, Z, leaders, side, lr):
+    """For these shapes: W (2, 2), b (2,), Z (6, 2), leaders (2,), side (6,)."""
     # logits = layer(Z)
     logits = Z @ W + b
 
     # loss = tx.cross_entropy(logits[leaders], side[leaders])
-    part = logits[leaders]
+    part1 = logits[leaders]
     part2 = side[leaders]
     if not ((part2 >= 0) & (part2 < 2)).all():
         raise IndexError("cross_entropy: a label is out of range for 2 classes")
-    shifted = part - part.max(axis=1, keepdims=True)  # -Σ log softmax(x)[labels] / N
+    shifted = part1 - part1.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     rows = np.arange(2)
-    loss = -log_p[rows, part2].sum() / 2
+    loss = -log_p[rows, part2].mean()  # -Σ log softmax(x)[labels] / N
 
-    # Backward, from the last line to the first.
+    # Backward, from the last line to the first; g is the gradient of a line's result.
 
-    # loss = tx.cross_entropy(logits[leaders], side[leaders])
-    dpart = 1 / 2 * np.exp(log_p)  # g · (softmax(x) - Y) / N
-    dpart[rows, part2] -= 1 / 2
-    dlogits = np.zeros((6, 2), np.float64)  # scatter(g, index)
-    np.add.at(dlogits, leaders, dpart)
+    # back through loss = tx.cross_entropy(logits[leaders], side[leaders])
+    dpart1 = 1 / 2 * np.exp(log_p)  # g · (softmax(x) - Y) / N
+    dpart1[rows, part2] -= 1 / 2
+    dlogits = np.zeros((6, 2))  # scatter(g, index)
+    np.add.at(dlogits, leaders, dpart1)
 
-    # logits = layer(Z)
+    # back through logits = layer(Z)
     dW = Z.T @ dlogits  # xᵀ @ g
     db = dlogits.sum(axis=0)
 
@@ -34,11 +34,10 @@ def step(W, b, Z, leaders, side, lr, t):
     for gradient in (dW, db):
         if not np.isfinite(gradient).all():
             raise FloatingPointError("a gradient is not finite")
-    t += 1
     W -= lr * (0.02 * W + dW)
     b -= lr * (0.02 * b + db)
 
-    return loss, t
+    return loss
 
 
 # fmt: off
@@ -58,9 +57,7 @@ Z = np.array([
 leaders = np.array([0, 5])
 side = np.array([0, 1, 1, 0, 1, 1])
 lr = 0.5
-t = 0
 # fmt: on
 
-loss, t = step(W, b, Z, leaders, side, lr, t)
+loss = step(W, b, Z, leaders, side, lr)
 print("loss =", loss)
-print("t =", t)

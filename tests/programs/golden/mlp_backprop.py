@@ -2,47 +2,56 @@ import numpy as np
 
 
 def loss_and_gradients(x, W1, b1, W2, b2, W3, b3, t):
-    """x (1, 2), W1 (2, 4), b1 (4,), W2 (4, 4), b2 (4,), W3 (4, 3), b3 (3,), t (1, 3)."""
-    # a = tx.relu(zs[-1])
-    a1 = np.maximum(x @ W1 + b1, 0)
-    a2 = np.maximum(a1 @ W2 + b2, 0)
-
-    # zs.append(a @ W[2] + b[2])
-    z = a2 @ W3 + b3
-
-    # return -(t * (z - tx.logsumexp(z, axis=1, keepdims=True))).sum()
-    top = z.max(axis=1, keepdims=True)  # log Σ eˣ
-    chosen = np.where(np.isfinite(top), top, 0)
-    log_sum = np.log(np.exp(z - chosen).sum(axis=1, keepdims=True)) + chosen
-    loss = -(t * (z - log_sum)).sum()
-
-    # Backward, from the last line to the first.
-
-    # return -(t * (z - tx.logsumexp(z, axis=1, keepdims=True))).sum()
-    ddifference = -t  # g · a
-    e = np.exp(z - np.where(log_sum == -np.inf, 0, log_sum))  # g · softmax(x)
-    chosen2 = np.where(np.absolute(log_sum) == np.inf, 1, e.sum(axis=1, keepdims=True))
-    dz = ddifference + e * ((-ddifference).sum(axis=1, keepdims=True) / chosen2)
-
-    # zs.append(a @ W[2] + b[2])
-    db3 = dz.sum(axis=0)
-    da2 = dz @ W3.T  # g @ bᵀ
-    dW3 = a2.T @ dz  # aᵀ @ g
+    """For these shapes: x (1, 2), W1 (2, 4), b1 (4,), W2 (4, 4), b2 (4,), W3 (4, 3),
+    b3 (3,), t (1, 3).
+    """
+    # zs.append(a @ W[layer] + b[layer])
+    z1 = x @ W1 + b1
 
     # a = tx.relu(zs[-1])
-    dz2 = np.where(a2 != 0, da2, 0)  # g where y > 0
+    a1 = np.maximum(z1, 0)
 
     # zs.append(a @ W[layer] + b[layer])
+    z2 = a1 @ W2 + b2
+
+    # a = tx.relu(zs[-1])
+    a2 = np.maximum(z2, 0)
+
+    # zs.append(a @ W[2] + b[2])
+    z3 = a2 @ W3 + b3
+
+    # -(t * (z - tx.logsumexp(z, axis=1, keepdims=True))).sum()
+    top = z3.max(axis=1, keepdims=True)
+    chosen1 = np.where(np.isfinite(top), top, 0)
+    log_sum = np.log(np.exp(z3 - chosen1).sum(axis=1, keepdims=True)) + chosen1
+    loss = -(t * (z3 - log_sum)).sum()
+
+    # Backward, from the last line to the first; g is the gradient of a line's result.
+
+    # back through -(t * (z - tx.logsumexp(z, axis=1, keepdims=True))).sum()
+    e = np.exp(z3 - np.where(log_sum == -np.inf, 0, log_sum))  # g · softmax(x)
+    chosen2 = np.where(np.abs(log_sum) == np.inf, 1, e.sum(axis=1, keepdims=True))
+    dz3 = e * (t.sum(axis=1, keepdims=True) / chosen2) - t
+
+    # back through zs.append(a @ W[2] + b[2])
+    db3 = dz3.sum(axis=0)
+    da2 = dz3 @ W3.T  # g @ bᵀ
+    dW3 = a2.T @ dz3  # aᵀ @ g
+
+    # back through a = tx.relu(zs[-1])
+    dz2 = np.where(a2 != 0, da2, 0)  # g where y > 0
+
+    # back through zs.append(a @ W[layer] + b[layer])
     db2 = dz2.sum(axis=0)
     da1 = dz2 @ W2.T  # g @ bᵀ
     dW2 = a1.T @ dz2  # aᵀ @ g
 
-    # a = tx.relu(zs[-1])
-    dz3 = np.where(a1 != 0, da1, 0)  # g where y > 0
+    # back through a = tx.relu(zs[-1])
+    dz1 = np.where(a1 != 0, da1, 0)  # g where y > 0
 
-    # zs.append(a @ W[layer] + b[layer])
-    db1 = dz3.sum(axis=0)
-    dW1 = x.T @ dz3  # aᵀ @ g
+    # back through zs.append(a @ W[layer] + b[layer])
+    db1 = dz1.sum(axis=0)
+    dW1 = x.T @ dz1  # aᵀ @ g
 
     return loss, dW1, db1, dW2, db2, dW3, db3
 

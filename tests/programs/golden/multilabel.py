@@ -15,28 +15,29 @@ def step(
     lr,
     t,
 ):
-    """W1 (4, 5), b1 (5,), W2 (5, 3), b2 (3,), velocity_W1 (4, 5), velocity_b1 (5,),
-    velocity_W2 (5, 3), velocity_b2 (3,), rows (6, 4), targets (6, 3).
+    """For these shapes: W1 (4, 5), b1 (5,), W2 (5, 3), b2 (3,), velocity_W1 (4, 5),
+    velocity_b1 (5,), velocity_W2 (5, 3), velocity_b2 (3,), rows (6, 4), targets (6, 3).
     """
     # loss = tx.binary_cross_entropy_with_logits(model(rows), targets)
-    h = np.maximum(rows @ W1 + b1, 0)
-    z = h @ W2 + b2
+    z1 = rows @ W1 + b1
+    h = np.maximum(z1, 0)
+    z2 = h @ W2 + b2
     if not ((targets >= 0) & (targets <= 1)).all():
         raise ValueError("binary_cross_entropy_with_logits: a target is not in [0, 1]")
-    minus = -z
-    e = np.exp(-np.absolute(minus))
+    minus = -z2
+    e = np.exp(-np.abs(minus))
     difference = 1 - targets
-    loss = (z * difference + (np.maximum(minus, 0) + np.log1p(e))).sum() / 18
+    loss = (z2 * difference + (np.maximum(minus, 0) + np.log1p(e))).mean()
 
-    # Backward, from the last line to the first.
+    # Backward, from the last line to the first; g is the gradient of a line's result.
 
-    # loss = tx.binary_cross_entropy_with_logits(model(rows), targets)
-    dz = 1 / 18 * difference + -(1 / 18 * (np.exp(np.minimum(minus, 0)) / (e + 1)))
-    dW2 = h.T @ dz  # xᵀ @ g
-    db2 = dz.sum(axis=0)
-    dz2 = np.where(h != 0, dz @ W2.T, 0)  # g where y > 0
-    dW1 = rows.T @ dz2  # xᵀ @ g
-    db1 = dz2.sum(axis=0)
+    # back through loss = tx.binary_cross_entropy_with_logits(model(rows), targets)
+    dz2 = 1 / 18 * difference - 1 / 18 * (np.exp(np.minimum(minus, 0)) / (e + 1))
+    dW2 = h.T @ dz2  # xᵀ @ g
+    db2 = dz2.sum(axis=0)
+    dz1 = np.where(h != 0, dz2 @ W2.T, 0)  # g where y > 0
+    dW1 = rows.T @ dz1  # xᵀ @ g
+    db1 = dz1.sum(axis=0)
 
     # Update.
 
@@ -64,7 +65,7 @@ W1 = np.array([
     [-0.4407215990005625, 0.029221880235611165, -1.6440450272145315, -0.15470906923379127, -0.8809920795571974],
     [-0.5177912121523456, -0.38484921750009676, -0.22365798545899454, 0.29106674361360513, 0.7371682730105539],
 ])
-b1 = np.array([0.0, 0.0, 0.0, 0.0, 0.0])
+b1 = np.zeros((5,))
 W2 = np.array([
     [-0.08129245863703839, 0.8642273812710848, -0.4207060511259435],
     [0.22231448839587548, 0.5714047144131564, 0.05945859779806228],
@@ -73,20 +74,9 @@ W2 = np.array([
     [-0.10070273835852832, 0.342060782010527, 0.13576234953062985],
 ])
 b2 = np.array([0.0, 0.0, 0.0])
-velocity_W1 = np.array([
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0, 0.0, 0.0],
-])
-velocity_b1 = np.array([0.0, 0.0, 0.0, 0.0, 0.0])
-velocity_W2 = np.array([
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-    [0.0, 0.0, 0.0],
-])
+velocity_W1 = np.zeros((4, 5))
+velocity_b1 = np.zeros((5,))
+velocity_W2 = np.zeros((5, 3))
 velocity_b2 = np.array([0.0, 0.0, 0.0])
 rows = np.array([
     [0.1257302210933933, -0.1321048632913019, 0.6404226504432821, 0.10490011715303971],

@@ -2,27 +2,28 @@ import numpy as np
 
 
 def loss_and_gradients(Z, W, b, classes):
-    """Z (5, 4), W (4, 3), b (3,), classes (5,)."""
+    """For these shapes: Z (5, 4), W (4, 3), b (3,), classes (5,)."""
     h = Z @ W + b
 
     # p = tx.softmax(h, axis=1)
-    e = np.exp(h - h.max(axis=1, keepdims=True))  # eˣ / Σ eˣ
-    p = e / e.sum(axis=1, keepdims=True)
+    e = np.exp(h - h.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)  # eˣ / Σ eˣ
 
     # loss = -tx.log(p[np.arange(N), classes]).mean()
-    part = p[np.arange(5), classes]
-    loss = -(np.log(part).sum() / 5)
+    kept = np.arange(5)  # kept from the recording
+    part = p[kept, classes]
+    loss = -np.log(part).mean()
 
-    # Backward, from the last line to the first.
+    # Backward, from the last line to the first; g is the gradient of a line's result.
 
-    # loss = -tx.log(p[np.arange(N), classes]).mean()
-    dp = np.zeros((5, 3), np.float64)  # scatter(g, index)
-    np.add.at(dp, (np.arange(5), classes), -1 / 5 / part)
+    # back through loss = -tx.log(p[np.arange(N), classes]).mean()
+    dp = np.zeros((5, 3))  # scatter(g, index)
+    np.add.at(dp, (kept, classes), -1 / 5 / part)
 
-    # p = tx.softmax(h, axis=1)
+    # back through p = tx.softmax(h, axis=1)
     dh = p * (dp - (dp * p).sum(axis=1, keepdims=True))  # y · (g - Σ (g · y))
 
-    # h = Z @ W + b
+    # back through h = Z @ W + b
     db = dh.sum(axis=0)
     dW = Z.T @ dh  # aᵀ @ g
 

@@ -2,17 +2,17 @@ import numpy as np
 
 
 def loss_and_gradients(A, Y):
-    """A (2, 3), Y (2, 3)."""
+    """For these shapes: A (2, 3), Y (2, 3)."""
     # loss = tx.cross_entropy(A, Y)
-    shifted = A - A.max(axis=1, keepdims=True)  # x - log Σ eˣ
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    loss = -(Y * log_p).sum(axis=1, keepdims=True).sum() / 2
+    shifted = A - A.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # x - log Σ eˣ
+    loss = -(Y * log_p).sum(axis=1, keepdims=True).mean()
 
-    # Backward, from the last line to the first.
+    # Backward, from the last line to the first; g is the gradient of a line's result.
 
-    # loss = tx.cross_entropy(A, Y)
+    # back through loss = tx.cross_entropy(A, Y)
     dlog_p = -1 / 2 * Y  # g · a
-    dA = np.exp(log_p) * -dlog_p.sum(axis=1, keepdims=True) + dlog_p  # g - eʸ · Σ g
+    dA = dlog_p - np.exp(log_p) * dlog_p.sum(axis=1, keepdims=True)  # g - eʸ · Σ g
 
     return loss, dA
 
