@@ -28,15 +28,16 @@ loss = tx.cross_entropy(A, Y)
 # The script
 # ----------
 # One idea per line, your names for the variables, your own line above the lines that it became. To the
-# right stands the formula of the operation or, in the backward part, that of the derivative.
+# right stands the formula of the operation or, in the backward part, that of the derivative, in
+# the letters of the operation: ``g`` is the gradient of its result, ``a`` and ``b`` are its operands.
 
 heading("What the tape wrote")
 script = tx.script(loss)
 print(f"\n{script}")
 
 # %%
-# It needs NumPy and nothing else, and gives the same numbers, to the last bit. The function is
-# taken out of its text here; ``script.save("batch.py")`` writes it to a file.
+# It needs NumPy and nothing else, and gives the same numbers, to the last bit. Here the text is
+# executed to get the function; ``script.save("batch.py")`` writes it to a file.
 
 
 def defined(text):
@@ -118,7 +119,8 @@ table(
 # A whole step of training
 # ------------------------
 # The same works for a function that trains: forward, ``backward()``, and the optimiser's update. What
-# changes from step to step is an argument of the script, and it is changed in place.
+# changes from step to step is an argument of the script: arrays are changed in place, and numbers,
+# of which plain momentum has none, are returned.
 
 
 def step(model, optimizer, X, y):
@@ -144,11 +146,14 @@ print(f"\n{training}")
 
 names = {}
 exec(training, names)
-weights = {f"{'Wb'[i % 2]}{i // 2 + 1}": p.numpy().copy() for i, p in enumerate(model.parameters())}
+weights = {
+    name: parameter.numpy().copy()
+    for name, parameter in zip(["W1", "b1", "W2", "b2"], model.parameters(), strict=True)
+}
 velocities = {f"velocity_{name}": np.zeros_like(w) for name, w in weights.items()}
-t, rows = 0, []
+rows = []
 for count in range(1, 51):
-    hand, t = names["step"](**weights, **velocities, X=X, y=y, lr=0.5, t=t)
+    hand = names["step"](**weights, **velocities, X=X, y=y, lr=0.5)
     tape = step(model, optimizer, X, y)
     if count in (1, 2, 10, 50):
         rows.append((f"{count}", hand, tape.item(), abs(hand - tape.item())))

@@ -31,6 +31,12 @@ def test_code_prints_what_it_says(tmp_path, monkeypatch):
     assert (tmp_path / "loss.svg").read_text(encoding="utf-8").count("<svg") == 1
 
 
+def test_the_page_about_programs_prints_what_it_says():
+    result = run((ROOT / "docs" / "programs.md").read_text(encoding="utf-8"))
+    assert result.attempted >= 5
+    assert result.failed == 0
+
+
 def test_a_wrong_number_is_noticed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert "0.693147" in README

@@ -107,10 +107,8 @@ def operands(code: CodeType, instruction: int) -> tuple[str, ...]:
     operator both, of a function its arguments by position.
     """
     steps = [i for i in dis.get_instructions(code) if i.opname not in _FILLERS]
-    at = next((n for n, i in enumerate(steps) if i.offset >= instruction), 0)
-    step = steps[at] if steps else None
-    if step is None or step.offset != instruction:
-        return ()
+    at = max((n for n, i in enumerate(steps) if i.offset <= instruction), default=0)
+    step = steps[at]
     if step.opname not in ("BINARY_OP", "CALL", "PRECALL") or (
         at and steps[at - 1].opname == "KW_NAMES"
     ):

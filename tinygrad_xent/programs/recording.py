@@ -270,7 +270,9 @@ class _Replay:
             if isinstance(value, np.ndarray) and _same_numbers(x, value):
                 whole = self.recorder.constant(value, name)
                 return whole if value.shape == x.shape else whole.reshape(x.shape)
-        return self.recorder.constant(x, written)
+        base = x if x.base is None or not _same_numbers(x, x.base) else x.base
+        whole = self.recorder.constant(base, written)
+        return whole if base is x else whole.reshape(x.shape)
 
 
 def _closed(node: Node, inputs: list[Any]) -> Tensor:
@@ -286,6 +288,8 @@ def _closed(node: Node, inputs: list[Any]) -> Tensor:
 
 def _same_numbers(x: Any, y: Any) -> bool:
     """Whether two arrays are the same memory, read in the same order."""
+    if not isinstance(y, np.ndarray):  # memory of another library
+        return False
     start = x.__array_interface__["data"][0] == y.__array_interface__["data"][0]
     alike = start and x.dtype == y.dtype and x.size == y.size
     rows = x.flags.c_contiguous and y.flags.c_contiguous

@@ -66,13 +66,13 @@ def script(
     <BLANKLINE>
     <BLANKLINE>
     def loss_and_gradients(x):
-        \"""x (2,).\"""
+        \"""For these shapes: x (2,).\"""
         loss = (x * x).sum()
     <BLANKLINE>
-        # Backward, from the last line to the first.
+        # Backward, from the last line to the first; g is the gradient of a line's result.
     <BLANKLINE>
-        # loss = (x * x).sum()
-        dx = x + x  # g · a
+        # back through loss = (x * x).sum()
+        dx = 2 * x  # g · a
     <BLANKLINE>
         return loss, dx
     <BLANKLINE>
