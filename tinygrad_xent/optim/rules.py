@@ -115,8 +115,10 @@ class SGD(Optimizer):
         if buffers:
             (v,) = buffers
             _multiply(v, self.momentum, v)  # 0 before the first update
-            share = 1 - self.dampening * (t > 1)
-            _add(v, _multiply(g, share, step) if self.dampening else g, v)
+            if self.dampening:  # of all but the first update
+                _add(v, _multiply(g, 1 - self.dampening * (t > 1), step), v)
+            else:
+                _add(v, g, v)
             if self.nesterov:
                 _multiply(v, self.momentum, step)
                 g = _add(step, g, step)

@@ -13,7 +13,6 @@ def step(
     rows,
     targets,
     lr,
-    t,
 ):
     """For these shapes: W1 (4, 5), b1 (5,), W2 (5, 3), b2 (3,), velocity_W1 (4, 5),
     velocity_b1 (5,), velocity_W2 (5, 3), velocity_b2 (3,), rows (6, 4), targets (6, 3).
@@ -45,7 +44,6 @@ def step(
     for gradient in (dW1, db1, dW2, db2):
         if not np.isfinite(gradient).all():
             raise FloatingPointError("a gradient is not finite")
-    t += 1
     velocity_W1[...] = 0.9 * velocity_W1 + dW1
     W1 -= lr * velocity_W1
     velocity_b1[...] = 0.9 * velocity_b1 + db1
@@ -55,7 +53,7 @@ def step(
     velocity_b2[...] = 0.9 * velocity_b2 + db2
     b2 -= lr * velocity_b2
 
-    return loss, t
+    return loss
 
 
 # fmt: off
@@ -95,10 +93,9 @@ targets = np.array([
     [0.0, 1.0, 0.0],
 ])
 lr = 0.1
-t = 0
 # fmt: on
 
-loss, t = step(
+loss = step(
     W1,
     b1,
     W2,
@@ -110,7 +107,5 @@ loss, t = step(
     rows,
     targets,
     lr,
-    t,
 )
 print("loss =", loss)
-print("t =", t)
