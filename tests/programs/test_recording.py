@@ -61,6 +61,31 @@ def test_a_gradient_that_is_forgotten_first_is_no_input():
     assert not tx.program(lambda w: w * 2, with_gradient()).updates
 
 
+through = tx.custom_vjp(lambda x: np.round(x), lambda g: g, name="round straight through")
+
+
+def times_square(a, b, /):
+    return a * b * b
+
+
+times_square = tx.custom_vjp(times_square, lambda g, b: g * b * b, lambda g, a, b: 2 * g * a * b)
+
+
+def test_operations_of_ones_own_are_recorded():
+    f = tx.grad(lambda a, b: (times_square(a, b) * through(a)).sum(), (0, 1))
+    a, b = X[0] + 0.3, X[1]
+    program = tx.program(f, a, b)
+    for ours, theirs in zip(program(a, b), f(a, b), strict=True):
+        np.testing.assert_array_equal(ours, theirs.numpy())
+
+
+def test_places_may_be_an_argument():
+    f = lambda x, places: x.at[places].set(9.0)  # noqa: E731
+    places = np.array([2, 0])
+    program = tx.program(f, X[0].repeat(2), places)
+    np.testing.assert_array_equal(program(np.arange(4.0), places), [9.0, 1.0, 9.0, 3.0])
+
+
 def test_a_count_that_nothing_reads_is_no_input():
     model = tx.nn.Linear(2, 2, rng=0)
     names = {}

@@ -74,7 +74,7 @@ class Places:
     __slots__ = ("_index", "_numbers", "_shape", "_x")
 
     def __init__(self, x: Tensor, index: Any) -> None:
-        self._x, self._index = x, index
+        self._x, self._index = x, (index := moves.raw_index(index))
         try:
             numbered = arange if _has_symbols(index) else np.arange
             self._numbers = numbered(x.size).reshape(x.shape)[index]

@@ -14,7 +14,7 @@ import numpy as np
 from . import errors
 from .arrays import Array
 from .methods import Methods
-from .symbols import Symbol, copied
+from .symbols import Symbol, copied, from_shapes
 
 
 def plain_array(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
@@ -38,7 +38,8 @@ def plain_array(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
     for part in _parts(x):
         _check_whole(who, part, operands)
     try:
-        return np.asarray(x)
+        array = np.asarray(x)
+        return from_shapes(array) if _is_written_out(x) else array
     except errors.WordedError:
         raise
     except Exception as error:  # whatever another library raises
@@ -87,6 +88,13 @@ def _parts(x: Any, depth: int = 64) -> Iterator[Any]:
 
 
 _NUMBERS = {bool, int, float}
+
+
+def _is_written_out(x: Any) -> bool:
+    """Whether it is a plain number, or lists of these: no data, but part of the program's text."""
+    return type(x) in _NUMBERS or (
+        isinstance(x, (list, tuple, range)) and not any(True for _ in _parts(x))
+    )
 
 
 def _check_whole(who: str, x: Any, operands: Sequence[Any]) -> None:
