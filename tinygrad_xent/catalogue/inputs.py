@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..engine import errors
-from ..engine.operands import as_numbers
+from ..engine.operands import as_numbers, as_text
 from ..engine.ops import moves
 from ..engine.public import plain
 from ..engine.tensors import is_tensor
@@ -19,7 +19,7 @@ from ..engine.tensors import is_tensor
 
 def numbers(name: str, x: Any) -> Any:
     """What has a shape and numbers: a tensor as it is, anything else as an array."""
-    return x if is_tensor(x) else as_numbers(name, x)
+    return x if is_tensor(x) else as_text(x, as_numbers(name, x))
 
 
 def in_floats(name: str, x: Any) -> Any:

@@ -38,8 +38,7 @@ def plain_array(who: str, x: Any, operands: Sequence[Any] = ()) -> Array:
     for part in _parts(x):
         _check_whole(who, part, operands)
     try:
-        array = np.asarray(x)
-        return from_shapes(array) if _is_written_out(x) else array
+        return np.asarray(x)
     except errors.WordedError:
         raise
     except Exception as error:  # whatever another library raises
@@ -65,7 +64,15 @@ def as_operand(name: str, x: Any, operands: Sequence[Any]) -> Array:
     """The array of an operand that is no tensor: a list, say. Numbers stay what they are."""
     if type(x) in _NUMBERS or (isinstance(x, np.generic) and x.dtype.kind in "fiub"):
         return x
-    return as_numbers(name, x, operands)
+    return as_text(x, as_numbers(name, x, operands))
+
+
+def as_text(x: Any, array: Array) -> Array:
+    """The array of x, which a program may keep if x is a plain number, or lists of these: no data, but
+    part of what the function says.
+    """
+    lists = isinstance(x, (list, tuple, range)) and not any(True for _ in _parts(x))
+    return from_shapes(array) if lists or type(x) in _NUMBERS else array
 
 
 def as_index(x: Any) -> Any:
@@ -88,13 +95,6 @@ def _parts(x: Any, depth: int = 64) -> Iterator[Any]:
 
 
 _NUMBERS = {bool, int, float}
-
-
-def _is_written_out(x: Any) -> bool:
-    """Whether it is a plain number, or lists of these: no data, but part of the program's text."""
-    return type(x) in _NUMBERS or (
-        isinstance(x, (list, tuple, range)) and not any(True for _ in _parts(x))
-    )
 
 
 def _check_whole(who: str, x: Any, operands: Sequence[Any]) -> None:
@@ -147,7 +147,7 @@ _FLOAT = np.dtype(float)
 
 def as_array(data: Any, dtype: Any) -> Array:
     """A fresh array of numbers from the data of a new tensor."""
-    array = as_numbers("Tensor", data)
+    array = as_text(data, as_numbers("Tensor", data))
     if dtype is not None:
         return array.astype(_real(dtype, data))
     return copied(array)

@@ -14,7 +14,7 @@ import numpy as np
 from ..engine import arrays as xp
 from ..engine import errors, lines
 from ..engine.arrays import Array
-from ..engine.operands import as_numbers
+from ..engine.operands import as_numbers, as_text
 from ..engine.symbols import Symbol, check
 from ..engine.tensors import is_tensor, raw
 
@@ -287,7 +287,7 @@ class Elements:
 
 def values_of(loss: str, x: Any) -> Array:
     """The values of a tensor, or of anything that `plain_array` can convert."""
-    return x if type(x) is np.ndarray else as_numbers(loss, raw(x), [x])
+    return x if type(x) is np.ndarray else as_text(x, as_numbers(loss, raw(x), [x]))
 
 
 def check_floats(loss: str, x: Any) -> Any:

@@ -64,19 +64,24 @@ class Instruction(Plain):
 
 def parts(x: Any) -> Iterator[Any]:
     """What is in nested tuples, lists, dicts and slices."""
-    if isinstance(x, (tuple, list)):
+    if not isinstance(x, _CONTAINERS):
+        yield x
+    elif isinstance(x, (tuple, list)):
         for part in x:
             yield from parts(part)
     elif isinstance(x, dict):
         yield from parts(tuple(x.values()))
-    elif isinstance(x, slice):
-        yield from parts((x.start, x.stop, x.step))
     else:
-        yield x
+        yield from parts((x.start, x.stop, x.step))
+
+
+_CONTAINERS = (tuple, list, dict, slice)
 
 
 def mapped(function: Callable[[Any], Any], x: Any) -> Any:
     """x with each part of its nested tuples, lists, dicts and slices replaced by the function's."""
+    if not isinstance(x, _CONTAINERS):
+        return function(x)
     if isinstance(x, tuple):
         done = [mapped(function, part) for part in x]
         return type(x)(*done) if hasattr(x, "_fields") else tuple(done)
@@ -84,6 +89,4 @@ def mapped(function: Callable[[Any], Any], x: Any) -> Any:
         return [mapped(function, part) for part in x]
     if isinstance(x, dict):
         return {key: mapped(function, part) for key, part in x.items()}
-    if isinstance(x, slice):
-        return slice(*(mapped(function, part) for part in (x.start, x.stop, x.step)))
-    return function(x)
+    return slice(*(mapped(function, part) for part in (x.start, x.stop, x.step)))

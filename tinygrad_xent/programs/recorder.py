@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -78,6 +79,11 @@ def _is_scalar_type(x: Any) -> bool:
     return isinstance(x, type) and (issubclass(x, np.generic) or x in (bool, int, float))
 
 
+@lru_cache(maxsize=64)
+def _name(dtype: np.dtype[Any]) -> str:
+    return dtype.name
+
+
 class Recorder:
     """Notes the calls of one recording, in order.
 
@@ -104,7 +110,8 @@ class Recorder:
             raise RecordingError(what, fix="record one after the other")
         token = RECORDER.set(self)
         try:
-            yield
+            with np.errstate(all="ignore"):  # each run has warnings of its own
+                yield
         finally:
             RECORDER.reset(token)
 
@@ -147,9 +154,8 @@ class Recorder:
         """Run a call on the example's values and note it. Several results are returned as a tuple."""
         args, kwargs = tuple(args), dict(kwargs)
         noted_args, noted_kwargs = mapped(self.noted, args), mapped(self.noted, kwargs)
-        with np.errstate(all="ignore"):
-            values = mapped(self.value_of, args), mapped(self.value_of, kwargs)
-            result = calls.function(name)(*values[0], **values[1])
+        values = mapped(self.value_of, args), mapped(self.value_of, kwargs)
+        result = calls.function(name)(*values[0], **values[1])
         return self.note(name, noted_args, noted_kwargs, result)
 
     def note(self, call: str, args: Any, kwargs: Any, value: Any, **more: Any) -> Any:
@@ -165,7 +171,7 @@ class Recorder:
         if not isinstance(value, (np.ndarray, *_NUMBERS)):
             raise self.not_recordable(f"{call}, which gives {type(value).__name__}")
         plain = type(value) in (bool, int, float)
-        dtype = f"Python {type(value).__name__}" if plain else np.asarray(value).dtype.name
+        dtype = f"Python {type(value).__name__}" if plain else _name(np.asarray(value).dtype)
         number = self._add(call, args, kwargs, np.shape(value), dtype, more)
         return ArraySymbol(self, number, value, number not in self.varying)
 

@@ -34,7 +34,8 @@ def simplified(
     rewritten: dict[int, Instruction] = {}
     for old in instructions:
         i = _renumbered(old, now)
-        same = next((found for rule in _RULES if (found := rule(i, rewritten)) is not None), None)
+        rules = _RULES_OF.get(i.call, ())
+        same = next((found for rule in rules if (found := rule(i, rewritten)) is not None), None)
         if isinstance(same, Instruction):
             i, same = same, None
         if same is None:
@@ -278,15 +279,21 @@ def _chosen(i: Instruction, known: Known) -> int | Instruction | None:
     return taken.id if again and not isinstance(i.args[2], Ref) else None
 
 
-_RULES: list[Callable[[Instruction, Known], int | Instruction | None]] = [
-    _reshaped,
-    _transposed,
-    _whole,
-    _overwritten,
-    _times_one,
-    _broadcast_again,
-    _stretched,
-    _signs,
-    _of_numbers,
-    _chosen,
+_RULES: list[tuple[Callable[[Instruction, Known], int | Instruction | None], set[str]]] = [
+    (_reshaped, VIEWS),
+    (_transposed, {"ndarray.transpose"}),
+    (_whole, {"operator.getitem"}),
+    (_overwritten, {"set_item"}),
+    (_times_one, {"operator.mul", "np.multiply", "operator.truediv", "np.divide"}),
+    (_broadcast_again, {"np.broadcast_to"}),
+    (_stretched, _BINARY),
+    (_signs, {"operator.add", "np.add", "operator.neg"}),
+    (_of_numbers, {*_COMPARISONS, *_ALL_OR_ANY, "ndarray.astype"}),
+    (_chosen, {"operator.ne", "np.where"}),
 ]
+"""Rules, and the calls that each is for."""
+
+_RULES_OF = {
+    call: [rule for rule, calls in _RULES if call in calls]
+    for call in set().union(*(calls for _, calls in _RULES))
+}

@@ -261,24 +261,23 @@ class ArraySymbol(SymbolBase):
 
 def _by_name(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Arguments of a call, with one that NumPy would write to by name."""
-    if name.startswith("ndarray."):
-        name = name.replace("ndarray", "np")
-    try:
-        parameters = list(_signature(function(name)).parameters.values())
-    except (TypeError, ValueError, AttributeError):
-        return args, kwargs
-    places = {p.name: i for i, p in enumerate(parameters) if p.name in _WRITING}
-    kinds = {p.kind for p in parameters}
-    if inspect.Parameter.VAR_POSITIONAL in kinds or not places:
-        return args, kwargs
-    named = {n: args[i] for n, i in places.items() if i < len(args) and n not in kwargs}
-    first = min([places[n] for n in named], default=len(args))
-    rest = {p.name: x for p, x in zip(parameters[first:], args[first:], strict=False)}
+    parameters, writing = _places(name)
+    first = min([i for i in writing if i < len(args)], default=len(args))
+    rest = dict(zip(parameters[first:], args[first:], strict=False))
     return args[:first], {**kwargs, **rest}
 
 
-_WRITING = ("out", "overwrite_input", "copy")
-_signature = functools.cache(inspect.signature)
+@functools.cache
+def _places(name: str) -> tuple[list[str], list[int]]:
+    """The names of a function's parameters, and the places of those that NumPy would write to."""
+    try:
+        signature = inspect.signature(function(name.replace("ndarray.", "np.")))
+    except (TypeError, ValueError, AttributeError):
+        return [], []
+    if any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values()):
+        return [], []
+    names = list(signature.parameters)
+    return names, [i for i, n in enumerate(names) if n in ("out", "overwrite_input", "copy")]
 
 
 def _both_symbols(y: Any, args: Any) -> bool:
