@@ -10,22 +10,29 @@ element; or the recording is refused, with its reason. The script is held to the
 from __future__ import annotations
 
 import copy
+import io
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tinygrad_xent as tx
+from tinygrad_xent.command_line import names_of
 from tinygrad_xent.programs.instructions import Ref, mapped, parts
 from tinygrad_xent.programs.recording import record
 from tinygrad_xent.programs.scripts import written
 from tinygrad_xent.programs.spelling import NotInNumPyError
 
 from .subjects import Subject, subjects
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -166,14 +173,60 @@ def ulps(a: Any, b: Any) -> float:
     return float(np.abs(a[finite].astype(float) - b[finite].astype(float)).max() / unit)
 
 
+def lessons() -> Iterator[Finding]:
+    """Every number that a lesson leaves on a tape, with its gradients; or why a lesson has none."""
+    for file in sorted((ROOT / "examples").glob("plot_*.py")):
+        stem = file.stem.removeprefix("plot_")
+        quiet = io.StringIO()
+        with redirect_stdout(quiet), redirect_stderr(quiet), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            names = names_of(file)
+        found = {n: x for n, x in names.items() if isinstance(x, tx.Tensor) and not x.is_leaf}
+        numbers = {name: x for name, x in found.items() if x.size == 1}
+        for name, tensor in numbers.items():
+            with np.errstate(all="ignore"):
+                yield of_tape(Subject("lesson", f"{stem}: {name}", no_function), tensor, names)
+        if not numbers:
+            why = "it leaves no number on a tape"
+            yield Finding(Subject("lesson", stem, no_function), why, why)
+
+
+def no_function() -> tuple[None, tuple[()]]:
+    return None, ()
+
+
+def of_tape(subject: Subject, tensor: tx.Tensor, names: dict[str, Any]) -> Finding:
+    """What is known of the tape of a tensor."""
+    try:
+        program, values = record(tensor, (), names)
+    except tx.GraphError as error:
+        return Finding(subject, reason(error), "as the program")
+    trace = tx.trace(tensor)
+    slopes = [e.gradient for e in trace if e.kind == "parameter"]
+    expected = sorted_by_size([trace[trace.output].value, *slopes])
+    found = sorted_by_size(leaves(numbers(program(*values))))
+    function = defined(written(program, "step"))
+    given = dict(zip((i.name for i in program.inputs), values, strict=True)) | program.constants
+    arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
+    by_script = function(**{name: given[name] for name in arguments})
+    by_script = sorted_by_size(by_script if isinstance(by_script, tuple) else [by_script])
+    far = [max(map(ulps, ours, expected)) for ours in (found, by_script)]
+    return Finding(subject, *far)
+
+
+def sorted_by_size(arrays: Any) -> list[Any]:
+    """Arrays in an order of their own: a trace and a program name gradients in different ones."""
+    return sorted(map(np.asarray, arrays), key=lambda x: (x.shape, float(np.sum(x))))
+
+
 def main(groups: Sequence[str]) -> int:
     counts: Counter[str] = Counter()
-    for subject in subjects():
-        if not groups or subject.group in groups:
-            found = finding(subject)
-            print(found)
-            counts[said(found.program).partition(" ")[0]] += 1
-            counts["script " + said(found.script).partition(" ")[0]] += 1
+    chosen = (s for s in subjects() if not groups or s.group in groups)
+    findings = chain(map(finding, chosen), lessons() if not groups or "lesson" in groups else ())
+    for found in findings:
+        print(found)
+        counts[said(found.program).partition(" ")[0]] += 1
+        counts["script " + said(found.script).partition(" ")[0]] += 1
     print(dict(counts))
     return 0
 

@@ -5,8 +5,9 @@ refused with a reason that is known here. No cell of the table is empty.
 import numpy as np
 import pytest
 
-from tests.programs.coverage import finding, said, ulps
+from tests.programs.coverage import ROOT, finding, no_function, of_tape, said, ulps
 from tests.programs.subjects import Subject, subjects
+from tinygrad_xent.command_line import names_of
 
 SUBJECTS = {f"{s.group} {s.name}": s for s in subjects()}
 
@@ -70,3 +71,11 @@ def test_a_subject_that_reads_an_array_of_its_own_is_refused():
     y = np.ones(2)
     subject = Subject("row", "closed over", lambda: (lambda x: x * y, (np.ones(2),)))
     assert "the function reads y" in finding(subject).program
+
+
+def test_the_tape_of_a_lesson_is_equal():
+    """The others are in the table that `make coverage` prints: to run all lessons takes a minute."""
+    names = names_of(ROOT / "examples" / "plot_softmax_cross_entropy.py")
+    subject = Subject("lesson", "softmax_cross_entropy: loss", no_function)
+    found = of_tape(subject, names["loss"], names)
+    assert (found.program, found.script) == (0.0, 0.0)

@@ -5,13 +5,12 @@ computed once, what nobody needs not at all, and a few calls that change nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .calls import function
-from .instructions import Instruction, Ref, mapped
+from .instructions import Instruction, Ref, mapped, replaced
 
 VIEWS = {"ndarray.reshape", "np.expand_dims", "np.squeeze", "np.reshape"}
 """Calls that give the same numbers, in the same order, in another shape."""
@@ -60,7 +59,7 @@ def _without_unused(
     numbers = {i.id: number for number, i in enumerate(kept)}
     done = []
     for i in kept:
-        done.append(replace(_renumbered(i, numbers), id=numbers[i.id]))
+        done.append(replaced(_renumbered(i, numbers), id=numbers[i.id]))
     return done, {old: numbers[new] for old, new in now.items() if new in numbers}
 
 
@@ -69,7 +68,7 @@ def _renumbered(i: Instruction, now: dict[int, int]) -> Instruction:
     if all(now[number] == number for number in i.refs):
         return i
     args, kwargs = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, (i.args, i.kwargs))
-    return replace(i, args=args, kwargs=kwargs)
+    return replaced(i, args=args, kwargs=kwargs)
 
 
 def _key(i: Instruction) -> Any:
@@ -102,7 +101,7 @@ def _reshaped(i: Instruction, known: Known) -> int | Instruction | None:
         x = known[x.args[0].id]
     if x.shape == i.shape:
         return x.id
-    return replace(i, call="ndarray.reshape", args=(Ref(x.id), i.shape), kwargs=())
+    return replaced(i, call="ndarray.reshape", args=(Ref(x.id), i.shape), kwargs=())
 
 
 def _transposed(i: Instruction, known: Known) -> int | Instruction | None:
@@ -135,7 +134,7 @@ def _overwritten(i: Instruction, known: Known) -> int | Instruction | None:
     if new.shape != i.shape:
         return None
     cast = ("ndarray.astype", (Ref(new.id), i.dtype))
-    return new.id if new.dtype == i.dtype else replace(i, call=cast[0], args=cast[1])
+    return new.id if new.dtype == i.dtype else replaced(i, call=cast[0], args=cast[1])
 
 
 def x_call(x: Instruction | None) -> str:
@@ -148,7 +147,7 @@ def _times_one(i: Instruction, known: Known) -> int | Instruction | None:
         for place in (0, 1):
             other = _argument(i, known, 1 - place)
             if _is_minus_one(i.args[place], known) and other is not None and _alike(other, i):
-                return replace(i, call="operator.neg", args=(Ref(other.id),))
+                return replaced(i, call="operator.neg", args=(Ref(other.id),))
             if not _is_one(i.args[place], known):
                 continue
             if other is not None and _alike(other, i):
@@ -156,7 +155,7 @@ def _times_one(i: Instruction, known: Known) -> int | Instruction | None:
             number = i.args[1 - place]
             if isinstance(number, (int, float)) and i.shape == () and i.dtype.startswith("float"):
                 literal = np.dtype(i.dtype).type(number)
-                return replace(i, call="literal", args=(literal,), kwargs=())
+                return replaced(i, call="literal", args=(literal,), kwargs=())
     if i.call in ("operator.truediv", "np.divide") and _is_one(i.args[1], known):
         x = _argument(i, known)
         return x.id if x is not None and _alike(x, i) else None
@@ -189,7 +188,7 @@ def _stretched(i: Instruction, known: Known) -> int | Instruction | None:
             small = _argument(x, known)  # type: ignore[arg-type]
             if small is not None:
                 args = tuple(Ref(small.id) if p == place else a for p, a in enumerate(i.args))
-                i = replace(i, args=args)
+                i = replaced(i, args=args)
                 simpler = _times_one(i, known)
                 return i if simpler is None else simpler
     return None
@@ -207,11 +206,11 @@ def _signs(i: Instruction, known: Known) -> int | Instruction | None:
     if a is None or b is None or not _alike(a, i) or not _alike(b, i):
         return None
     if a.id == b.id:
-        return replace(i, call="operator.mul", args=(2, Ref(a.id)))
+        return replaced(i, call="operator.mul", args=(2, Ref(a.id)))
     if b.call == "operator.neg":
-        return replace(i, call="operator.sub", args=(Ref(a.id), b.args[0]))
+        return replaced(i, call="operator.sub", args=(Ref(a.id), b.args[0]))
     if a.call == "operator.neg":
-        return replace(i, call="operator.sub", args=(Ref(b.id), a.args[0]))
+        return replaced(i, call="operator.sub", args=(Ref(b.id), a.args[0]))
     return None
 
 
@@ -229,7 +228,7 @@ def _broadcast_again(i: Instruction, known: Known) -> int | Instruction | None:
     """Something stretched that was stretched before."""
     x = _argument(i, known)
     if i.call == x_call(x) == "np.broadcast_to":
-        return replace(i, args=(x.args[0], i.shape))  # type: ignore[union-attr]
+        return replaced(i, args=(x.args[0], i.shape))  # type: ignore[union-attr]
     return None
 
 
@@ -238,18 +237,18 @@ def _of_numbers(i: Instruction, known: Known) -> int | Instruction | None:
     if i.shape == () and i.call in _COMPARISONS:
         a, b = (_number(x, known) for x in i.args)
         if a is not None and b is not None:
-            return replace(i, call="literal", args=(np.bool_(function(i.call)(a, b)),), kwargs=())
+            return replaced(i, call="literal", args=(np.bool_(function(i.call)(a, b)),), kwargs=())
     if (
         i.call in _ALL_OR_ANY
         and i.shape == ()
         and (number := _number(i.args[0], known)) is not None
     ):
-        return replace(i, call="literal", args=(np.bool_(number),), kwargs=())
+        return replaced(i, call="literal", args=(np.bool_(number),), kwargs=())
     if i.call == "ndarray.astype" and (x := _argument(i, known)) is not None:
         number = _number(i.args[0], known)
         if number is not None and x.call == "np.broadcast_to":
             cast = np.dtype(i.dtype).type(number)
-            return replace(i, call="np.broadcast_to", args=(cast, i.shape), kwargs=())
+            return replaced(i, call="np.broadcast_to", args=(cast, i.shape), kwargs=())
     return None
 
 
@@ -274,7 +273,7 @@ def _chosen(i: Instruction, known: Known) -> int | Instruction | None:
     mask = _argument(i, known)
     full = taken.call == "np.broadcast_to" and _number(i.args[1], known) is not None
     if full and mask is not None and mask.shape == i.shape:
-        return replace(i, args=(i.args[0], taken.args[0], i.args[2]))
+        return replaced(i, args=(i.args[0], taken.args[0], i.args[2]))
     again = taken.call == "np.where" and taken.args[0] == i.args[0] and taken.args[2] == i.args[2]
     return taken.id if again and not isinstance(i.args[2], Ref) else None
 

@@ -11,10 +11,9 @@ import keyword
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
-from .instructions import Instruction, Ref, mapped
+from .instructions import Instruction, Ref, mapped, replaced
 from .listing import Program
 from .notes import assigned
 from .recorder import Recorder
@@ -48,7 +47,7 @@ def finished(
     of = {now[made]: now.get(value) for made, value in slopes.items() if made in now}
     for place, i in enumerate(kept):
         if i.id in names or i.id in of:
-            kept[place] = replace(i, name=names.get(i.id, ""), gradient_of=of.get(i.id))
+            kept[place] = replaced(i, name=names.get(i.id, ""), gradient_of=of.get(i.id))
     moved = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, outputs)
     changed = [(names[now[number]], Ref(now[ref.id])) for number, ref in updates.items()]
     found = _named_gradients(kept, now, gradients)
