@@ -67,8 +67,7 @@ def _is_tame(node: Node) -> bool:
 CONSTANTS: WeakValueDictionary[int, np.ndarray[Any, Any]] = WeakValueDictionary()
 """The arrays of `constant(...)`, by their ids."""
 
-_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
-_WORDS = (str, type(None), type(...), type, np.dtype)
+_PLAIN = (bool, int, float, np.bool_, np.integer, np.floating, str, type(None), type(...))
 
 
 class RecordingError(errors.GraphError):
@@ -77,6 +76,11 @@ class RecordingError(errors.GraphError):
 
 def _is_scalar_type(x: Any) -> bool:
     return isinstance(x, type) and (issubclass(x, np.generic) or x in (bool, int, float))
+
+
+def _value_of(x: Any) -> Any:
+    """An argument's value at the example."""
+    return x.value if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
 
 
 @lru_cache(maxsize=64)
@@ -153,34 +157,37 @@ class Recorder:
     def call(self, name: str, args: Any, kwargs: Any) -> Any:
         """Run a call on the example's values and note it. Several results are returned as a tuple."""
         args, kwargs = tuple(args), dict(kwargs)
-        noted_args, noted_kwargs = mapped(self.noted, args), mapped(self.noted, kwargs)
-        values = mapped(self.value_of, args), mapped(self.value_of, kwargs)
+        noted = mapped(self.noted, args), mapped(self.noted, kwargs) if kwargs else kwargs
+        values = mapped(_value_of, args), mapped(_value_of, kwargs) if kwargs else kwargs
         result = calls.function(name)(*values[0], **values[1])
-        return self.note(name, noted_args, noted_kwargs, result)
+        return self.note(name, *noted, result)
 
     def note(self, call: str, args: Any, kwargs: Any, value: Any, **more: Any) -> Any:
         """Add an instruction, with what is known about where it comes from."""
+        kind = type(value)
         if isinstance(value, (tuple, list)):
             whole = self._add(call, args, kwargs, None, "tuple", more)
-            kind = type(value)
             found = [
                 self.note("operator.getitem", (Ref(whole), i), {}, part)
                 for i, part in enumerate(value)
             ]
             return kind(*found) if hasattr(kind, "_fields") else kind(found)
-        if not isinstance(value, (np.ndarray, *_NUMBERS)):
-            raise self.not_recordable(f"{call}, which gives {type(value).__name__}")
-        plain = type(value) in (bool, int, float)
-        dtype = f"Python {type(value).__name__}" if plain else _name(np.asarray(value).dtype)
-        number = self._add(call, args, kwargs, np.shape(value), dtype, more)
+        if kind in (bool, int, float):
+            shape, dtype = (), f"Python {kind.__name__}"
+        elif isinstance(value, (np.ndarray, np.generic)):
+            shape, dtype = value.shape, _name(value.dtype)
+        else:
+            raise self.not_recordable(f"{call}, which gives {kind.__name__}")
+        number = self._add(call, args, kwargs, shape, dtype, more)
         return ArraySymbol(self, number, value, number not in self.varying)
 
     def _add(
         self, call: str, args: Any, kwargs: Any, shape: Any, dtype: str, more: dict[str, Any]
     ) -> int:
-        number, known = len(self.instructions), self.notes.here(len(self.instructions))
-        given = (call, args, tuple(sorted(kwargs.items())), shape, dtype)
-        made = Instruction(number, *given, **(known | more))
+        number = len(self.instructions)
+        named = tuple(sorted(kwargs.items())) if kwargs else ()
+        known = self.notes.here(number) | more
+        made = Instruction(number, call, args, named, shape, dtype, **known)
         self.instructions.append(made)
         starts = call in ("input", "np.empty") or call.startswith("draw.")
         if starts or not self.varying.isdisjoint(made.refs):
@@ -211,29 +218,27 @@ class Recorder:
         """Whether all numbers of these are finite at the example: if not, the walk back is recorded with
         the masks of what was chosen.
         """
-        return all(np.isfinite(self.value_of(x)).all() for x in arrays)
+        return all(np.isfinite(_value_of(x)).all() for x in arrays)
 
     def noted(self, x: Any) -> Any:
         """An argument as an instruction holds it."""
-        if isinstance(x, np.ndarray) and id(x) in CONSTANTS:
-            return Ref(self.constant(x).id)
         if isinstance(x, ArraySymbol):
             return Ref(self.current(x))
+        if isinstance(x, _PLAIN):
+            return x
+        if isinstance(x, np.ndarray) and id(x) in CONSTANTS:
+            return Ref(self.constant(x).id)
         if isinstance(x, GeneratorSymbol):
             return Ref(x.id)
         if isinstance(x, np.dtype) or _is_scalar_type(x):
             return np.dtype(x).name
-        if isinstance(x, (*_NUMBERS, *_WORDS)):
+        if isinstance(x, type):
             return x
         if isinstance(x, range):
             return tuple(x)
         if isinstance(x, (np.ndarray, Tensor)):
             raise self.foreign(x)
         raise self.not_recordable(f"an argument of type {type(x).__name__}")
-
-    def value_of(self, x: Any) -> Any:
-        """An argument's value at the example."""
-        return x.value if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
 
     def current(self, x: ArraySymbol) -> int:
         """The instruction whose result a symbol stands for now."""

@@ -62,9 +62,6 @@ def script(
     >>> x = tx.Tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> loss = (x * x).sum()
     >>> print(tx.script(loss))
-    import numpy as np
-    <BLANKLINE>
-    <BLANKLINE>
     def loss_and_gradients(x):
         \"""For these shapes: x (2,).\"""
         loss = (x * x).sum()
