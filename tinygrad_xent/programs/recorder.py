@@ -25,35 +25,9 @@ from .draws import GeneratorSymbol
 from .instructions import Instruction, Ref, mapped
 from .symbolic import ArraySymbol
 
-TAME = frozenset(
-    {
-        *(
-            "add",
-            "sub",
-            "neg",
-            "mul",
-            "matmul",
-            "linear",
-            "sum",
-            "tanh",
-            "sigmoid",
-            "softplus",
-            "sin",
-        ),
-        *(
-            "conv",
-            "conv_input",
-            "conv_weight",
-            "cos",
-            "softmax",
-            "log_softmax",
-            "logsumexp",
-            "softmax_cross_entropy",
-            "identity",
-            "abs",
-        ),
-    }
-)
+_TAME = """abs add conv conv_input conv_weight cos identity linear log_softmax logsumexp matmul mul neg
+    sigmoid sin softmax softmax_cross_entropy softplus sub sum tanh"""
+TAME = frozenset(_TAME.split())
 """Operations whose slope is finite wherever their inputs and their result are."""
 
 
@@ -92,7 +66,9 @@ class Recorder:
     """Notes the calls of one recording, in order.
 
     Attributes:
-        instructions: what was noted. examples: the value of each input, by its number. constants: by the id of a declared constant's array.
+        instructions: what was noted.
+        examples: the value of each input, by its number.
+        constants: by the id of a declared constant's array.
         refused: the first error, which the function may have caught.
     """
 
@@ -269,18 +245,20 @@ class Recorder:
         called = f", {name}," if isinstance(name := getattr(x, "name", None), str) else ""
         kind = "a tensor" if isinstance(x, Tensor) else "an array"
         what = f"program: {kind}{called} is not an argument of the function that is recorded"
-        fix = "pass it as an argument; or tx.constant(array), whose numbers stay as they are; what follows "
-        fix += (
-            "from shapes alone is made by tx.zeros, tx.arange, tx.eye; random numbers come from a "
+        fix = (
+            "pass it as an argument; or tx.constant(array), whose numbers stay as they are; what follows"
+            " from shapes alone is made by tx.zeros, tx.arange, tx.eye; random numbers come from a"
+            " generator that is an argument"
         )
-        fix += "generator that is an argument"
         return self.refuse(what, [x], fix)
 
     def asked_for_a_value(self, x: ArraySymbol, how: str) -> RecordingError:
         """The error for code that looks at numbers, which each run has others of."""
         what = f"program: {how} needs the numbers themselves, which differ from run to run"
-        fix = "tx.where(condition, a, b) in place of a branch; return a value to see it; what is to be "
-        fix += "the same in each run is passed as a plain int, bool or str"
+        fix = (
+            "tx.where(condition, a, b) in place of a branch; return a value to see it; what is to be the"
+            " same in each run is passed as a plain int, bool or str"
+        )
         return self.refuse(what, [x], fix)
 
     def data_shaped(self, name: str) -> RecordingError:
