@@ -93,7 +93,10 @@ class Program(Plain):
         wanted = self.inputs
         if len(arrays) != len(wanted):
             names = ", ".join(i.name for i in wanted)
-            raise TypeError(f"program: takes {len(wanted)} arrays ({names}), got {len(arrays)}")
+            raise TypeError(
+                f"program: takes {len(wanted)} array(s), got {len(arrays)}: one for each of {names or '()'}."
+                " Whole numbers, booleans and strings are the same in each run; record again for others"
+            )
         values = {i.id: given(i, array) for i, array in zip(wanted, arrays, strict=True)}
         for i in self.instructions:
             if i.call in FIXED:
