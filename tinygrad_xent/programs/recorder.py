@@ -252,14 +252,11 @@ class Recorder:
         )
         return self.refuse(what, [x], fix)
 
-    def asked_for_a_value(self, x: ArraySymbol, how: str) -> RecordingError:
+    def asked_for_a_value(self, x: ArraySymbol, how: str, instead: str) -> RecordingError:
         """The error for code that looks at numbers, which each run has others of."""
         what = f"program: {how} needs the numbers themselves, which differ from run to run"
-        fix = (
-            "tx.where(condition, a, b) in place of a branch; return a value to see it; what is to be the"
-            " same in each run is passed as a plain int, bool or str"
-        )
-        return self.refuse(what, [x], fix)
+        fix = f"{instead}; return a value to see it; what is to be the same in each run is passed as a"
+        return self.refuse(what, [x], f"{fix} plain int, bool or str")
 
     def data_shaped(self, name: str) -> RecordingError:
         """The error for functions whose result has a shape that depends on values."""

@@ -72,14 +72,16 @@ class ArraySymbol(SymbolBase):
 
     # --- what asks for numbers ----------------------------------------------------------------------
 
-    def _asked(self, how: str) -> NoReturn:
-        raise self.recorder.asked_for_a_value(self, how)
+    def _asked(
+        self, how: str, instead: str = "tx.where in place of a branch, tx.exp in place of math.exp"
+    ) -> NoReturn:
+        raise self.recorder.asked_for_a_value(self, how, instead)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        self._asked("np.asarray()")
+        self._asked("printing, np.array() or np.asarray()", "tx.stack([a, b]) joins tensors")
 
     def __bool__(self) -> NoReturn:
-        self._asked("a branch (if, while, and, or, not)")
+        self._asked("a branch (if, while, and, or, not)", "tx.where(condition, a, b) in its place")
 
     # --- operators, attributes and methods ----------------------------------------------------------
 
@@ -162,7 +164,7 @@ class ArraySymbol(SymbolBase):
     def __getitem__(self, index: Any) -> Any:
         masks = [part for part in _parts(index) if getattr(part, "dtype", None) == np.bool_]
         if not all(getattr(mask, "known", False) for mask in masks):
-            self._asked("a boolean mask as index, whose result has as many elements as are true")
+            raise self.recorder.data_shaped("a boolean mask as index")
         view = self._call("operator.getitem", index)
         return self._viewed(
             view, lambda changed: self.recorder.call("set_item", (self, index, changed), {})
@@ -385,7 +387,8 @@ def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
     for name, how in asking.items():
         yield f"__{name}__", lambda self, *_, how=how: self._asked(how)
     for name in ("item", "tolist", "tobytes", "dump", "tofile", "nonzero", "compress"):
-        yield name, lambda self, *_, name=name, **__: self._asked(f".{name}()")
+        called = "float(), int() or .item()" if name == "item" else f".{name}()"
+        yield name, lambda self, *_, called=called, **__: self._asked(called)
 
 
 for _name, _method in (*_operators(), *_methods()):
