@@ -128,7 +128,7 @@ def _data_of(x: Any) -> str:
     """An array's numbers; zeros as zeros."""
     if x.size > 3 and not x.any() and not np.signbit(x.astype(float)).any():
         dtype = "" if x.dtype.name == "float64" else f", np.{x.dtype.name}"
-        return f"np.zeros({x.shape}{dtype})"
+        return f"np.zeros({x.size if x.ndim == 1 else x.shape}{dtype})"
     return array(x, by_rows=True)
 
 

@@ -224,8 +224,10 @@ def _of_numbers(i: Instruction, name: str, of: Speller) -> Spelled:
 def arguments(args: tuple[Any, ...], i: Instruction, of: Speller) -> str:
     """Arguments by position, then those by name."""
     given = [value(x, i, of) for x in args]
-    if i.call in ("np.zeros", "np.ones") and given[1:] == ["np.float64"]:
-        given.pop()
+    if i.call in ("np.zeros", "np.ones") and given:
+        given[0] = re.sub(r"^\((\w+),\)$", r"\1", given[0])  # a shape of one axis is its length
+        if given[1:] == ["np.float64"]:
+            given.pop()
     said = [(key, x) for key, x in i.kwargs if x is not None and not (key == "keepdims" and not x)]
     given += [f"{key}={value(x, i, of, key)}" for key, x in said if key != "axis" or x is not None]
     return ", ".join(given)
