@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,10 @@ def their_way(name: str) -> Any:
             line = [1] * x.ndim
             line[axis] = -1
             indices = indices.reshape(line).expand(values.shape)
+        if reduce in ("amax", "amin") and not include_self:
+            # an element that takes no part takes a share of the gradient there, if it equals the result
+            x = x.scatter(axis, indices, -math.inf if reduce == "amax" else math.inf)
+            include_self = True
         return torch.scatter_reduce(x, axis, indices, values, reduce, include_self=include_self)
 
     return call

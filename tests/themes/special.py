@@ -1,5 +1,7 @@
 """The error function and its relatives, the gamma function."""
 
+import math
+
 import numpy as np
 
 from tests.operations import call, smooth
@@ -26,6 +28,29 @@ def scipys(name, *before):
 def gamma_slope(n):
     """The n-th slope of digamma, whose own is the next one."""
     return duals.smooth(scipys("polygamma", n), lambda y, x: gamma_slope(n + 1)(x))
+
+
+def torchs_slope(torch, n, x):
+    """The n-th slope of digamma in PyTorch, whose own first one, `torch.polygamma(1, x)`, has nine digits."""
+    if n:
+        return (-1) ** (n + 1) * math.factorial(n) * torch.special.zeta(n + 1.0, x)
+    return with_slope(torch, torch.digamma, lambda x: torchs_slope(torch, 1, x))(x)
+
+
+def with_slope(torch, f, slope):
+    """A function of PyTorch with another slope than its own."""
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return f(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * slope(*ctx.saved_tensors)
+
+    return Function.apply
 
 
 def inside(low, high):
@@ -70,15 +95,15 @@ row(
     "gammaln",
     inside(0.5, 3),
     duals.smooth(scipys("gammaln"), lambda y, x: gamma_slope(0)(x)),
-    lambda torch, x: torch.lgamma(x),
+    lambda torch, x: with_slope(torch, torch.lgamma, lambda x: torchs_slope(torch, 0, x))(x),
 )
-row("digamma", inside(0.5, 3), gamma_slope(0))
+row("digamma", inside(0.5, 3), gamma_slope(0), lambda torch, x: torchs_slope(torch, 0, x))
 row(
     "digamma_slope",
     of_order,
     lambda x, n: gamma_slope(n)(x),
-    lambda torch, x, n: torch.polygamma(n, x),
+    lambda torch, x, n: torchs_slope(torch, n, x),
 )
-row("polygamma", of_order_first, lambda n, x: gamma_slope(n)(x))
+row("polygamma", of_order_first, lambda n, x: gamma_slope(n)(x), torchs_slope)
 row("logit", inside(0.1, 0.9), lambda x: duals.log(x / (1 - x)))
 row("xlogy", of_a_factor, lambda a, b: a * duals.log(b))
