@@ -63,7 +63,8 @@ class OfLabels:
         at_label = (np.arange(len(z)), self.places[here])
         z -= np.maximum.reduce(z, axis=1, keepdims=True)
         z_label = z[at_label]
-        z_sum = None if b is None else arrays.sum(z, axis=1) if w is None else z @ w
+        with np.errstate(invalid="ignore"):  # BLAS may raise it for finite numbers
+            z_sum = None if b is None else arrays.sum(z, axis=1) if w is None else z @ w
         np.exp(z, out=z)
         total = arrays.sum(z, axis=1)
         level = np.log(total)
