@@ -177,6 +177,64 @@ def arrays_of(args):
             yield x.array
 
 
+@pytest.mark.parametrize("kind", [np.dtype(np.float32), np.float32, "float32"])
+def test_a_dtype_is_guarded(kind, monkeypatch):
+    monkeypatch.setattr(CONFIG, "scale", kind)
+    program = tx.program(lambda x: x.astype(CONFIG.scale), X)
+    assert program(X).dtype == np.float32
+    monkeypatch.setattr(CONFIG, "scale", np.dtype(np.float64))
+    assert program(X).dtype == np.float64
+
+
+def doubled(x):
+    return x * 2
+
+
+def tripled(x):
+    return x * 3
+
+
+ACT = tx.exp
+
+
+class Activated(tx.nn.Module):
+    def __init__(self):
+        self.act = tx.exp
+
+    def forward(self, x):
+        return self.act(x)
+
+
+ACTIVATED, ACTS, ACT_DICT = Activated(), types.SimpleNamespace(act=tx.exp), {"act": tx.exp}
+
+
+def set_method(patch, value):
+    patch.setattr(Holder, "method", lambda self, x: value(x))
+
+
+def set_item(patch, value):
+    patch.setitem(ACT_DICT, "act", value)
+
+
+REBOUND = {
+    "of a global": (lambda x: ACT(x), (X,), set_global("ACT")),
+    "a helper": (lambda x: doubled(x), (X,), set_global("doubled")),
+    "of a namespace": (lambda x: ACTS.act(x), (X,), set_attribute(ACTS, "act")),
+    "of a module": (lambda net, x: net(x), (ACTIVATED, X), set_attribute(ACTIVATED, "act")),
+    "a method": (lambda x: HOLDER.method(x), (X,), set_method),
+    "in a dict": (lambda x: ACT_DICT["act"](x), (X,), set_item),
+}
+
+
+@pytest.mark.parametrize("name", REBOUND)
+@pytest.mark.parametrize("new", [tx.tanh, np.sin, tripled, lambda x: x * 5])
+def test_another_function_is_recorded_again(name, new, monkeypatch):
+    f, args, change = REBOUND[name]
+    program = tx.program(f, *args)
+    change(monkeypatch, new)
+    np.testing.assert_array_equal(program(X), new(tx.Tensor(X)).numpy())
+
+
 class Drawn(tx.nn.Module):
     def __init__(self, seed):
         self.w = tx.Tensor(np.random.default_rng(seed).normal(size=3), requires_grad=True)

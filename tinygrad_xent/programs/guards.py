@@ -1,5 +1,5 @@
-"""What a function reads besides its arguments: numbers and words, which are guarded by value, and arrays,
-which it must be given.
+"""What a function reads besides its arguments: numbers, words, functions and classes, which are guarded by
+value, by code or by name, and arrays, which it must be given.
 
 Looked at is the code of the function, of the user's functions that it names, and of the methods of the
 user's classes among its arguments; and what these name: globals, variables of closures, defaults, with
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import hashlib
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -22,9 +23,8 @@ from ..engine.lines import NOT_USERS
 from ..engine.symbols import Symbol
 from ..engine.tensors import Tensor
 from .recorder import CONSTANTS, RecordingError
-from .structures import OWN, VARYING, objects, parts, written
+from .structures import OWN, PLAIN, VARYING, objects, parts, written
 
-_PLAIN = (bool, int, float, str, bytes, type(None), np.generic)
 _DRAWING = {"numpy.random", "random", "secrets"}
 
 
@@ -37,7 +37,7 @@ def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for place, value in _Reading().of(f, [*objects(example)]):
         for path, part in parts(value, (place,)):
-            if isinstance(part, _PLAIN):
+            if isinstance(part, PLAIN):
                 if not _is_own(path):
                     name = written(path)
                     while name in found:  # that of another closure of the same code
@@ -55,7 +55,7 @@ def plain_parts(names: list[str], example: tuple[Any, ...]) -> dict[str, Any]:
         for path, value in parts(arg, (name,)):
             if isinstance(value, Tensor):
                 found[f"{written(path)}.requires_grad"] = value.requires_grad
-            elif isinstance(value, _PLAIN) and not _is_own(path) and not _varies(path, value):
+            elif isinstance(value, PLAIN) and not _is_own(path) and not _varies(path, value):
                 found[written(path)] = value
     return found
 
@@ -139,7 +139,7 @@ class _Reading:
             yield from self.behind(x.__wrapped__)
         elif isinstance(x, type):
             yield from self.class_of(x)
-        elif not isinstance(x, (*_PLAIN, np.ndarray, Tensor, ModuleType, list, tuple, dict)):
+        elif not isinstance(x, (*PLAIN, np.ndarray, Tensor, ModuleType, list, tuple, dict)):
             yield from self.behind(type(x))
 
     def class_of(self, kind: type) -> Iterator[tuple[str, Any]]:
@@ -150,7 +150,7 @@ class _Reading:
             if base.__module__ in ("builtins", "typing", "types", "abc") or NOT_USERS[file]:
                 continue
             for name, value in vars(base).items():
-                if isinstance(value, _PLAIN) and not name.startswith("__"):
+                if isinstance(value, PLAIN) and not name.startswith("__"):
                     yield f"{base.__module__} {base.__qualname__}.{name}", value
                 elif isinstance(value, (FunctionType, staticmethod, classmethod, property)):
                     self.methods.append((name, value))
@@ -163,6 +163,7 @@ class _Reading:
             yield from self.closures(f)
             return
         self.named_by_code |= set(_names_in(f.__code__))
+        yield f"{f.__module__} the code of {f.__qualname__}", _digest(f.__code__)
         defaults = {**(f.__kwdefaults__ or {}), "": f.__defaults__ or ()}
         yield f"{f.__module__} a default of {f.__qualname__}", list(defaults.values())
         cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
@@ -198,8 +199,7 @@ class _Reading:
         if getattr(value, "__module__", None) in _DRAWING and not isinstance(value, type):
             raise _draws(f"{place.rpartition(' ')[2]}")
         yield from self.behind(value)
-        if not isinstance(value, (FunctionType, MethodType, type)):
-            yield place, value
+        yield place, value
 
     def module(self, name: str) -> Iterator[tuple[str, Any]]:
         """The plain values of a user's module that is imported inside a function."""
@@ -207,7 +207,7 @@ class _Reading:
         file = getattr(module, "__file__", None)
         if module is not None and file is not None and not NOT_USERS[file]:
             for key, value in vars(module).items():
-                if isinstance(value, _PLAIN) and not key.startswith("__"):
+                if isinstance(value, PLAIN) and not key.startswith("__"):
                     yield f"{name} {key}", value
 
 
@@ -220,6 +220,14 @@ def _names_in(code: CodeType) -> Iterator[str]:
     for part in code.co_consts:
         if isinstance(part, CodeType):
             yield from _names_in(part)
+
+
+@functools.cache
+def _digest(code: CodeType) -> str:
+    """What tells one code from another: a digest of its instructions, names and numbers."""
+    inner = [_digest(x) if isinstance(x, CodeType) else repr(x) for x in code.co_consts]
+    text = f"{code.co_code.hex()} {code.co_names} {inner}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _draws(name: str) -> RecordingError:

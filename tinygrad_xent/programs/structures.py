@@ -26,8 +26,10 @@ from .recorder import Recorder, RecordingError
 from .symbolic import ArraySymbol
 
 Path = tuple[Any, ...]
-_PLAIN = (bool, int, float, str, bytes, type(None), np.generic, np.dtype)
-_OPAQUE = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, property)
+PLAIN = (bool, int, float, str, bytes, type(None), np.generic, np.dtype)
+"""What is no data: numbers, words and dtypes, which are guarded by value or are part of the recording."""
+_OF_NUMPY = (np.ufunc, type(np.sum))
+_OPAQUE = (FunctionType, BuiltinFunctionType, MethodType, *_OF_NUMPY, ModuleType, type, property)
 _ARRAYS = (np.ndarray, Tensor, Symbol, np.random.Generator)
 
 VARYING: dict[type, tuple[str, ...]] = {Optimizer: ("lr", "_counts"), Schedule: ("count",)}
@@ -43,11 +45,15 @@ OWN = frozenset(f".{name}" for name in ("_path", "_called", "_label", "_inline",
 
 
 def parts(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tuple[Path, Any]]:
-    """Everything that is no container, by its path: arrays, tensors, generators, plain values."""
+    """Everything that is no container, by its path: arrays, tensors, generators, plain values; the names of
+    functions and classes.
+    """
     seen = set() if seen is None else seen
-    if isinstance(x, (*_PLAIN, *_ARRAYS)):
+    if isinstance(x, (*PLAIN, *_ARRAYS)):
         yield path, x
-    elif id(x) not in seen and not isinstance(x, _OPAQUE):
+    elif isinstance(x, _OPAQUE):
+        yield path, called(x)
+    elif id(x) not in seen:
         seen.add(id(x))
         for key, part in _members(x):
             yield from parts(part, (*path, key), seen)
@@ -71,6 +77,12 @@ def _members(x: Any) -> list[tuple[Any, Any]]:
     states = state if isinstance(state, tuple) else (state,)
     found = [s for s in states if isinstance(s, dict)]
     return [(f".{name}", value) for s in found for name, value in s.items()]
+
+
+def called(x: Any) -> str:
+    """The full name of a function, a class or a module."""
+    name = getattr(x, "__qualname__", getattr(x, "__name__", type(x).__name__))
+    return f"{getattr(x, '__module__', None) or ''}.{name}"
 
 
 def written(path: Path) -> str:
@@ -133,7 +145,7 @@ class Arguments:
 
     def _replace(self, path: Path, x: Any) -> None:
         """Have the copy hold a symbol in place of an array, a tensor or a generator."""
-        if id(x) in self.memo or isinstance(x, _PLAIN):
+        if id(x) in self.memo or isinstance(x, PLAIN):
             return
         if isinstance(x, np.ndarray) and len(path) == 1:
             return  # each argument is an input of its own, also if two of the example are one array
@@ -217,7 +229,7 @@ def _buffer_names(args: Any) -> Iterator[tuple[int, str]]:
 def objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:
     """Every object and function inside, each once."""
     seen = set() if seen is None else seen
-    if isinstance(x, (*_PLAIN, *_ARRAYS)) or id(x) in seen:
+    if isinstance(x, (*PLAIN, *_ARRAYS)) or id(x) in seen:
         return
     seen.add(id(x))
     yield x
