@@ -9,8 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .engine import errors
-from .engine.symbols import Symbol
-from .engine.symbols import check as check
+from .engine.symbols import Symbol, check
 
 Check: TypeAlias = Callable[[Any, str, Any], Any]  # of an object's setting: its name, its value
 Seed: TypeAlias = "np.random.Generator | int | None"  # quoted: NumPy imports its random part late

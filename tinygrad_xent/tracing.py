@@ -200,7 +200,11 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
     return replay.trace(root)
 
 
-def check_unchanged(nodes: list[Node], who: str = "trace") -> None:
+def check_unchanged(
+    nodes: list[Node],
+    who: str = "trace",
+    fix: str = "draw or trace before optimizer.step(), or run the forward pass again",
+) -> None:
     """Raise if a leaf was overwritten after an operation had read it."""
     for node in nodes:
         for i, leaf in enumerate(node.inputs):
@@ -210,11 +214,6 @@ def check_unchanged(nodes: list[Node], who: str = "trace") -> None:
                     f"{who}: {name} was read by {node.op.name} at {node.line} and "
                     f"changed at {leaf.changed_at}: the values that it read are lost"
                 )
-                fix = "draw or trace before optimizer.step(), or run the forward pass again"
-                if who == "program":
-                    fix = (
-                        "record before optimizer.step(), or compute the tensor once more at the end"
-                    )
                 raise errors.GraphError(what, fix=fix)
 
 

@@ -63,8 +63,7 @@ class OfLabels:
         at_label = (np.arange(len(z)), self.places[here])
         z -= np.maximum.reduce(z, axis=1, keepdims=True)
         z_label = z[at_label]
-        with np.errstate(invalid="ignore"):  # BLAS may raise it for finite numbers
-            z_sum = None if b is None else arrays.sum(z, axis=1) if w is None else z @ w
+        z_sum = None if b is None else arrays.sum(z, axis=1) if w is None else _weighted(z, w)
         np.exp(z, out=z)
         total = arrays.sum(z, axis=1)
         level = np.log(total)
@@ -113,3 +112,8 @@ class OfProbabilities:
             q *= total[:, None]
             z -= q
         return loss, unit / total
+
+
+def _weighted(z: Array, w: Array) -> Array:
+    with np.errstate(invalid="ignore"):  # BLAS may raise this flag for finite numbers
+        return z @ w

@@ -25,8 +25,8 @@ from ..engine.breadth.composites import in_float32_beside
 from ..engine.context import MODE
 from ..engine.gradients import gradients
 from ..engine.methods import Operand
-from ..engine.ops import arithmetic, moves, products
-from ..engine.symbols import RECORDER
+from ..engine.ops import moves, products
+from ..engine.symbols import noting
 from ..engine.table import Op
 from ..engine.tape import apply
 from ..engine.tensors import Tensor, is_tensor
@@ -101,7 +101,7 @@ def _of_layer(
     """The loss of a layer's x, weight and bias: their leading axes become one."""
     (x, weight, bias), values = layer, values_of(NAME, target)
     _check_shapes(x, weight, bias, values)
-    if RECORDER.get() is not None or (is_tensor(target) and target.requires_grad):
+    if noting() or (is_tensor(target) and target.requires_grad):
         return cross_entropy(products.linear(x, weight, bias), target, **options, axis=-1)
     lead = x.shape[:-1]
     if len(lead) != 1:
@@ -229,7 +229,7 @@ class _Blocks:
         return rows, grads
 
     def recorded(self, x: Any, weight: Any, bias: Any, target: Any) -> Tensor:
-        """The composed form, for a program."""
+        """The loss as its operations compute it, without blocks: for a program, or second derivatives."""
         bare = isinstance(bias, float)
         logits = products.matmul(x, weight) if bare else products.linear(x, weight, bias)
         return cross_entropy(logits, target, **self.options)
@@ -238,10 +238,7 @@ class _Blocks:
         """The gradients as tensors, from the composed form recorded on fresh nodes."""
         fresh = [moves.identity(t) if i in self.live else t for i, t in enumerate(operands)]
         x, weight, bias = fresh
-        logits = products.matmul(x, weight)
-        if not isinstance(bias, float):
-            logits = arithmetic.add(logits, bias)
-        loss = cross_entropy(logits, self.target.values, **self.options)
+        loss = self.recorded(x, weight, bias, self.target.values)
         sources = [fresh[i]._source() for i in self.live]
         found = gradients(loss._source(), g, sources, create_graph=True)
         return {i: found[s] for i, s in zip(self.live, sources, strict=True)}

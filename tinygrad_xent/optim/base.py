@@ -18,7 +18,7 @@ from ..engine import errors, lines
 from ..engine.arrays import all_finite
 from ..engine.nodes import Leaf, touch
 from ..engine.quiet import quietly
-from ..engine.symbols import RECORDER, Symbol, check, empty
+from ..engine.symbols import Symbol, check, empty, noting
 from ..engine.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Optimizer(Checked):
         """Work out how each parameter is updated: in which way, and with which scratch."""
         self._leaves: list[Any] = [tensor._source() for tensor in self.params]
         shapes = [tensor.shape for tensor in self.params]
-        by_rows = self.elementwise and RECORDER.get() is None
+        by_rows = self.elementwise and not noting()
         rows = [_rows_at_once(shape) if by_rows else None for shape in shapes]
         pieces = [s if n is None else (n, *s[1:]) for s, n in zip(shapes, rows, strict=True)]
         dtypes = [_working_dtype(tensor) for tensor in self.params]
@@ -286,7 +286,7 @@ def _rows_at_once(shape: tuple[int, ...]) -> int | None:
 
 def _scratch(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[tuple[Array, Array]]:
     """Two arrays of each shape, all slices of the same two: updates run one after the other."""
-    if RECORDER.get() is not None:  # a program shares no memory
+    if noting():  # a program shares no memory
         pairs = zip(shapes, dtypes, strict=True)
         return [(empty(shape, dtype), empty(shape, dtype)) for shape, dtype in pairs]
     sizes = [math.prod(shape) for shape in shapes]

@@ -187,7 +187,8 @@ def _output(recorder: Recorder, x: Any) -> Any:
 def _of_tape(output: Tensor, variables: dict[str, Any]) -> tuple[Program, list[Any]]:
     recorder = Recorder()
     nodes = collect(output._source())[::-1]
-    check_unchanged(nodes, "program")
+    fix = "record before optimizer.step(), or compute the tensor once more at the end"
+    check_unchanged(nodes, "program", fix)
     replay = _Replay(recorder, variables)
     with recorder.at_work():
         for node in nodes:
@@ -198,13 +199,10 @@ def _of_tape(output: Tensor, variables: dict[str, Any]) -> tuple[Program, list[A
         slopes: dict[int, Ref] = {}
         if y.requires_grad:
             source: Any = y._source()
-            found: Any = gradients(source, seed_gradient(y, _ones(y), False), retain_graph=True)
+            seed = seed_gradient(y, None if y.size == 1 else ones(y.shape, y.dtype), False)
+            found: Any = gradients(source, seed, retain_graph=True)
             slopes = dict(sorted((leaf.data.id, Ref(g.id)) for leaf, g in found.items()))
     return finished(recorder, outputs, {}, slopes, {})
-
-
-def _ones(y: Tensor) -> Any:
-    return None if y.size == 1 else ones(y.shape, y.dtype)
 
 
 class _Replay:
