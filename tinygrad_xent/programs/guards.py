@@ -23,7 +23,7 @@ from ..engine.lines import NOT_USERS
 from ..engine.symbols import Symbol
 from ..engine.tensors import Tensor
 from .recorder import CONSTANTS, RecordingError
-from .structures import OWN, PLAIN, VARYING, objects, parts, written
+from .structures import OWN, PLAIN, VARYING, contents, objects, written
 
 _DRAWING = {"numpy.random", "random", "secrets"}
 
@@ -36,7 +36,7 @@ def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for place, value in _Reading().of(f, [*objects(example)]):
-        for path, part in parts(value, (place,)):
+        for path, part in contents(value, (place,)):
             if isinstance(part, PLAIN):
                 if not _is_own(path):
                     name = written(path)
@@ -52,7 +52,7 @@ def plain_parts(names: list[str], example: tuple[Any, ...]) -> dict[str, Any]:
     """The plain values among a function's arguments, by path: model.training."""
     found: dict[str, Any] = {}
     for name, arg in zip(names, example, strict=True):
-        for path, value in parts(arg, (name,)):
+        for path, value in contents(arg, (name,)):
             if isinstance(value, Tensor):
                 found[f"{written(path)}.requires_grad"] = value.requires_grad
             elif isinstance(value, PLAIN) and not _is_own(path) and not _varies(path, value):

@@ -7,7 +7,7 @@ user's program changed in place is a new result here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -59,7 +59,7 @@ class Instruction(Plain):
     @cached_property
     def refs(self) -> list[int]:
         """The numbers of the instructions whose results it takes, in order."""
-        return [ref.id for ref in parts((self.args, self.kwargs)) if isinstance(ref, Ref)]
+        return [ref.id for ref in refs_in((self.args, self.kwargs))]
 
 
 def replaced(i: Instruction, **changes: Any) -> Instruction:
@@ -84,6 +84,21 @@ def parts(x: Any) -> Iterator[Any]:
 
 
 _CONTAINERS = (tuple, list, dict, slice)
+
+
+def refs_in(x: Any) -> list[Ref]:
+    """The results that nested tuples, lists, dicts and slices refer to, in order."""
+    return [part for part in parts(x) if isinstance(part, Ref)]
+
+
+def renumbered(x: Any, now: Mapping[int, int]) -> Any:
+    """x, with references to the new numbers of results."""
+    return mapped(lambda part: Ref(now[part.id]) if isinstance(part, Ref) else part, x)
+
+
+def as_tuple(index: Any) -> tuple[Any, ...]:
+    """The parts of an index, one for an axis or a few."""
+    return index if isinstance(index, tuple) else (index,)
 
 
 def mapped(function: Callable[[Any], Any], x: Any) -> Any:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..engine.tensors import Tensor
-from .instructions import Instruction, Ref, parts
+from .instructions import Instruction, Ref, refs_in
 from .listing import Program
 from .recording import record
 from .spelling import array, value
-from .statements import WIDTH, Statement, Writer, outputs_of
+from .statements import LINE, WIDTH, Statement, Writer, outputs_of
 
 _STAGES = {
     "backward": "Backward, from the last line to the first; g is the gradient of a line's result.",
@@ -153,19 +153,16 @@ def _function_name(what: Any) -> str:
 
 def _shapes(given: list[Instruction]) -> list[str]:
     """The docstring: the shapes of what the function takes."""
-    shapes = [f"{i.name} {i.shape}" for i in given if i.shape]
+    shapes = [f"{i.name} {i.shape}".replace(" ", "\0") for i in given if i.shape]  # kept together
     words = f"For these shapes: {', '.join(shapes)}." if shapes else "Of numbers alone."
-    whole = words.replace(") ", ")\n").replace(" ", "\0").replace(",\0", ",\n")
-    pairs = re.sub(r"(\(\d[^)]*\))", lambda m: m[1].replace("\n", "\0"), whole)
-    text = pairs.replace("\n", " ").replace("For\0these\0shapes:\0", "For these shapes: ")
-    lines = textwrap.wrap(f'"""{text}', WIDTH, break_on_hyphens=False, break_long_words=False)
+    lines = textwrap.wrap(f'"""{words}', WIDTH, break_on_hyphens=False, break_long_words=False)
     lines = [line.replace("\0", " ") for line in lines]
     return [*lines, '"""'] if len(lines) > 1 else [f'{lines[0]}"""']
 
 
 def _returned(recorded: Program, writer: Writer) -> list[Ref]:
     """What the function returns: outputs, and new values that could not be written in place."""
-    found = [x for x in parts(recorded.outputs) if isinstance(x, Ref)]
+    found = refs_in(recorded.outputs)
     numbers = [n for n in outputs_of(recorded) if n not in {r.id for r in found}]
     for n in numbers:
         if n not in writer.targets or writer.all[n].dtype.startswith("Python"):
@@ -229,7 +226,7 @@ def _tells(i: Instruction) -> bool:
 
 def _return(returned: list[str]) -> list[str]:
     line = "    return " + ", ".join(returned)
-    if len(line) <= 88:
+    if len(line) <= LINE:
         return [line]
     return _wrapped("    return (", returned, "    )", "    ")
 
@@ -237,8 +234,8 @@ def _return(returned: list[str]) -> list[str]:
 def _wrapped(start: str, items: list[str], end: str, indent: str = "") -> list[str]:
     """Items between brackets: on one line, on one line of their own, or one to a line."""
     inside = ", ".join(items)
-    if len(start + inside + end) <= 88:
+    if len(start + inside + end) <= LINE:
         return [start + inside + end.strip()]
-    if len(indent + inside) + 4 <= 88:
+    if len(indent + inside) <= WIDTH:
         return [start, f"{indent}    {inside}", end]
     return [start, *(f"{indent}    {item}," for item in items), end]

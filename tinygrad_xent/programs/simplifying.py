@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .calls import function
-from .instructions import Instruction, Ref, mapped, replaced
+from .instructions import Instruction, Ref, as_tuple, renumbered, replaced
 
 VIEWS = {"ndarray.reshape", "np.expand_dims", "np.squeeze", "np.reshape"}
 """Calls that give the same numbers, in the same order, in another shape."""
@@ -67,8 +67,7 @@ def _renumbered(i: Instruction, now: dict[int, int]) -> Instruction:
     """An instruction whose references have the new numbers."""
     if all(now[number] == number for number in i.refs):
         return i
-    args, kwargs = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, (i.args, i.kwargs))
-    return replaced(i, args=args, kwargs=kwargs)
+    return replaced(i, args=renumbered(i.args, now), kwargs=renumbered(i.kwargs, now))
 
 
 def _key(i: Instruction) -> Any:
@@ -117,8 +116,8 @@ def _whole(i: Instruction, known: Known) -> int | Instruction | None:
     x = _argument(i, known)
     if i.call != "operator.getitem" or x is None or x.shape != i.shape:
         return None
-    parts = i.args[1] if isinstance(i.args[1], tuple) else (i.args[1],)
-    return x.id if all(isinstance(p, slice) and p.step in (None, 1) for p in parts) else None
+    slices = (isinstance(p, slice) and p.step in (None, 1) for p in as_tuple(i.args[1]))
+    return x.id if all(slices) else None
 
 
 def _overwritten(i: Instruction, known: Known) -> int | Instruction | None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .instructions import Instruction, Ref, parts
+from .instructions import Instruction, Ref
 
 ATOM, UNARY, POWER = 9, 6, 7
 _INFIX = {
@@ -283,8 +283,7 @@ def _is_weak(dtype: str, i: Instruction, of: Speller | None) -> bool:
     """Whether a NumPy number may be written as a plain one: another operand has its dtype anyway."""
     if dtype == "bool" or dtype.startswith("Python") or of is None:
         return True
-    refs = [x for x in parts((i.args, i.kwargs)) if isinstance(x, Ref)]
-    others = [of.dtype(ref) for ref in refs if not of.is_number(ref)]
+    others = [of.dtype(ref) for ref in map(Ref, i.refs) if not of.is_number(ref)]
     return dtype in others or (
         not others and (dtype == "float64" or i.call.startswith("operator."))
     )

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from itertools import count, groupby
 from operator import itemgetter
 
-from .instructions import Instruction, Ref, parts
+from .instructions import Instruction, Ref, as_tuple, refs_in
 from .listing import Program
 from .nicknames import nickname
 from .simplifying import VIEWS
 from .spelling import ATOM, UNARY, Spelled, arguments, array, index, spell, value, within
 
-WIDTH = 84  # of a line in a function; 88 with its indent
+LINE = 88
+WIDTH = LINE - 4  # of a line in a function
 
 _LOOKS = {"ndarray.transpose", "np.broadcast_to", "operator.getitem", *VIEWS}
 """Calls whose result may share memory with their argument."""
@@ -294,7 +295,7 @@ class Writer:
     def _change(self, i: Instruction, name: str) -> str:
         call = i.call.removeprefix("changed:")
         rest = arguments(i.args[1:], i, self)
-        if call.endswith(".at") and any(isinstance(x, slice) for x in parts_of(i.args[1])):
+        if call.endswith(".at") and any(isinstance(x, slice) for x in as_tuple(i.args[1])):
             rest = f"np.s_[{index(i.args[1], i, self)}], {arguments(i.args[2:], i, self)}"
         if call.startswith("ndarray."):
             return f"{name}.{call.removeprefix('ndarray.')}({rest})"
@@ -347,10 +348,6 @@ def _folded(line: str) -> list[str]:
     return [line[: start + 1], f"    {line[start + 1 : -1]}", ")"]
 
 
-def parts_of(x: object) -> tuple[object, ...]:
-    return x if isinstance(x, tuple) else (x,)
-
-
 def outputs_of(program: Program) -> list[int]:
     """The results that a program returns, or gives its inputs as new values; without gradients that it
     has used for that.
@@ -358,4 +355,4 @@ def outputs_of(program: Program) -> list[int]:
     inputs = {i.name for i in program.inputs}
     updates = [ref for name, ref in program.updates if name in inputs]
     updates = updates or [ref for _, ref in program.updates]
-    return [x.id for x in parts((program.outputs, updates)) if isinstance(x, Ref)]
+    return [ref.id for ref in refs_in((program.outputs, updates))]

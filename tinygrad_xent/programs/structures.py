@@ -44,7 +44,7 @@ OWN = frozenset(f".{name}" for name in ("_path", "_called", "_label", "_inline",
 """What the package's classes note about themselves: no numbers that a computation reads."""
 
 
-def parts(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tuple[Path, Any]]:
+def contents(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tuple[Path, Any]]:
     """Everything that is no container, by its path: arrays, tensors, generators, plain values; the names of
     functions and classes.
     """
@@ -56,7 +56,7 @@ def parts(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tup
     elif id(x) not in seen:
         seen.add(id(x))
         for key, part in _members(x):
-            yield from parts(part, (*path, key), seen)
+            yield from contents(part, (*path, key), seen)
 
 
 def _members(x: Any) -> list[tuple[Any, Any]]:
@@ -136,7 +136,7 @@ class Arguments:
         """For each path in the copies a `Ref` to the array's instruction, or the plain value."""
         found: dict[Path, Any] = {}
         for name, arg in zip(self.arguments, self.copies, strict=True):
-            for path, x in parts(arg, (name,)):
+            for path, x in contents(arg, (name,)):
                 if isinstance(x, Tensor) and (grad := getattr(x._node, "grad", None)) is not None:
                     found[(*path, ".grad")] = Ref(grad._data.id)
                 x = x._data if isinstance(x, Tensor) else x
@@ -165,7 +165,7 @@ class Arguments:
 
     def _copied(self, name: str, x: Any) -> Any:
         """The argument for the recorded call. A float is an input too: a number that widens no array."""
-        for path, part in parts(x, (name,)):
+        for path, part in contents(x, (name,)):
             self._replace(path, part)
         if type(x) is float or isinstance(x, (np.generic, np.ndarray)):
             symbol = self.recorder.input(

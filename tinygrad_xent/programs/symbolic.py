@@ -20,6 +20,7 @@ import numpy as np
 from ..engine.methods import Methods
 from ..engine.symbols import SymbolBase
 from .calls import CHANGING, DATA_SHAPED, function, name_of
+from .instructions import as_tuple
 
 
 class ArraySymbol(SymbolBase):
@@ -100,13 +101,13 @@ class ArraySymbol(SymbolBase):
         return self._viewed(view, lambda changed: changed.reshape(self.shape))
 
     def transpose(self, *axes: Any) -> Any:
+        as_they_are = tuple(range(self.ndim))
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        order = tuple(a % self.ndim for a in order) if order else tuple(range(self.ndim))[::-1]
-        if order == tuple(range(self.ndim)):
+        order = tuple(a % self.ndim for a in order) if order else as_they_are[::-1]
+        if order == as_they_are:
             return self.view()
-        view = self._call(
-            "ndarray.transpose", *([order] if order != tuple(range(self.ndim))[::-1] else [])
-        )
+        given = () if order == as_they_are[::-1] else (order,)
+        view = self._call("ndarray.transpose", *given)
         return self._viewed(
             view, lambda changed: changed.transpose(tuple(np.argsort(order).tolist()))
         )
@@ -162,7 +163,7 @@ class ArraySymbol(SymbolBase):
         return self._call("python:cos")
 
     def __getitem__(self, index: Any) -> Any:
-        masks = [part for part in _parts(index) if getattr(part, "dtype", None) == np.bool_]
+        masks = [part for part in as_tuple(index) if getattr(part, "dtype", None) == np.bool_]
         if not all(getattr(mask, "known", False) for mask in masks):
             raise self.recorder.data_shaped("a boolean mask as index")
         view = self._call("operator.getitem", index)
@@ -297,10 +298,6 @@ def _back(name: str, args: Any) -> Callable[[ArraySymbol], Any]:
         raise changed.recorder.not_recordable(f"a change in place of what {name} returned")
 
     return back
-
-
-def _parts(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
 
 
 _KNOWN: dict[Any, Callable[..., Any]] = {

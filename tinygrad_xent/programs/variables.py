@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Any
 
-from .instructions import Instruction, Ref, mapped, replaced
+from .instructions import Instruction, Ref, refs_in, renumbered, replaced
 from .listing import Program
 from .notes import assigned
 from .recorder import Recorder
@@ -39,7 +39,9 @@ def finished(
         guards: as in `Program`.
     """
     updates, gradients = _sorted_out(recorder, updates, gradients)
-    refs = [x.id for x in _refs(outputs)] + [r.id for r in (*updates.values(), *gradients.values())]
+    refs = [x.id for x in refs_in(outputs)] + [
+        r.id for r in (*updates.values(), *gradients.values())
+    ]
     kept, now = simplified(recorder.instructions, refs, recorder.optional)
     slopes = _targets(recorder) | {ref.id: number for number, ref in gradients.items()}
     names = _names(recorder, kept, now, slopes, gradients)
@@ -48,7 +50,7 @@ def finished(
     for place, i in enumerate(kept):
         if i.id in names or i.id in of:
             kept[place] = replaced(i, name=names.get(i.id, ""), gradient_of=of.get(i.id))
-    moved = mapped(lambda x: Ref(now[x.id]) if isinstance(x, Ref) else x, outputs)
+    moved = renumbered(outputs, now)
     changed = [(names[now[number]], Ref(now[ref.id])) for number, ref in updates.items()]
     found = _named_gradients(kept, now, gradients)
     if isinstance(moved, dict) and not updates:
@@ -147,17 +149,11 @@ def _name_outputs(
     kept: list[Instruction], outputs: Any, now: dict[int, int], names: dict[int, str]
 ) -> None:
     """A result that has no name is the loss if it is the only one and a number, else y."""
-    found = [now[ref.id] for ref in _refs(outputs)]
+    found = [now[ref.id] for ref in refs_in(outputs)]
     if len(found) == 1 and found[0] not in names:
         wanted = ["loss"] if kept[found[0]].shape == () else []
         taken = names.values()
         names[found[0]] = next(n for n in [*wanted, "y", "result", "output"] if n not in taken)
-
-
-def _refs(x: Any) -> list[Ref]:
-    found: list[Ref] = []
-    mapped(lambda part: found.append(part) if isinstance(part, Ref) else part, x)
-    return found
 
 
 def _assigned(recorder: Recorder) -> dict[int, str]:
