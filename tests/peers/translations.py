@@ -57,7 +57,7 @@ SAME: dict[str, Any] = {
 }
 
 # What has the same name and is something else here.
-ELSEWHERE = {"equal", "select", "split", "median", "nanmedian"}
+ELSEWHERE = {"equal", "select", "split", "nanmedian"}
 
 RANDOM = {"empty_like", "empty", "bernoulli", "nn.functional.dropout", "rand_like", "randn_like"}
 UP_TO_SIGNS = {"linalg.svd", "svd", "linalg.eigh", "linalg.qr", "qr"}

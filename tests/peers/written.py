@@ -248,6 +248,7 @@ WRITTEN: dict[str, Callable[..., Any]] = {
     "mT": lambda x: x.mT,
     "t": lambda x: x.T,
     "msort": lambda x: tx.sort(x, 0),
+    "median": lambda x, dim=None, keepdim=False: tx.quantile(x, 0.5, dim, keepdim, method="lower"),
     "aminmax": aminmax,
     "var_mean": moments(lambda x, axis, keep, ddof: tx.var(x, axis, keep, ddof)),
     "std_mean": moments(lambda x, axis, keep, ddof: tx.std(x, axis, keep, ddof)),
