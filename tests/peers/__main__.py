@@ -4,8 +4,8 @@
     python -m tests.peers autograd pytorch   these
     python -m tests.peers autograd --sources DIR   with the archives, or folders, in DIR
 
-The suites come from the source packages of the registry; nothing of theirs is in this repository. A
-module of the peer's name (`shims/`) stands first on the path and maps its functions to ours. The exit
+The suites come from the source packages of the registry, or from DIR if those hold no tests; nothing of
+theirs is in this repository. A module of the peer's name (`shims/`) stands first on the path and maps its functions to ours. The exit
 status is 1 if a test failed for which `decisions.py` has no reason.
 """
 
@@ -28,7 +28,7 @@ from tinygrad_xent.engine.public import replacement
 from . import recorder
 from .counting import Outcome, report
 from .decisions import DECISIONS, LEFT_OUT
-from .sources import unpacked
+from .sources import NoTestsError, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIMS = Path(__file__).resolve().parent / "shims"
@@ -37,8 +37,8 @@ OUT = ROOT / "out" / "peers"
 Suite = Callable[[Path | None], list[Outcome]]
 
 
-def of_pytest(requirement: str, tests: str, sources: Path | None) -> list[Outcome]:
-    """The outcomes of a suite that pytest runs: the folder `tests` of a source package."""
+def of_pytest(requirement: str, tests: Sequence[str], sources: Path | None) -> list[Outcome]:
+    """The outcomes of a suite that pytest runs: the files or folders `tests` of a source package."""
     folder = unpacked(requirement, OUT, sources)
     record = OUT / f"{folder.name}.jsonl"
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def of_pytest(requirement: str, tests: str, sources: Path | None) -> list[Outcom
     }
     options = ["-q", "-p", recorder.__name__, "-p", "no:cacheprovider", "-c", os.devnull]
     options += ["--continue-on-collection-errors"]
-    command = [sys.executable, "-P", "-m", "pytest", *options, f"--rootdir={folder}", tests]
+    command = [sys.executable, "-P", "-m", "pytest", *options, f"--rootdir={folder}", *tests]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     lines = record.read_text().splitlines()
     if done.returncode not in (0, 1, 2) or not lines:  # 2: some files could not be imported
@@ -66,10 +66,10 @@ def of_pytorch(sources: Path | None) -> list[Outcome]:
 
 
 SUITES: dict[str, Suite] = {
-    "autograd": partial(of_pytest, "autograd==1.9.1", "tests"),
-    "micrograd": partial(of_pytest, "micrograd==0.1.0", "test"),
+    "autograd": partial(of_pytest, "autograd==1.9.1", ["tests"]),
+    "micrograd": partial(of_pytest, "micrograd==0.1.0", ["test"]),
     "pytorch": of_pytorch,
-    "tinygrad": partial(of_pytest, "tinygrad==0.10.0", "test/test_ops.py"),
+    "tinygrad": partial(of_pytest, "tinygrad==0.10.0", ["test/test_ops.py"]),
 }
 
 
@@ -87,9 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no suite {sorted(unknown)}: there are {', '.join(SUITES)}")
     good = True
     for name in options.names or SUITES:
-        text, decided = report(
-            name, SUITES[name](options.sources), DECISIONS.get(name, ()), here, LEFT_OUT
-        )
+        try:
+            outcomes = SUITES[name](options.sources)
+        except NoTestsError as error:
+            print(f"{name}: not run, {error}", flush=True)
+            continue
+        text, decided = report(name, outcomes, DECISIONS.get(name, ()), here, LEFT_OUT)
         print(text, flush=True)
         good = good and decided
     return 0 if good else 1
