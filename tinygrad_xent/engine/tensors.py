@@ -98,6 +98,8 @@ class Tensor(Methods):
         """The gradient that `backward()` added up, in the leaf's shape and dtype; None before."""
         node = self._node
         if type(node) is Leaf:
+            if type(node.grad) is Held:
+                node.grad = node.grad.own()
             return node.grad  # type: ignore[no-any-return]  # nodes know no tensors
         if type(node) is Node:
             text = f"{node.op.name} made this tensor at {node.line}: only leaves keep .grad; "
@@ -337,3 +339,16 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     tensor = object.__new__(Tensor)
     tensor._data, tensor._node = data, node
     return tensor
+
+
+class Held(Tensor):
+    """A gradient in memory that will be overwritten: whoever asks a tensor for it gets a copy."""
+
+    __slots__ = ()
+
+    def __init__(self, array: Array) -> None:
+        self._data, self._node = array, None
+
+    def own(self) -> Tensor:
+        """The gradient in memory of its own."""
+        return wrap(np.array(self._data), None)

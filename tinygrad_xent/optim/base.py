@@ -167,6 +167,11 @@ class Optimizer(Checked):
         for leaf in self._leaves:
             leaf.grad = None
 
+    def move_buffers(self, moved: Mapping[int, Array]) -> None:
+        """Go on with the buffers in other arrays, given by the ids of the old ones."""
+        self._buffers = [tuple(moved.get(id(a), a) for a in arrays) for arrays in self._buffers]
+        self._plan()
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of the state: after `load_state_dict`, training continues bit for bit.
 

@@ -35,7 +35,7 @@ def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
         RecordingError: it reads an array, a tensor or a generator that is not among its arguments.
     """
     found: dict[str, Any] = {}
-    for place, value in _Reading().of(f, [*objects(example)]):
+    for place, value in Reading().of(f, [*objects(example)]):
         for path, part in contents(value, (place,)):
             if isinstance(part, PLAIN):
                 if not _is_own(path):
@@ -43,7 +43,7 @@ def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
                     while name in found:  # that of another closure of the same code
                         name += "'"
                     found[name] = part
-            elif not _is_constant(part):
+            elif not is_constant(part):
                 raise _not_given(written(path), part)
     return found
 
@@ -73,7 +73,8 @@ def _is_own(path: tuple[Any, ...]) -> bool:
     return any(key in OWN for key in path)
 
 
-def _is_constant(x: Any) -> bool:
+def is_constant(x: Any) -> bool:
+    """Whether an array or a tensor is declared by `constant`, or is a symbol already."""
     return id(getattr(x, "_array", None)) in CONSTANTS or isinstance(x, Symbol)
 
 
@@ -89,10 +90,16 @@ def _not_given(place: str, value: Any) -> RecordingError:
     return RecordingError(what, [value], fix)
 
 
-class _Reading:
-    """Goes through code, each function once."""
+class Reading:
+    """Goes through code, each function once.
+
+    Attributes:
+        slots: everything that was read, as a holder and a key: a variable of a closure and "", a
+            dict of globals and a name, an object and an attribute.
+    """
 
     def __init__(self) -> None:
+        self.slots: list[tuple[Any, str]] = []
         self.seen: set[int] = set()
         self.kept: list[Any] = []  # so that no id is used twice
         self.named_by_code: set[str] = {"forward", "__call__"}
@@ -151,8 +158,10 @@ class _Reading:
                 continue
             for name, value in vars(base).items():
                 if isinstance(value, PLAIN) and not name.startswith("__"):
+                    self.slots.append((base, name))
                     yield f"{base.__module__} {base.__qualname__}.{name}", value
                 elif isinstance(value, (FunctionType, staticmethod, classmethod, property)):
+                    self.slots.append((base, name))
                     self.methods.append((name, value))
 
     def function(self, f: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -162,7 +171,8 @@ class _Reading:
         if NOT_USERS[f.__code__.co_filename]:
             yield from self.closures(f)
             return
-        self.named_by_code |= set(_names_in(f.__code__))
+        self.named_by_code |= set(names_in(f.__code__))
+        self.slots += [(f, "__code__"), (f, "__defaults__"), (f, "__kwdefaults__")]
         yield f"{f.__module__} the code of {f.__qualname__}", _digest(f.__code__)
         defaults = {**(f.__kwdefaults__ or {}), "": f.__defaults__ or ()}
         yield f"{f.__module__} a default of {f.__qualname__}", list(defaults.values())
@@ -172,6 +182,7 @@ class _Reading:
                 value = cells[name].cell_contents if name in cells else f.__globals__[name]
             except (KeyError, ValueError):
                 continue  # a builtin, or not assigned yet
+            self.slots.append((cells[name], "") if name in cells else (f.__globals__, name))
             yield from self.named(f"{f.__module__}.{f.__qualname__} {name}", value, attributes)
         for module in _imported(f.__code__):
             yield from self.module(module)
@@ -193,6 +204,7 @@ class _Reading:
                 break
             if value.__name__ in _DRAWING and not attribute[0].isupper():
                 raise _draws(f"{value.__name__}.{attribute}")
+            self.slots.append((value, attribute))
             value, place = getattr(value, attribute), f"{place}.{attribute}"
         if isinstance(value, ModuleType):
             return
@@ -208,18 +220,19 @@ class _Reading:
         if module is not None and file is not None and not NOT_USERS[file]:
             for key, value in vars(module).items():
                 if isinstance(value, PLAIN) and not key.startswith("__"):
+                    self.slots.append((module, key))
                     yield f"{name} {key}", value
 
 
 _NOT_WHILE_RUNNING = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "__del__"}
 
 
-def _names_in(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
     """All names of attributes and globals in code, and in the functions inside it."""
     yield from code.co_names
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            yield from _names_in(part)
+            yield from names_in(part)
 
 
 @functools.cache

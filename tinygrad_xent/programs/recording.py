@@ -121,12 +121,12 @@ def _of_function(f: Callable[..., Any], example: tuple[Any, ...]) -> tuple[Progr
         result = f(*arguments.copies)
         if recorder.refused is not None:  # the function has caught it
             raise recorder.refused
-        outputs = mapped(lambda x: _output(recorder, x), result)
+        outputs = mapped(lambda x: output_of(recorder, x), result)
         updates, slopes = arguments.changes()
     draws.check()
     source.check()
-    program, values = finished(recorder, outputs, updates, slopes, source.guards)
-    return replace(program, source=source), values
+    done = finished(recorder, outputs, updates, slopes, source.guards)
+    return replace(done.program, source=source), [recorder.examples[i] for i in done.inputs]
 
 
 class Source:
@@ -170,7 +170,7 @@ def parameter_names(f: Callable[..., Any], count: int) -> list[str]:
     return [*names, *(f"{more}{i}" for i in range(count))][:count]
 
 
-def _output(recorder: Recorder, x: Any) -> Any:
+def output_of(recorder: Recorder, x: Any) -> Any:
     """A result as plain data: a `Ref` for an array."""
     x = raw(x)
     if isinstance(x, (ArraySymbol, np.ndarray)):
@@ -202,7 +202,8 @@ def _of_tape(output: Tensor, variables: dict[str, Any]) -> tuple[Program, list[A
             seed = seed_gradient(y, None if y.size == 1 else ones(y.shape, y.dtype), False)
             found: Any = gradients(source, seed, retain_graph=True)
             slopes = dict(sorted((leaf.data.id, Ref(g.id)) for leaf, g in found.items()))
-    return finished(recorder, outputs, {}, slopes, {})
+    done = finished(recorder, outputs, {}, slopes, {})
+    return done.program, [recorder.examples[i] for i in done.inputs]
 
 
 class _Replay:

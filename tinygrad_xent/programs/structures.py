@@ -10,7 +10,7 @@ import random
 from collections import deque
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,11 +55,11 @@ def contents(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[
         yield path, called(x)
     elif id(x) not in seen:
         seen.add(id(x))
-        for key, part in _members(x):
+        for key, part in members(x):
             yield from contents(part, (*path, key), seen)
 
 
-def _members(x: Any) -> list[tuple[Any, Any]]:
+def members(x: Any) -> list[tuple[Any, Any]]:
     """What an object holds, by key or attribute: what a copy of it would."""
     if isinstance(x, dict):
         return list(x.items())
@@ -91,20 +91,52 @@ def written(path: Path) -> str:
     return str(first) + "".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in rest)
 
 
+class Origin(NamedTuple):
+    """Where the value of an input was found.
+
+    Attributes:
+        path: the argument's name, and keys and attributes from there.
+        holder: what the function has a copy of: the array, tensor or generator itself; or the object
+            with a number that varies.
+        key: ".grad" for the gradient of a tensor, the attribute of a number, or "".
+        place: of a number in a list, or None.
+    """
+
+    path: Path
+    holder: Any
+    key: str = ""
+    place: int | None = None
+
+
 class Arguments:
     """A function's arguments, with symbols in place of their arrays.
 
     Attributes:
         copies: the arguments for the recorded call; the user's own stay as they are.
+        memo: by the id of each object of the arguments what stands for it in the copies.
+        origins: by the number of each input where its value was found.
+
+    Args:
+        graded: whether each parameter is taken to have a gradient already, of zeros if it has none.
+        raw: whether the function is given raw arrays in place of arrays, and not tensors.
     """
 
-    def __init__(self, recorder: Recorder, names: list[str], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        names: list[str],
+        args: tuple[Any, ...],
+        graded: bool = False,
+        raw: bool = False,
+    ) -> None:
         self.recorder, self.arguments = recorder, names
+        self.graded, self.raw = graded, raw
         self.memo: dict[int, Any] = {}
+        self.origins: dict[int, Origin] = {}
         self.used: dict[str, int] = {}
         self.buffers = dict(_buffer_names(args))
         self.copies = tuple(map(self._copied, names, args))
-        for x in objects(self.copies):
+        for x in objects(args):
             for kind, attributes in VARYING.items():
                 for attribute in attributes if isinstance(x, kind) else ():
                     self._vary(x, attribute)
@@ -152,16 +184,23 @@ class Arguments:
         name = self._name(path, x)
         if isinstance(x, np.random.Generator):
             self.memo[id(x)] = self.recorder.generator(name, x)
+            self.origins[self.memo[id(x)].id] = Origin(path, x)
         elif isinstance(x, Tensor):
             symbol = self.recorder.input(name, np.array(x._data))
             leaf = Leaf(symbol, x.requires_grad, name)
             self.memo[id(x)] = wrap(symbol, leaf)
-            if (old := getattr(x._node, "grad", None)) is not None:
+            self.origins[symbol.id] = Origin(path, x)
+            old = getattr(x._node, "grad", None)
+            if old is None and self.graded and x.requires_grad:
+                old = wrap(np.zeros(x.shape, x.dtype), None)
+            if old is not None:
                 leaf.grad = self._old_gradient(symbol, name, old)
+                self.origins[leaf.grad._data.id] = Origin(path, x, ".grad")
         else:
             symbol = self.recorder.input(name, np.array(x))
+            self.origins[symbol.id] = Origin(path, x)
             inside = any(str(key).startswith(".") for key in path)
-            self.memo[id(x)] = symbol if inside else self._standing_for(symbol, name)
+            self.memo[id(x)] = symbol if inside or self.raw else self._standing_for(symbol, name)
 
     def _copied(self, name: str, x: Any) -> Any:
         """The argument for the recorded call. A float is an input too: a number that widens no array."""
@@ -171,7 +210,8 @@ class Arguments:
             symbol = self.recorder.input(
                 self._name((name,)), x if type(x) is float else np.array(x)[()]
             )
-            return self._standing_for(symbol, name)
+            self.origins[symbol.id] = Origin((name,), x)
+            return symbol if self.raw else self._standing_for(symbol, name)
         try:
             return copy.deepcopy(x, self.memo)
         except Exception as error:
@@ -204,15 +244,20 @@ class Arguments:
         """Make inputs of a number of an optimiser or a schedule, or of its numbers."""
         value, name = vars(x)[attribute], VARYING_NAMES.get(attribute, attribute)
         if not isinstance(value, list):
-            vars(x)[attribute] = self.recorder.input(self._name((name,)), value)
+            vars(self.memo[id(x)])[attribute] = self._varying((name,), value, x, attribute)
         elif len(set(value)) == 1:  # parameters that are all trained together
-            counter = self.recorder.input(self._name((name,)), value[0])
+            counter = self._varying((name,), value[0], x, attribute)
             self.recorder.optional.add(counter.id)  # many an update does not ask for it
-            vars(x)[attribute] = [counter] * len(value)
+            vars(self.memo[id(x)])[attribute] = [counter] * len(value)
         else:
-            vars(x)[attribute] = [
-                self.recorder.input(self._name((name, i)), v) for i, v in enumerate(value)
+            vars(self.memo[id(x)])[attribute] = [
+                self._varying((name, i), v, x, attribute, i) for i, v in enumerate(value)
             ]
+
+    def _varying(self, name: Path, value: Any, *where: Any) -> ArraySymbol:
+        symbol = self.recorder.input(self._name(name), value)
+        self.origins[symbol.id] = Origin((), *where)
+        return symbol
 
 
 def _buffer_names(args: Any) -> Iterator[tuple[int, str]]:
@@ -234,5 +279,5 @@ def objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:
     seen.add(id(x))
     yield x
     if not isinstance(x, _OPAQUE):
-        for _, part in _members(x):
+        for _, part in members(x):
             yield from objects(part, seen)

@@ -11,7 +11,7 @@ import keyword
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from .instructions import Instruction, Ref, refs_in, renumbered, replaced
 from .listing import Program
@@ -23,15 +23,31 @@ from .structures import BUFFER_OF
 _SHORT = {"weight": "W", "bias": "b"}
 
 
+class Finished(NamedTuple):
+    """A finished recording.
+
+    Attributes:
+        program: simplified, with names for its values.
+        inputs: the numbers that the recorder gave the program's inputs, in order.
+        outputs: what the function returned, with a `Ref` for each array.
+        updates, gradients: for the number of an input its new value, and its gradient.
+    """
+
+    program: Program
+    inputs: list[int]
+    outputs: Any
+    updates: dict[int, Ref]
+    gradients: dict[int, Ref]
+
+
 def finished(
     recorder: Recorder,
     outputs: Any,
     updates: dict[int, Ref],
     gradients: dict[int, Ref],
     guards: dict[str, Any],
-) -> tuple[Program, list[Any]]:
-    """The program of a finished recording, simplified, with names for its values; and the example's value
-    of each of its inputs.
+) -> Finished:
+    """The program of a finished recording.
 
     Args:
         outputs: what a run returns, with a `Ref` for each array.
@@ -50,15 +66,16 @@ def finished(
     for place, i in enumerate(kept):
         if i.id in names or i.id in of:
             kept[place] = replaced(i, name=names.get(i.id, ""), gradient_of=of.get(i.id))
-    moved = renumbered(outputs, now)
+    moved = returned = renumbered(outputs, now)
     changed = [(names[now[number]], Ref(now[ref.id])) for number, ref in updates.items()]
     found = _named_gradients(kept, now, gradients)
     if isinstance(moved, dict) and not updates:
-        moved |= found
+        moved = moved | found
     else:
         changed += found.items()
     program = Program(tuple(kept), moved, tuple(changed), tuple(guards.items()))
-    return program, [value for number, value in recorder.examples.items() if number in now]
+    inputs = [number for number in recorder.examples if number in now]
+    return Finished(program, inputs, returned, *(renumbered(x, now) for x in (updates, gradients)))
 
 
 def _sorted_out(

@@ -1,0 +1,344 @@
+"""Builds the text of a step from a recording: first what may fail, then its checks, then all changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensors import is_tensor
+from ..programs.instructions import Instruction, Ref, refs_in, renumbered
+from ..programs.structures import Origin
+from . import calls
+from .emitting import emit, emit_finite
+from .lanes import Lane, grouped, lanes, late_calls
+from .memory import Memory, plan
+from .recordings import Recording
+from .results import spent_node
+from .rewriting import rewritten
+from .updating import Ending, side_by_side
+from .writer import Writer
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that is built, and not yet bound to memory.
+
+    Attributes:
+        source: defines `make`, which is given `bound` and the flat arrays, and returns the step.
+        bound: objects by the names that the source has for them.
+        flat: for each flat array of states its name and where the states were found.
+        nbytes: of the memory for results that are no gradients.
+        generators: from which it draws.
+    """
+
+    source: str
+    bound: dict[str, Any]
+    flat: list[tuple[str, list[Any]]]
+    nbytes: int
+    generators: list[Any]
+
+
+class Builder:
+    """What is known while a step is built.
+
+    Args:
+        recording: the recorded call.
+        data: the names of the arguments that each run is given; all others are the same objects.
+        held: inputs whose memory must stay where it is.
+    """
+
+    def __init__(self, recording: Recording, data: list[str], held: frozenset[int]) -> None:
+        self.recording, self.data = recording, data
+        r = recording
+        needed = [x.id for x in refs_in((r.outputs, r.updates, [ref for _, ref in r.gradients]))]
+        self.instructions, now = rewritten(r.program, needed)
+        self.table = {i.id: i for i in self.instructions}
+        self.outputs = renumbered(r.outputs, now)
+        self.results = [ref.id for ref in refs_in(self.outputs)]
+        self.gradients = [(tensor, self.table[now[ref.id]]) for tensor, ref in r.gradients]
+        self.origins = {now[n]: origin for n, origin in r.origins.items()}
+        self.updates = {now[n]: now[ref.id] for n, ref in r.updates.items()}
+        self.held = {now[n] for n in held}
+        self.states = dict(self._states())
+        self.pinned: dict[int, str] = {}  # results with memory of their own, by the flat array
+
+    def _states(self) -> Iterator[tuple[int, Any]]:
+        """The inputs that are the same arrays in every run."""
+        for number, origin in self.origins.items():
+            if not origin.key and not self.is_data(origin):
+                array = array_of(origin.holder)
+                if isinstance(array, np.ndarray):
+                    yield number, array
+
+    def is_data(self, origin: Origin) -> bool:
+        """Whether each run is given another value."""
+        return bool(origin.path) and origin.path[0] in self.data
+
+    def build(self) -> Step:
+        early, groups = self.split()
+        write = self.write = Writer(self.table, Memory(), self.may_multiply(early))
+        self.given = {name: write.unused(name) for name in self.data}
+        for number, state in self.states.items():
+            write.bound[write.name(self.table[number])] = state
+        self.pin(groups)
+        write.memory = self.memory(early, groups)
+        self.fetch()
+        line = ""
+        for i in early:
+            if i.line is not None and i.line.text.strip() not in ("", line) and i.call != "input":
+                line = i.line.text.strip()
+                write.body += ["", f"# {line}"]
+            emit(write, i)
+        self.check_finite(early)
+        ending = self.ending = Ending(write)
+        for group in groups:
+            outside = [[lane.outside[k] for lane in group] for k in range(len(group[0].outside))]
+            ending.lanes(group, [self.together(values) for values in outside])
+        self.copy_updates({lane.states[k] for g in groups for lane in g for k, _ in lane.results})
+        self.install()
+        return self.step(len(early), groups)
+
+    # --- what comes first, and what last ------------------------------------------------------------
+
+    def split(self) -> tuple[list[Instruction], list[list[Lane]]]:
+        """The early calls, and the lanes of the update, in groups that run as one."""
+        of_states = {n: new for n, new in self.updates.items() if n in self.states}
+        outside = {*self.results, *(i.id for _, i in self.gradients)}
+        late = late_calls(self.instructions, of_states, outside)
+        found = [lane for lane in lanes(late, self.table, of_states) if self.in_order(lane)]
+        members = {i.id for lane in found for i in lane.members}
+        together = [lane for lane in found if not self.held & {*lane.states}]
+        alone = [[lane] for lane in found if self.held & {*lane.states}]
+        early = [i for i in self.instructions if i.id not in members]
+        return early, [*grouped(together), *alone]
+
+    def in_order(self, lane: Lane) -> bool:
+        """Whether every state of a lane is there in each run, its numbers side by side."""
+        arrays = [self.states.get(s) for s in lane.states]
+        return all(a is not None and a.flags.c_contiguous and a.flags.writeable for a in arrays)
+
+    def may_multiply(self, early: list[Instruction]) -> bool:
+        """Whether a gradient may be multiplied by a mask where eager code chooses. If it is not finite
+        where it is not chosen, some gradient isn't either, which is checked before anything changes.
+        """
+        checked = {i.args[0].id for i in early if i.call == "finite"}
+        graded = {i.id for _, i in self.gradients}
+        forward = all(self.table[n].stage == "forward" for n in self.results)
+        return bool(checked) and checked >= graded and forward
+
+    # --- memory -------------------------------------------------------------------------------------
+
+    def pin(self, groups: list[list[Lane]]) -> None:
+        """Give the arrays that lanes read places side by side; and gradients memory of their own."""
+        write = self.write
+        for group in groups:
+            for k in range(len(group[0].outside)):
+                values = [self.table[lane.outside[k]] for lane in group]
+                numbers = {i.id for i in values}
+                free = len(numbers) == len(values) and not numbers & {*self.pinned}
+                if free and all(map(calls.writes, values)):
+                    self.place("gradients", values)
+        for _, i in self.gradients:
+            if i.id not in self.pinned and calls.writes(i):
+                write.setup.append(f"{write.name(i)} = np.empty({i.shape}, {i.dtype!r})")
+                self.pinned[i.id] = ""
+
+    def place(self, name: str, values: list[Instruction]) -> None:
+        write = self.write
+        name = write.unused(name)
+        for i, part in zip(values, side_by_side(write, name, values), strict=True):
+            text = f"{name}[{part.start}:{part.stop}].reshape({i.shape})"
+            write.setup.append(f"{write.name(i)} = {text}")
+            self.pinned[i.id] = name
+
+    def memory(self, early: list[Instruction], groups: list[list[Lane]]) -> Memory:
+        read_late = {number for group in groups for lane in group for number in lane.outside}
+        read_late |= {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
+        return plan(early, self.states, {*self.pinned}, read_late)
+
+    def fetch(self) -> None:
+        """The lines for inputs that are looked up in each run."""
+        write = self.write
+        for number, origin in self.origins.items():
+            if number in self.states:
+                continue
+            if self.is_data(origin):
+                text = self.given[origin.path[0]] + keys(origin.path[1:])
+                text += "._data" * is_tensor(origin.holder)
+                if text in self.given.values() and number not in write.names:
+                    write.names[number] = text
+                    continue
+            elif origin.key == ".grad":
+                text = f"{write.object(origin.holder._node, 'leaf')}.grad._data.copy()"
+            elif origin.key:
+                text = self.count(origin)
+            else:
+                write.names[number] = write.object(origin.holder, "rng")
+                continue
+            write.line(f"{write.name(self.table[number])} = {text}")
+
+    def count(self, origin: Origin) -> str:
+        """A number of an optimiser or a schedule, or one of its numbers, all equal if they have no index."""
+        write, home = self.write, vars(origin.holder)
+        text = f"{write.object(home, 'optimizer')}[{origin.key!r}]"
+        if not isinstance(home[origin.key], list):
+            return text
+        counts = write.once("counts", text)
+        if origin.place is None:
+            write.line(f"if {counts}.count({counts}[0]) != {len(home[origin.key])}:")
+            write.line('    raise RetryError("parameters differ in their counts of updates")')
+        return f"{counts}[{origin.place or 0}]"
+
+    def together(self, values: list[int]) -> str:
+        """The name of the flat array of results: where they are pinned, or a copy."""
+        write = self.write
+        homes = {self.pinned.get(n, "") for n in values}
+        if len(homes) == 1 and (home := homes.pop()):
+            return home
+        given = [self.table[n] for n in values]
+        if len(values) == 1 and (values[0] in write.memory.blocks or values[0] in self.pinned):
+            return write.reshaped(given[0], -1)
+        name = write.unused("together")
+        for i, part in zip(given, side_by_side(write, name, given), strict=True):
+            self.ending.before.append(
+                f"{name}[{part.start}:{part.stop}] = {write.name(i)}.reshape(-1)"
+            )
+        return name
+
+    # --- checks and changes -------------------------------------------------------------------------
+
+    def check_finite(self, early: list[Instruction]) -> None:
+        """Gradients before an update, and a loss of which `backward()` was called."""
+        write = self.write
+        arrays: dict[str, str] = {}
+        for number in (i.args[0].id for i in early if i.call == "finite"):
+            i = self.table[number]
+            fixed = number in self.pinned or number in write.memory.blocks
+            flat = self.pinned.get(number) or (
+                write.reshaped(i, -1) if fixed else f"({write.name(i)})"
+            )
+            arrays[flat] = i.dtype
+        kinds = zip(self.results, self.recording.kinds, strict=True)
+        on_tape = [self.table[n] for n, kind in kinds if kind == "on the tape"]
+        losses = [i for i in on_tape if i.shape == () and i.dtype.startswith("float")]
+        emit_finite(write, [*arrays], [*arrays.values()], [write.value(Ref(i.id)) for i in losses])
+
+    def copy_updates(self, done: set[int]) -> None:
+        """New values that are computed first, and copied at the end."""
+        write, ending = self.write, self.ending
+        for number, new in self.updates.items():
+            origin, i = self.origins[number], self.table[new]
+            if number in done or origin.key == "_counts":
+                continue
+            if origin.key == ".grad":
+                ending.add(self.gradient(origin.holder, i), fixed=False)
+            elif origin.key:
+                home = write.object(vars(origin.holder), "optimizer")
+                ending.add(
+                    f"partial(setitem, {home}, {origin.key!r}, {write.value(Ref(new))})", False
+                )
+            else:
+                fixed = number in self.states and (new in write.memory.blocks or new in self.pinned)
+                name = write.name(self.table[number])
+                ending.add(f"partial(np.copyto, {name}, {write.value(Ref(new))})", fixed)
+
+    def gradient(self, tensor: Any, i: Instruction) -> str:
+        leaf = self.write.object(tensor._node, "leaf")
+        return (
+            f"partial(setattr, {leaf}, 'grad', wrap(np.array({self.write.value(Ref(i.id))}), None))"
+        )
+
+    def install(self) -> None:
+        """Gradients, counts of updates, and the note that tensors were changed."""
+        write, ending = self.write, self.ending
+        for tensor, i in self.gradients:
+            leaf = write.object(tensor._node, "leaf")
+            if i.id in self.pinned:
+                ending.add(f"partial(setattr, {leaf}, 'grad', Held({write.name(i)}))")
+            else:
+                ending.add(self.gradient(tensor, i), fixed=False)
+            ending.add(f"partial(setattr, {leaf}, 'flaw', None)")
+        for tensor in self.recording.cleared:
+            ending.add(f"partial(setattr, {write.object(tensor._node, 'leaf')}, 'grad', None)")
+        for optimizer, added in self.recording.counted:
+            home = write.object(vars(optimizer), "optimizer")
+            counts = write.once("counts", f"{home}['_counts']")
+            new = write.once("new_counts", f"list({counts})", ("new", counts))
+            ending.before.append(f"{new}[:] = [n + k for n, k in zip({counts}, {added!r})]")
+            ending.add(f"partial(setitem, {counts}, slice(None), {new})")
+            ending.add(f"partial({home}.pop, '_skipped', None)")
+        origins = [o for n, o in self.origins.items() if n in self.updates and not o.key]
+        if leaves := tuple(
+            o.holder._node for o in origins if is_tensor(o.holder) and o.holder._node
+        ):
+            ending.before.append(f"touch({write.object(leaves, 'leaves')})")
+
+    # --- the text -----------------------------------------------------------------------------------
+
+    def step(self, count: int, groups: list[list[Lane]]) -> Step:
+        write, ending = self.write, self.ending
+        flat = [(name, [self.origins[n].holder for n in numbers]) for name, numbers in ending.flat]
+        result = self.result(self.outputs, iter(self.recording.kinds))
+        body = [*write.body, "", *ending.before, f"result = {result}"]
+        if ending.setup or ending.now:
+            every = f"[*late, {', '.join(ending.now)}]" if ending.now else "late"
+            body += [
+                f"changes = map(call, {every})",
+                "try:",
+                "    finish(changes)  # all at once: no interrupt comes between them",
+                "except BaseException as error:",
+                "    raise ChangedError(complete(changes)) from error",
+            ]
+        names = [*write.bound, *(name for name, _ in flat)]
+        setup = [*write.setup, *(["", "late = []", *ending.setup] if ending.setup else [])]
+        if not ending.setup and ending.now:
+            setup.append("late = []")
+        lines = [f"def make({', '.join(names)}):", *_indented(setup, 1)]
+        lines += [
+            "",
+            f"    def step({', '.join(self.given.values())}):",
+            *_indented([*body, "return result"], 2),
+        ]
+        text = "\n".join(["import numpy as np", "", "", *lines, "", "    return step", ""])
+        rngs = [
+            o.holder for o in self.origins.values() if isinstance(o.holder, np.random.Generator)
+        ]
+        return Step(text, write.bound, flat, write.memory.nbytes, rngs)
+
+    def result(self, x: Any, kinds: Iterator[str]) -> str:
+        """What the step returns, as text: copies of what is in its memory."""
+        write = self.write
+        if isinstance(x, Ref):
+            i, kind, text = self.table[x.id], next(kinds), write.value(x)
+            text = f"np.array({text})" if i.shape else text
+            if kind == "array" or i.dtype.startswith("Python"):
+                return text
+            node = None
+            if kind == "on the tape":
+                node = write.object(spent_node(i.shape or (), i.dtype), "off_the_tape")
+            return f"wrap({text}, {node})"
+        if isinstance(x, (tuple, list)):
+            inside = ", ".join(self.result(part, kinds) for part in x)
+            if hasattr(x, "_fields"):
+                return f"{write.object(type(x), type(x).__name__)}({inside})"
+            return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
+        if isinstance(x, dict):
+            return f"{{{', '.join(f'{k!r}: {self.result(v, kinds)}' for k, v in x.items())}}}"
+        return write.value(x)
+
+
+def array_of(holder: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return holder._data if is_tensor(holder) else holder
+
+
+def keys(path: Iterable[Any]) -> str:
+    """Keys and attributes as they are written."""
+    return "".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in path)
+
+
+def _indented(lines: list[str], depth: int) -> list[str]:
+    return [f"{'    ' * depth}{line}".rstrip() for line in lines]

@@ -1,0 +1,121 @@
+"""What a compiled step must know of each call: whether NumPy can write its result into memory that is
+there, and whether the result is a view.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..programs.calls import function
+from ..programs.instructions import Instruction, Ref, mapped, parts, refs_in
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "power",
+    "neg": "negative",
+    "pos": "positive",
+    "abs": "absolute",
+    "invert": "invert",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+    "and_": "bitwise_and",
+    "or_": "bitwise_or",
+    "xor": "bitwise_xor",
+}
+_POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal", 1: "positive"}  # as Python's ** of an array
+_VIEWS = {
+    *("ndarray.reshape", "ndarray.transpose", "ndarray.swapaxes", "operator.getitem"),
+    *("np.reshape", "np.transpose", "np.swapaxes", "np.moveaxis", "np.expand_dims", "np.squeeze"),
+    *("np.broadcast_to", "np.lib.stride_tricks.sliding_window_view", "np.rollaxis"),
+    *("np.atleast_1d", "np.atleast_2d", "np.atleast_3d", "np.matrix_transpose", "np.flip"),
+}
+PRODUCTS = ("operator.matmul", "np.matmul", "np.dot")
+WRITING = ("set_item", "minus_labels")
+"""Calls whose result is their first argument with a few numbers changed."""
+
+
+def elementwise(i: Instruction) -> tuple[str, tuple[Any, ...]] | None:
+    """The name of the ufunc of one result that a call is, with its arguments; None if it is none."""
+    home, _, name = i.call.partition(".")
+    if i.kwargs or not i.shape:
+        return None
+    args = i.args
+    if i.call == "operator.pow" and not isinstance(args[1], Ref) and args[1] in _POWERS:
+        return _POWERS[args[1]], args[:1]
+    name = _OPERATORS.get(name, "") if home == "operator" else name if home == "np" else ""
+    ufunc = getattr(np, name, None)
+    if not isinstance(ufunc, np.ufunc) or ufunc.nout > 1 or ufunc.signature:
+        return None
+    return (name, args) if len(args) == ufunc.nin else None
+
+
+def is_product(i: Instruction) -> bool:
+    """A matrix product with an array as its result."""
+    return i.call in PRODUCTS and bool(i.shape) and not i.kwargs
+
+
+def reduction(i: Instruction) -> tuple[str, Any, bool] | None:
+    """The ufunc, the axis and keepdims of a reduction whose result is an array."""
+    home, _, rest = i.call.partition(".")
+    name, _, way = rest.partition(".")
+    kwargs = dict(i.kwargs)
+    if home != "np" or way != "reduce" or not i.shape or kwargs.keys() - {"axis", "keepdims"}:
+        return None
+    return name, kwargs.get("axis", 0), kwargs.get("keepdims", False)
+
+
+def changes_a_copy(i: Instruction) -> bool:
+    """Whether the result is the first argument, with some of its numbers changed."""
+    return i.call in WRITING or i.call.startswith("changed:")
+
+
+def writes(i: Instruction) -> bool:
+    """Whether the result is written into memory that the step has."""
+    if not i.shape or 0 in i.shape or not isinstance(i.dtype, str):
+        return False
+    made = elementwise(i) or is_product(i) or reduction(i) or i.call == "take_labels"
+    return bool(made or masked(i) or changes_a_copy(i))
+
+
+def masked(i: Instruction) -> bool:
+    """where(mask, x, 0), with a mask of the shape of x."""
+    return i.call == "np.where" and len(i.args) == 3 and i.args[2] == 0 and bool(i.shape)
+
+
+def may_be_view(i: Instruction) -> bool:
+    """Whether the result may share memory with the first argument, and follows from shapes alone."""
+    others = refs_in((i.args[1:], i.kwargs))
+    return i.call in _VIEWS and isinstance(i.args[0], Ref) and not others
+
+
+def view_of(i: Instruction, base: Any) -> Any:
+    """The call's result for a base of the right strides, or None if NumPy has to copy."""
+    args = mapped(lambda x: base if isinstance(x, Ref) else x, i.args)
+    view = function(i.call)(*args, **dict(i.kwargs))
+    return view if np.may_share_memory(view, base) else None
+
+
+def bytes_of(i: Instruction) -> int:
+    return math.prod(i.shape or ()) * np.dtype(i.dtype).itemsize
+
+
+def is_array(i: Instruction) -> bool:
+    """Whether the result is an array, and no number."""
+    return bool(i.shape) and not i.dtype.startswith("Python")
+
+
+def numbers_in(i: Instruction) -> list[Any]:
+    """The arguments that are no results of calls."""
+    return [x for x in parts((i.args, i.kwargs)) if not isinstance(x, Ref)]

@@ -1,0 +1,157 @@
+"""Whether everything that a compiled step was built on is as it was: one expression over all that the
+function reads besides arrays, written as code because it runs before each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import CellType
+from typing import Any
+
+import numpy as np
+
+from ..engine.nodes import Leaf
+from ..engine.tensors import Tensor
+from ..plain_data import same
+from ..programs.structures import OWN, PLAIN, VARYING, members
+
+_NAMES = {name for names in VARYING.values() for name in names}
+
+
+class Guard:
+    """What must be as it was.
+
+    Args:
+        slots: holders and keys, as `Reading` notes them.
+        state: the objects, tensors and arrays that the function reaches.
+        bare, graded: leaves that must not have a gradient, and that must have one.
+
+    Attributes:
+        holds: a function without arguments: whether every slot holds the very same object. If not,
+            `agrees` says whether they are equal.
+    """
+
+    def __init__(
+        self,
+        slots: Iterable[tuple[Any, str]],
+        state: Iterable[Any],
+        bare: Iterable[Leaf],
+        graded: Iterable[Leaf],
+    ) -> None:
+        self.graded = list(graded)
+        self.terms: dict[tuple[int, str], _Term] = {}
+        for holder, key in (*slots, *((leaf, "grad") for leaf in bare)):
+            self._add(_Term(holder, key))
+        for x in state:
+            self._walk(x, set())
+        self.holds = self._written()
+
+    def _add(self, term: _Term) -> None:
+        self.terms.setdefault((id(term.holder), str(term.key)), term)
+
+    def _walk(self, x: Any, seen: set[int]) -> None:
+        if id(x) in seen or isinstance(x, (*PLAIN, np.ndarray, np.random.Generator)):
+            return
+        seen.add(id(x))
+        if isinstance(x, Tensor):
+            leaf = x._source()
+            self._add(_Term(x, "_node"))
+            for key in ("data", "requires_grad"):
+                if hasattr(leaf, key):
+                    self._add(_Term(leaf, key))
+            return
+        named = not isinstance(x, (dict, list, tuple))
+        holder = vars(x) if named and hasattr(x, "__dict__") else x
+        if isinstance(holder, (dict, list)):
+            self._add(_Term(holder, _LENGTH))
+        for key, part in members(x):
+            varies = _skipped(key, named)
+            if isinstance(holder, (dict, list)) and (not varies or isinstance(part, list)):
+                self._add(_Term(holder, key.removeprefix(".") if named else key))
+            if not varies:
+                self._walk(part, seen)
+
+    def _written(self) -> Callable[[], bool]:
+        names: dict[str, Any] = {}
+        parts = []
+        for n, term in enumerate(self.terms.values()):
+            names[f"h{n}"], names[f"v{n}"] = term.holder, term.value
+            parts.append(term.text(f"h{n}", f"v{n}"))
+        for n, leaf in enumerate(self.graded):
+            names[f"g{n}"] = leaf
+            parts.append(f"g{n}.grad is not None")
+        given = ", ".join(names)
+        lines = [
+            f"def make({given}):",
+            "    def holds():",
+            f"        return {' and '.join(parts or ['True'])}",
+        ]
+        space: dict[str, Any] = {}
+        exec("\n".join([*lines, "    return holds"]), space)
+        return space["make"](**names)  # type: ignore[no-any-return]
+
+    def agrees(self) -> bool:
+        """Whether everything is equal; if so, the objects that are there now are the ones to expect."""
+        for term in self.terms.values():
+            now = term.now()
+            if now is term.value:
+                continue
+            if term.key is _LENGTH:
+                if _kept(term.holder) != term.kept:
+                    return False
+            elif not (isinstance(now, PLAIN) and same(now, term.value)):
+                return False
+            term.value = now
+        self.holds = self._written()
+        return all(leaf.grad is not None for leaf in self.graded)
+
+
+_LENGTH = "len()"
+_GONE = object()
+
+
+def _skipped(key: Any, named: bool) -> bool:
+    return named and (key in OWN or key.removeprefix(".") in _NAMES)
+
+
+def _kept(holder: Any) -> int:
+    """The number of items, without what the package's classes note about themselves."""
+    return sum(f".{key}" not in OWN for key in holder) if isinstance(holder, dict) else len(holder)
+
+
+class _Term:
+    """One place that is read, and what is there."""
+
+    def __init__(self, holder: Any, key: Any) -> None:
+        self.holder, self.key = holder, key
+        self.value = self.now()
+        self.kept = _kept(holder) if key is _LENGTH else 0
+
+    def now(self) -> Any:
+        if self.key is _LENGTH:
+            return len(self.holder)
+        try:
+            if isinstance(self.holder, CellType):
+                return self.holder.cell_contents
+            if isinstance(self.holder, dict):
+                return self.holder.get(self.key, _GONE)
+            if isinstance(self.holder, list):
+                return self.holder[self.key]
+            if isinstance(self.holder, type):
+                return vars(self.holder).get(self.key, _GONE)
+            return getattr(self.holder, self.key)
+        except (AttributeError, IndexError, ValueError):
+            return _GONE
+
+    def text(self, holder: str, value: str) -> str:
+        if self.key is _LENGTH:
+            return f"len({holder}) == {value}"
+        if isinstance(self.holder, CellType):
+            return f"{holder}.cell_contents is {value}"
+        if isinstance(self.holder, type):
+            return f"{holder}.__dict__.get({self.key!r}) is {value}"
+        if isinstance(self.holder, dict):
+            return f"{holder}.get({self.key!r}) is {value}" if isinstance(self.key, str) else "True"
+        if isinstance(self.holder, list):
+            return f"{holder}[{self.key}] is {value}"
+        return f"{holder}.{self.key} is {value}"

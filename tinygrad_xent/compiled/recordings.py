@@ -1,0 +1,121 @@
+"""One call of a function, recorded for compiling: the program, and where its inputs are found and its
+results belong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.context import MODE
+from ..engine.tensors import Tensor, is_tensor
+from ..optim.base import Optimizer
+from ..programs.guards import Draws
+from ..programs.instructions import Ref, mapped, parts
+from ..programs.listing import Program
+from ..programs.recorder import Recorder
+from ..programs.recording import output_of, parameter_names
+from ..programs.structures import Arguments, Origin, objects
+from ..programs.variables import finished
+from .capturing import Reach, Rebinding
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded call.
+
+    Attributes:
+        program: what it computes.
+        origins: for each input of the program where its value was found.
+        outputs: what the function returned, with a `Ref` for each array.
+        kinds: for each of these, in order, how it is handed out: "array", "tensor", or "on the tape".
+        updates: for each input that changes, its number and the new value.
+        gradients: the tensors that have a new `.grad` afterwards, each with its value.
+        cleared: the tensors that have none afterwards.
+        counted: optimisers, each with what is added to its counts of updates.
+        bare: the tensors that must have no gradient before.
+        reach: the function's state, and all that it reads.
+        owners: the arguments, and the objects of the state.
+    """
+
+    program: Program
+    origins: dict[int, Origin]
+    outputs: Any
+    kinds: tuple[str, ...]
+    updates: dict[int, Ref]
+    gradients: list[tuple[Tensor, Ref]]
+    cleared: list[Tensor]
+    counted: list[tuple[Optimizer, list[int]]]
+    bare: list[Tensor]
+    reach: Reach
+    owners: tuple[Any, ...]
+
+
+def record_call(f: Any, args: tuple[Any, ...]) -> Recording:
+    """Record a call with these arguments; the arguments and the function's state stay as they are.
+
+    Raises:
+        GraphError (RecordingError): see `tx.program`.
+    """
+    reach = Reach(f, args)
+    made = _record(f, args, reach, graded=True)
+    lacking = [
+        o.holder for o in made.origins.values() if o.key == ".grad" and o.holder._node.grad is None
+    ]
+    if lacking:  # what is computed depends on whether there is a gradient already
+        made = _record(f, args, reach, graded=False)
+    return made
+
+
+def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Recording:
+    names = [*parameter_names(f, len(args)), *reach.state]
+    recorder, draws = Recorder(), Draws()
+    with recorder.at_work():
+        arguments = Arguments(recorder, names, (*args, *reach.state.values()), graded, raw=True)
+        result = Rebinding(arguments.memo).of(f)(*arguments.copies[: len(args)])
+        if recorder.refused is not None:  # the function has caught it
+            raise recorder.refused
+        outputs = mapped(lambda x: output_of(recorder, x), result)
+        updates, slopes = arguments.changes()
+        leaves = [o for o in arguments.origins.values() if o.key == "" and is_tensor(o.holder)]
+        counted = [
+            (x, _added(x, arguments.memo[id(x)]))
+            for x in objects((args, reach.state))
+            if isinstance(x, Optimizer)
+        ]
+        left = {id(o.holder): arguments.memo[id(o.holder)]._node.grad for o in leaves}
+    draws.check()
+    done = finished(recorder, outputs, updates, slopes, {})
+    place = {number: i.id for number, i in zip(done.inputs, done.program.inputs, strict=True)}
+    return Recording(
+        done.program,
+        {place[number]: arguments.origins[number] for number in done.inputs},
+        done.outputs,
+        tuple(kind_of(x) for x in parts(result) if _is_array(x)),
+        {place[number]: ref for number, ref in done.updates.items()},
+        [(arguments.origins[n].holder, ref) for n, ref in done.gradients.items()],
+        [o.holder for o in leaves if o.holder._node and left[id(o.holder)] is None],
+        [(x, added) for x, added in counted if any(added)],
+        [] if graded else [o.holder for o in leaves if o.holder.requires_grad],
+        reach,
+        (*args, *reach.state.values()),
+    )
+
+
+def _added(optimizer: Optimizer, copy: Any) -> list[int]:
+    """By how much the recorded call has raised each count of updates."""
+    now = [getattr(n, "value", n) for n in copy._counts]
+    return [new - old for new, old in zip(now, optimizer._counts, strict=True)]
+
+
+def _is_array(x: Any) -> bool:
+    return not isinstance(x, (bool, int, float, str, type(None), np.generic))
+
+
+def kind_of(x: Any) -> str:
+    """How a result is handed out."""
+    if not is_tensor(x):
+        return "array"
+    return "on the tape" if x.requires_grad and MODE.get().recording else "tensor"

@@ -1,0 +1,190 @@
+"""A program rewritten into one that does the same work in fewer and faster calls.
+
+Here results may differ in the last digits. New calls, which only a compiled step has:
+
+labels(y, classes, what, error)     labels are in range
+finite(g, what)                     a gradient is finite
+take_labels(x, y)                   x[row, y[row]] for each row
+minus_labels(x, y, c)               x with c taken off there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..programs.calls import function
+from ..programs.instructions import Instruction, Ref, replaced
+from ..programs.listing import Program
+from ..programs.simplifying import simplified
+
+Table = dict[int, Instruction]
+
+
+CHECKS = ("check", "labels", "finite")
+"""Calls that raise if something does not hold."""
+
+
+class Rewriting:
+    """The instructions of a program by number, while they are rewritten.
+
+    Attributes:
+        uses: how often each result is used, by calls and from outside.
+        labels: by the number of an array of labels, the number of classes it was checked for.
+    """
+
+    def __init__(self, program: Program, needed: list[int]) -> None:
+        self.table: Table = {i.id: i for i in program.instructions}
+        self.needed, self.labels = needed, dict[int, int]()
+        self.last = len(program.instructions)
+
+    def __call__(self, x: Any, call: str = "", once: bool = False) -> Instruction | None:
+        """The instruction that x refers to, if it is this call, and, if asked, used only once."""
+        i = self.table.get(x.id) if isinstance(x, Ref) else None
+        if i is None or (call and i.call != call) or (once and self.uses[i.id] > 1):
+            return None
+        return i
+
+    def new(self, like: Instruction, call: str, *args: Any, **changes: Any) -> Instruction:
+        """An instruction with a number of its own."""
+        self.last += 1
+        changes |= {"call": call, "args": args, "kwargs": (), "name": ""}
+        return replaced(like, id=self.last, **changes)
+
+    def run(self) -> None:
+        """Apply every rule to every instruction, in order, once."""
+        for rule in RULES:
+            self.uses = dict.fromkeys(self.table, 0)
+            for number in (n for i in self.table.values() for n in i.refs):
+                self.uses[number] += 1
+            for number in self.needed:
+                self.uses[number] += 1
+            done: Table = {}
+            for i in list(self.table.values()):
+                for new in rule(i, self) or [i]:
+                    done[new.id] = self.table[new.id] = new
+            self.table = done
+
+
+def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], dict[int, int]]:
+    """Fewer and faster instructions, numbered anew, and for each old number that is left the new one.
+
+    Args:
+        needed: the numbers of results that must stay.
+    """
+    rewriting = Rewriting(program, needed)
+    rewriting.run()
+    instructions = list(rewriting.table.values())
+    kept = [i.id for i in instructions if i.call in (*CHECKS, "input")]
+    return simplified(instructions, [*needed, *kept])
+
+
+# --- rules: what stands in the place of an instruction, or None -------------------------------------
+# The last of the new instructions has the number of the old one.
+
+
+def _labels(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """0 <= y and y < classes, in one call."""
+    both = known(i.args[0], "operator.and_") if i.call == "check" else None
+    if both is None:
+        return None
+    low, high = known(both.args[0], "operator.ge"), known(both.args[1], "operator.lt")
+    if low is None or high is None or low.args[0] != high.args[0] or low.args[1] != 0:
+        return None
+    y = known(low.args[0])
+    if y is None or y.dtype != "int64" or not isinstance(high.args[1], int) or not y.shape:
+        return None
+    known.labels[y.id] = high.args[1]
+    return [replaced(i, call="labels", args=(Ref(y.id), high.args[1], *i.args[1:]))]
+
+
+def _finite(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """The check of a gradient before an update."""
+    mask = known(i.args[0], "np.isfinite") if i.call == "check" else None
+    if mask is None or i.args[2] != "FloatingPointError":
+        return None
+    return [replaced(i, call="finite", args=(mask.args[0], i.args[1]))]
+
+
+def _quotient(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """exp(a - log Σ exp(a)) is exp(a) / Σ exp(a), and exp(a) is there already."""
+    log_share = known(i.args[0], "operator.sub") if i.call == "np.exp" else None
+    log = known(log_share.args[1], "np.log") if log_share else None
+    total = known(log.args[0], "np.add.reduce") if log else None
+    e = known(total.args[0], "np.exp") if total else None
+    if not (log_share and total and e) or e.args[0] != log_share.args[0] or e.shape != i.shape:
+        return None
+    return [replaced(i, call="operator.truediv", args=(Ref(e.id), Ref(total.id)))]
+
+
+def _scaled_quotient(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """(a / column) · c is a · (c / column): the quotient is one of few numbers."""
+    if i.call != "operator.mul" or not i.shape:
+        return None
+    share, c = known(i.args[0], "operator.truediv", once=True), known(i.args[1])
+    column = known(share.args[1]) if share else None
+    if not (share and c and column) or c.shape != () or column.shape == i.shape:
+        return None
+    factor = known.new(share, "operator.truediv", Ref(c.id), Ref(column.id), shape=column.shape)
+    return [factor, replaced(i, args=(share.args[0], Ref(factor.id)))]
+
+
+def _label_difference(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """(a - column)[row, y] is a[row, y] - column: fewer numbers."""
+    minus = known(i.args[0], "operator.sub", once=True) if _picked(i, known) is not None else None
+    a, column = (known(x) for x in minus.args) if minus else (None, None)
+    if not (minus and a and column) or column.shape != (minus.shape[0], 1):  # type: ignore[index]
+        return None
+    if a.dtype != i.dtype or a.shape != minus.shape:
+        return None
+    picked = known.new(i, i.call, Ref(a.id), i.args[1])
+    flat = known.new(column, "ndarray.reshape", Ref(column.id), i.shape, shape=i.shape)
+    return [picked, flat, replaced(i, call="operator.sub", args=(Ref(picked.id), Ref(flat.id)))]
+
+
+def _take_labels(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """x[row, y[row]] as a look-up in the flat array."""
+    y = _picked(i, known)
+    return None if y is None else [replaced(i, call="take_labels", args=(i.args[0], Ref(y)))]
+
+
+def _picked(i: Instruction, known: Rewriting) -> int | None:
+    """The number of the labels, if an instruction picks one element per row, in range for sure."""
+    x = known(i.args[0]) if i.call == "operator.getitem" else None
+    if x is None or not isinstance(i.args[1], tuple) or len(i.args[1]) != 2 or x.shape is None:
+        return None
+    rows, y = known(i.args[1][0], "np.arange"), known(i.args[1][1])
+    if rows is None or y is None or len(x.shape) != 2 or rows.args != (x.shape[0],):
+        return None
+    return y.id if known.labels.get(y.id, 1 << 62) <= x.shape[1] else None
+
+
+def _minus_labels(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """x[row, y] -= c, which is recorded as three calls."""
+    if i.call != "set_item" or not isinstance(i.args[1], tuple) or len(i.args[1]) != 2:
+        return None
+    new, rows = known(i.args[2], "operator.sub", once=True), known(i.args[1][0], "np.arange")
+    old = known(new.args[0], "take_labels", once=True) if new else None
+    if not (new and rows and old) or old.args != (i.args[0], i.args[1][1]):
+        return None
+    x = known(i.args[0])
+    if x is None or rows.args != x.shape[:1]:  # type: ignore[index]
+        return None
+    return [replaced(i, call="minus_labels", args=(*old.args, new.args[1]))]
+
+
+def _number(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """What is computed of numbers alone."""
+    if i.shape != () or not i.call.startswith("operator.") or i.call == "operator.getitem":
+        return None
+    of = [x if isinstance(x, (int, float)) else known(x, "literal") for x in i.args]
+    if None in of:
+        return None
+    values = [x.args[0] if isinstance(x, Instruction) else x for x in of]
+    return [replaced(i, call="literal", args=(function(i.call)(*values),), kwargs=())]
+
+
+RULES: list[Callable[[Instruction, Rewriting], list[Instruction] | None]] = [
+    *(_number, _labels, _finite, _quotient, _scaled_quotient, _label_difference, _take_labels),
+    _minus_labels,
+]

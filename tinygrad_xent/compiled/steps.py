@@ -1,0 +1,165 @@
+"""tx.compile: a function that runs as generated NumPy from its first call on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from threading import RLock
+from typing import Any
+
+from ..engine import errors, lines
+from ..engine.symbols import RECORDER
+from ..programs.recorder import RecordingError
+from .forms import MISS, ChangedError, Form, RetryError
+
+LIMIT = 8  # so many forms; more are a sign that shapes or settings keep changing
+
+
+class Compiled:
+    """What `compile` returns: call it like the function.
+
+    Attributes:
+        function: the function itself.
+        reason: why it runs eagerly from now on, or "".
+    """
+
+    def __init__(self, function: Callable[..., Any], strict: bool) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function, self.strict, self.reason = function, strict, ""
+        self._forms: list[Form] = []
+        self._made = 0
+        self._making = RLock()
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        if named:
+            bound = inspect.signature(self.function).bind(*args, **named)
+            args, named = bound.args, bound.kwargs
+        count = len(args)
+        try:
+            for form in self._forms:
+                if form.count == count and not named:
+                    result = form.call(*args)
+                    if result is not MISS:
+                        if form is not self._forms[0]:
+                            self._forms = [form, *(f for f in self._forms if f is not form)]
+                        return result
+            made = None if named else self._made_for(args)
+            result = made.call(*args) if made else MISS
+        except RetryError:
+            result = MISS
+        except ChangedError as error:
+            raise error.__cause__ from None  # type: ignore[misc]
+        return self.function(*args, **named) if result is MISS else result
+
+    def _made_for(self, args: tuple[Any, ...]) -> Form | None:
+        """A new form; None if there can be none."""
+        if self.reason or RECORDER.get() is not None:
+            return None
+        with self._making:
+            if any(form.busy() for form in self._forms):  # in another thread, or further out
+                return None
+            if self._made == LIMIT:
+                what = f"compile: {LIMIT} forms are made, and shapes or settings keep changing"
+                fix = f"pass arrays of few shapes; these were: {'; '.join(self.signatures)}"
+                self._give_up(errors.GraphError(what, fix=fix))
+                return None
+            try:
+                form = Form(self.function, args)
+            except RecordingError as error:
+                self._give_up(error)
+                return None
+            self._made += 1
+            self._forms = [form, *self._forms]
+            return form
+
+    def _give_up(self, error: errors.GraphError) -> None:
+        if self.strict:
+            raise error
+        self.reason = str(error)
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        lines.warn(f"{name} is not compiled, and runs as it is: {self.reason}", UserWarning)
+
+    @property
+    def signatures(self) -> list[str]:
+        """The arguments' shapes and dtypes, for each compiled form; the one that ran last is the first."""
+        return [form.signature for form in self._forms]
+
+    @property
+    def source(self) -> str:
+        """The text of the form that ran last.
+
+        Raises:
+            GraphError: nothing is compiled, yet or at all.
+        """
+        if not self._forms:
+            what = "compile: nothing is compiled" + (f": {self.reason}" if self.reason else " yet")
+            raise errors.GraphError(what, fix="" if self.reason else "call the function once")
+        return self._forms[0].source
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that the form that ran last has for its results, gradients apart."""
+        return self._forms[0].nbytes if self._forms else 0
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        how = "eagerly" if self.reason else "; ".join(self.signatures) or "not called yet"
+        return f"compile({name}: {how})"
+
+
+def compile(
+    function: Callable[..., Any], model: Any = None, optimizer: Any = None, *, strict: bool = False
+) -> Compiled:
+    """A function, a training step say, that runs as generated NumPy.
+
+    It computes what the function computes, to the last digits, and changes what it changes. The first
+    call with arguments of new shapes and dtypes records it (see `tx.program`) and writes the text of a
+    step: results in memory that is made once, an update of all parameters in one go.
+
+    Args:
+        function: any function of arrays, tensors and floats. Models, optimisers and tensors that it
+            finds in closures and globals, or is given, are its state, which it may train.
+        model, optimizer: the short cut; then `function(prediction, target)` is the loss, and the
+            step takes the model's inputs and the target, and returns the loss.
+        strict: raise where a function can't be compiled. Without it, it runs as it is, with a warning.
+
+    Returns:
+        Tensors where the function returned tensors. Their graph is gone: `backward()` belongs inside.
+
+    Raises:
+        GraphError: with `strict`, for what `tx.program` refuses.
+
+    >>> model = tx.nn.MLP([4, 8, 3], np.random.default_rng(0))
+    >>> optimizer = tx.optim.Adam(model.parameters(), lr=0.01)
+    >>> @tx.compile
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = tx.cross_entropy(model(x), y)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> x, y = np.ones((5, 4)), np.array([0, 1, 2, 1, 0])
+    >>> step(x, y).item() > step(x, y).item()
+    True
+    >>> step.signatures
+    ['x: float64[5, 4], y: int64[5]']
+    """
+    if (model is None) != (optimizer is None):
+        what = "compile: a model without an optimizer, or an optimizer without a model"
+        raise TypeError(f"{what}: tx.compile(loss, model, optimizer)")
+    if not callable(function):
+        raise errors.DtypeError("compile: takes a function", [function])
+    if model is None:
+        return Compiled(function, strict)
+    return Compiled(functools.partial(_train, function, model, optimizer), strict)
+
+
+def _train(loss_of: Any, model: Any, optimizer: Any, *given: Any) -> Any:
+    """One step of training, on the model's inputs and the target."""
+    *inputs, target = given
+    optimizer.zero_grad()
+    loss = loss_of(model(*inputs), target)
+    loss.backward()
+    optimizer.step()
+    return loss
