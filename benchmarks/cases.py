@@ -79,6 +79,7 @@ def powers(low: int, high: int, step: int = 1) -> list[int]:
 
 STEPS = (
     step_case(5, (4, 3), "float64"),
+    step_case(5, (4, 8, 8, 3), "float64"),
     step_case(128, (64, 64, 64, 10)),
     step_case(128, (784, 256, 256, 10)),
     step_case(1024, (784, 1024, 1024, 10)),

@@ -20,6 +20,7 @@ class Peer(NamedTuple):
 PEERS = {
     f"{__name__}.by_hand": Peer("NumPy by hand", ("numpy",)),
     f"{__name__}.ours": Peer("tinygrad_xent"),
+    f"{__name__}.compiled": Peer("tx.compile"),
     f"{__name__}.pytorch": Peer("PyTorch eager", ("torch",)),
     f"{__name__}.pytorch_blocks": Peer("PyTorch in blocks", ("torch",)),
     f"{__name__}.pytorch_compile": Peer("torch.compile", ("torch",)),

@@ -267,14 +267,20 @@ class Builder:
             home = write.object(vars(optimizer), "optimizer")
             counts = write.once("counts", f"{home}['_counts']")
             new = write.once("new_counts", f"list({counts})", ("new", counts))
-            ending.before.append(f"{new}[:] = [n + k for n, k in zip({counts}, {added!r})]")
+            if added == [1] * len(added):
+                ending.before.append(
+                    f"{new}[:] = map({write.object((1).__add__, 'plus_one')}, {counts})"
+                )
+            else:
+                ending.before.append(f"{new}[:] = [n + k for n, k in zip({counts}, {added!r})]")
             ending.add(f"partial(setitem, {counts}, slice(None), {new})")
             ending.add(f"partial({home}.pop, '_skipped', None)")
         origins = [o for n, o in self.origins.items() if n in self.updates and not o.key]
         if leaves := tuple(
             o.holder._node for o in origins if is_tensor(o.holder) and o.holder._node
         ):
-            ending.before.append(f"touch({write.object(leaves, 'leaves')})")
+            line = write.object(self.recording.changed_at, "line")
+            ending.before.append(f"touch({write.object(leaves, 'leaves')}, {line})")
 
     # --- the text -----------------------------------------------------------------------------------
 

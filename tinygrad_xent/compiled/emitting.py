@@ -11,7 +11,8 @@ from ..programs.instructions import Instruction, Ref
 from . import calls
 from .writer import Writer
 
-MANY_ROWS, FEW_COLUMNS = 64, 32  # then a maximum of rows is faster over the transposed array
+MANY_ROWS, FEW_COLUMNS = 32, 64  # then a maximum of rows is faster over the transposed array
+FEW = 1024  # numbers, up to which NumPy's broadcasting costs more than the work
 MANY = 4096  # numbers, from which on clip is faster than maximum
 FEW_LABELS = 16  # which Python reads faster than NumPy
 
@@ -99,8 +100,36 @@ def _elementwise(write: Writer, i: Instruction) -> bool:
         infinity = write.once("infinity", f"np.array(np.inf, {i.dtype!r})")
         write.line(f"{given[0]}.clip({given[1]}, {infinity}, {out})", i)
     else:
+        if any(x.shape == i.shape for x in arrays):
+            for place, x in enumerate(args):
+                given[place] = _stretched(write, x, i) or given[place]
         write.line(called(write, name, given, out), i)
     return True
+
+
+def _stretched(write: Writer, x: Any, i: Instruction) -> str:
+    """A row or a column stretched to a small matrix by a product with ones: two calls of BLAS and of a
+    loop over equal shapes take less time than one that broadcasts. "" where they do not.
+    """
+    array = write.table[x.id] if isinstance(x, Ref) else None
+    if array is None or len(i.shape or ()) != 2 or math.prod(i.shape or ()) > FEW:
+        return ""
+    if array.dtype not in _BLAS or array.dtype != i.dtype or array.id not in write.memory.fixed:
+        return ""
+    rows, width = i.shape  # type: ignore[misc]
+    if rows == 1 or width == 1 or array.shape not in ((rows, 1), (1, width), (width,)):
+        return ""
+    wide = write.once("wide", f"np.empty({i.shape}, {i.dtype!r})", ("wide", i.shape, i.dtype))
+    if array.shape == (rows, 1):
+        ones = write.once("ones_across", f"np.ones((1, {width}), {i.dtype!r})")
+        write.line(f"{write.name(array)}.dot({ones}, {wide})")
+    else:
+        ones = write.once("ones_down", f"np.ones(({rows}, 1), {i.dtype!r})")
+        name = write.name(array)
+        if array.shape != (1, width):
+            name = write.once(f"{name}_row", f"{name}.reshape((1, {width}))")
+        write.line(f"{ones}.dot({name}, {wide})")
+    return wide
 
 
 def called(write: Writer, ufunc: str, given: list[str], out: str) -> str:

@@ -53,7 +53,7 @@ class Form:
         call: runs the step. Returns `MISS` if the arguments are others, if something that the step was
             built on has changed, or if it is running already; raises `RetryError` or `ChangedError`.
         signature: the arguments' shapes and dtypes, as text. source: the text of the step.
-        count: of the arguments. nbytes: of the memory for the step's results.
+        nbytes: of the memory for the step's results.
         busy: whether the step is running now.
     """
 
@@ -73,7 +73,6 @@ class Form:
         self.guard = Guard(recording.reach.slots, state, bare, graded)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
         self.source, self.nbytes = built.source, built.nbytes
-        self.count = len(args)
         self.call = self._behind_checks(step, named, data, built.generators)
 
     def _behind_checks(
@@ -90,8 +89,8 @@ class Form:
         texts = [text for text, _ in tests]
         texts += ["_mode().recording is _recording", "_recorder() is None"]
         text = f"""
-def call({", ".join(named)}):
-    if not ({" and ".join(texts)}):
+def call({", ".join([*(f"{name}=_MISS" for name in named), "*more"])}):
+    if not ({" and ".join(texts)}) or more:
         return _MISS
     if not (_guard.holds() or _guard.agrees()) or not _acquire(False):
         return _MISS

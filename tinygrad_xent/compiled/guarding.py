@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor
+from ..optim.base import Optimizer
 from ..plain_data import same
 from ..programs.structures import OWN, PLAIN, VARYING, members
 
@@ -41,7 +42,9 @@ class Guard:
         self.graded = list(graded)
         self.terms: dict[tuple[int, str], _Term] = {}
         for holder, key in (*slots, *((leaf, "grad") for leaf in bare)):
-            self._add(_Term(holder, key))
+            term = _Term(holder, key)
+            if term.value is not None or "defaults__" not in key:
+                self._add(term)
         for x in state:
             self._walk(x, set())
         self.holds = self._written()
@@ -55,9 +58,8 @@ class Guard:
         seen.add(id(x))
         if isinstance(x, Tensor):
             leaf = x._source()
-            self._add(_Term(x, "_node"))
             for key in ("data", "requires_grad"):
-                if hasattr(leaf, key):
+                if isinstance(leaf, Leaf):
                     self._add(_Term(leaf, key))
             return
         named = not isinstance(x, (dict, list, tuple))
@@ -65,6 +67,8 @@ class Guard:
         if isinstance(holder, (dict, list)):
             self._add(_Term(holder, _LENGTH))
         for key, part in members(x):
+            if isinstance(x, Optimizer) and isinstance(part, tuple) and key.startswith("._"):
+                continue  # what it was made with
             varies = _skipped(key, named)
             if isinstance(holder, (dict, list)) and (not varies or isinstance(part, list)):
                 self._add(_Term(holder, key.removeprefix(".") if named else key))

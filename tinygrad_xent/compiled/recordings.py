@@ -36,6 +36,7 @@ class Recording:
         cleared: the tensors that have none afterwards.
         counted: optimisers, each with what is added to its counts of updates.
         bare: the tensors that must have no gradient before.
+        changed_at: the user's line that changes tensors, or None.
         reach: the function's state, and all that it reads.
         owners: the arguments, and the objects of the state.
     """
@@ -49,6 +50,7 @@ class Recording:
     cleared: list[Tensor]
     counted: list[tuple[Optimizer, list[int]]]
     bare: list[Tensor]
+    changed_at: Any
     reach: Reach
     owners: tuple[Any, ...]
 
@@ -85,6 +87,8 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
             for x in objects((args, reach.state))
             if isinstance(x, Optimizer)
         ]
+        changes = (arguments.memo[id(o.holder)]._node._changed_at for o in leaves)
+        changed_at = next((at for at in changes if at is not None), None)
         left = {id(o.holder): arguments.memo[id(o.holder)]._node.grad for o in leaves}
     draws.check()
     done = finished(recorder, outputs, updates, slopes, {})
@@ -99,6 +103,7 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         [o.holder for o in leaves if o.holder._node and left[id(o.holder)] is None],
         [(x, added) for x, added in counted if any(added)],
         [] if graded else [o.holder for o in leaves if o.holder.requires_grad],
+        changed_at,
         reach,
         (*args, *reach.state.values()),
     )

@@ -35,22 +35,23 @@ class Compiled:
         if named:
             bound = inspect.signature(self.function).bind(*args, **named)
             args, named = bound.args, bound.kwargs
-        count = len(args)
         try:
-            for form in self._forms:
-                if form.count == count and not named:
+            if not named:
+                for form in self._forms:
                     result = form.call(*args)
                     if result is not MISS:
                         if form is not self._forms[0]:
                             self._forms = [form, *(f for f in self._forms if f is not form)]
                         return result
-            made = None if named else self._made_for(args)
-            result = made.call(*args) if made else MISS
+                if made := self._made_for(args):
+                    result = made.call(*args)
+                    if result is not MISS:
+                        return result
         except RetryError:
-            result = MISS
+            pass
         except ChangedError as error:
             raise error.__cause__ from None  # type: ignore[misc]
-        return self.function(*args, **named) if result is MISS else result
+        return self.function(*args, **named)
 
     def _made_for(self, args: tuple[Any, ...]) -> Form | None:
         """A new form; None if there can be none."""

@@ -59,10 +59,10 @@ class Leaf:
         return self._changed_at and line_of(*self._changed_at)
 
 
-def touch(leaves: Iterable[Leaf]) -> None:
-    """Note that the data of these leaves was overwritten, and where."""
+def touch(leaves: Iterable[Leaf], position: tuple[CodeType, int] | None = None) -> None:
+    """Note that the data of these leaves was overwritten, and where: at the user's line if not said."""
     global _latest_change
-    position = user_position()
+    position = position or user_position()
     with _changing:
         now = _latest_change = next_id()
         for leaf in leaves:
