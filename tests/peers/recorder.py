@@ -14,10 +14,17 @@ from typing import Any
 
 import pytest
 
+import tests
+
 from .counting import NotHereError
 
 CHECKS: Counter[str] = Counter()
 OUT = "PEERS_OUT"  # the environment variable that names the file
+
+
+# A suite may be a package `tests` of its own: its modules join ours, and come first.
+if Path("tests/__init__.py").exists():
+    tests.__path__ = [str(Path("tests").resolve()), *tests.__path__]
 
 
 def write(test: str, end: str, text: str = "") -> None:
