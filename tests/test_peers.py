@@ -145,7 +145,7 @@ def test_skipped(): pass
 
 def test_a_suite_runs_from_its_archive_against_the_shim(made):
     pytest.importorskip("scipy")
-    found = {o.test.rpartition("::")[2]: o for o in of_pytest("peer==1.0", "tests", made)}
+    found = {o.test.rpartition("::")[2]: o for o in of_pytest("peer==1.0", ["tests"], made)}
     ends = {name.rpartition("/")[2]: (o.end, judge(o).detail) for name, o in found.items()}
     assert ends == {
         "test_right": ("passed", ""),

@@ -39,7 +39,9 @@ Suite = Callable[[Path | None], list[Outcome]]
 
 def of_pytest(requirement: str, tests: Sequence[str], sources: Path | None) -> list[Outcome]:
     """The outcomes of a suite that pytest runs: the files or folders `tests` of a source package."""
-    folder = unpacked(requirement, OUT, sources)
+    folder = unpacked(
+        requirement, OUT, sources
+    ).resolve()  # else tests are named by the way to them
     record = OUT / f"{folder.name}.jsonl"
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text("")
@@ -48,6 +50,8 @@ def of_pytest(requirement: str, tests: Sequence[str], sources: Path | None) -> l
         "PYTHONPATH": os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")])),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         recorder.OUT: str(record),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(OUT / "hypothesis"),
+        "HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", "dev"),  # MyGrad's: 10 examples
     }
     options = ["-q", "-p", recorder.__name__, "-p", "no:cacheprovider", "-c", os.devnull]
     options += ["--continue-on-collection-errors"]

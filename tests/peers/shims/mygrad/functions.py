@@ -121,6 +121,24 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     return tx.einsum(*operands, optimize=optimize)
 
 
+def arange(*args: Any, start: Any = None, stop: Any = None, **settings: Any) -> Any:
+    """NumPy's: `stop` alone may be named."""
+    given = [x for x in (start, stop) if x is not None]
+    return tx.arange(*args, *(given if not args or stop is not None else ()), **settings)
+
+
+def like(name: str) -> Callable[..., Any]:
+    """In the shape and dtype of another array, unless these are given."""
+
+    def new(other: Any, *value: Any, dtype: Any = None, shape: Any = None, **named: Any) -> Any:
+        if shape is None:
+            return getattr(tx, f"{name}_like")(other, *value, dtype=dtype, **named)
+        dtype = tx.asarray(other).dtype if dtype is None else dtype
+        return getattr(tx, name)(shape, *value, dtype=dtype, **named)
+
+    return new
+
+
 def filled(*shape: Any, value: Any = 0.0, dtype: Any = None) -> Any:
     return tx.full(shape[0] if isinstance(shape[0], tuple) else shape, value, dtype)
 
@@ -129,6 +147,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": absolute,
     "absolute": absolute,
     "add_sequence": sequence(tx.add),
+    "arange": arange,
     "arccot": lambda x: tx.where(x < 0, -np.pi / 2, np.pi / 2) - tx.arctan(x),
     "arccoth": lambda x: tx.arctanh(1 / x),
     "arccsc": lambda x: tx.arcsin(1 / x),
@@ -145,6 +164,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "einsum": einsum,
     "elu": lambda x, alpha: tx.elu(x, number(alpha)),
     "focal_loss": focal_loss,
+    "full_like": like("full"),
     "glu": lambda x, axis=-1: tx.glu(x, number(axis)),
     "hard_tanh": hard_tanh,
     "leaky_relu": lambda x, slope: tx.leaky_relu(x, number(slope)),
@@ -154,6 +174,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "multiply_sequence": sequence(tx.multiply),
     "negative_log_likelihood": negative_log_likelihood,
     "norm": norm,
+    "ones_like": like("ones"),
     "reshape": lambda x, newshape: tx.reshape(x, newshape),
     "sec": lambda x: 1 / tx.cos(x),
     "sech": lambda x: 1 / tx.cosh(x),
@@ -163,6 +184,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "var": lambda x, axis=None, ddof=0, keepdims=False: tx.var(x, axis, keepdims, ddof),
     "std": lambda x, axis=None, ddof=0, keepdims=False: tx.std(x, axis, keepdims, ddof),
     "where": choice,
+    "zeros_like": like("zeros"),
 }
 
 
@@ -188,8 +210,10 @@ def function(name: str) -> Any:
 
 
 def made(f: Callable[..., Any], *args: Any, constant: bool | None = None, **kwargs: Any) -> Tensor:
-    """A new tensor: of floats it is a variable."""
+    """A new tensor: of floats it is a variable, unless it is made like a constant."""
     x = apply("make", f, *args, **kwargs)
+    if constant is None and getattr(f, "__qualname__", "").startswith("like"):
+        constant = True if getattr(args[0], "constant", True) else None
     x.t, x.creator = adopted(x.t, constant), None
     return x
 
@@ -202,8 +226,9 @@ def method(name: str) -> Callable[..., Any]:
     return lambda self, *args, **kwargs: function(name)(self, *args, **kwargs)
 
 
-for _name in """
+METHODS = """
     any argmax argmin clip cumprod cumsum flatten max mean min moveaxis prod ravel reshape squeeze
     std sum swapaxes transpose var
-""".split():
+"""
+for _name in METHODS.split():
     setattr(Tensor, _name, method(_name))

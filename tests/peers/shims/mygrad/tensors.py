@@ -73,7 +73,7 @@ class Tensor:
         for op in (*old._ops, other.creator):
             if op is not None:
                 op.replace(self, old)
-        self._take(other.t)
+        self._take(other.t.detach() if self.constant else other.t)
         self.creator = other.creator
         return self
 
@@ -157,7 +157,14 @@ class Tensor:
         return apply("getitem", lambda t: t[unwrapped(index)], self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._become(apply("setitem", lambda t, v: t.at[unwrapped(index)].set(v), self, value))
+        """Axes of one element before those of x[i] are left out, as NumPy does where it assigns."""
+
+        def changed(t: tx.Tensor, values: Any) -> tx.Tensor:
+            values, place = tx.asarray(values), unwrapped(index)
+            extra = max(values.ndim - t[place].ndim, 0)
+            return t.at[place].set(values.reshape(values.shape[extra:]) if extra else values)
+
+        self._become(apply("setitem", changed, self, value))
 
     def __len__(self) -> int:
         return len(self.t)
@@ -197,7 +204,7 @@ class Tensor:
         return wrapped(self.t.detach().astype(dtype), constant=constant)
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Any:  # noqa: N802
         return apply("transpose", lambda t: t.T, self)
 
     def __getattr__(self, name: str) -> Any:
