@@ -113,10 +113,6 @@ def transpose(x: Any, *axes: Any) -> Any:
     return tx.transpose(x, axes[0] if axes and not isinstance(axes[0], int) else axes or None)
 
 
-def choice(condition: Any, *both: Any) -> Any:
-    return tx.where(condition, *both) if both else np.where(np.asarray(condition))
-
-
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     return tx.einsum(*operands, optimize=optimize)
 
@@ -183,7 +179,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "transpose": transpose,
     "var": lambda x, axis=None, ddof=0, keepdims=False: tx.var(x, axis, keepdims, ddof),
     "std": lambda x, axis=None, ddof=0, keepdims=False: tx.std(x, axis, keepdims, ddof),
-    "where": choice,
     "zeros_like": like("zeros"),
 }
 
