@@ -339,7 +339,8 @@ def reshape(m: Maker) -> Call:
 
 def transpose(m: Maker) -> Call:
     x = m.any(m.shape())
-    return call(x, axes=m.choice([m.signed(m.order(x.ndim), x.ndim), None]))
+    single = [0, -1] * (x.ndim == 1)
+    return call(x, axes=m.choice([m.signed(m.order(x.ndim), x.ndim), None, *single]))
 
 
 def squeeze(m: Maker) -> Call:

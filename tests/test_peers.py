@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.peers.__main__ import SUITES, here, of_pytest
-from tests.peers.counting import Decision, Outcome, Verdict, judge, report
+from tests.peers.counting import Decision, NotHereError, Outcome, Verdict, judge, report
 from tests.peers.decisions import DECISIONS, LEFT_OUT
 from tests.peers.pytorch import ours, translated
 from tests.peers.recorder import collection_error
@@ -123,8 +123,9 @@ import pytest
 import autograd.numpy as np
 from autograd import deriv, grad
 from autograd.test_util import check_grads
+from tests.helpers import POINT
 
-def test_right(): check_grads(lambda x: np.sum(np.exp(x)))(onp.ones(3))
+def test_right(): check_grads(lambda x: np.sum(np.exp(x)))(POINT)
 def test_wrong(): assert grad(lambda x: x * x)(3.0) == 7.0
 def test_missing(): deriv(np.exp)(1.0)
 def test_real_part():
@@ -133,10 +134,17 @@ def test_complex(): check_grads(np.exp)(1.0j)
 @pytest.mark.skip(reason="not now")
 def test_skipped(): pass
 """
+    helpers = "import numpy as np; POINT = np.ones(3)"  # of a package that is named as ours is
+    files = {
+        "__init__.py": "",
+        "helpers.py": helpers,
+        "test_it.py": test,
+        "test_bad.py": "import no_such",
+    }
     archive = tmp_path / "peer-1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
-        for name, text in {"tests/test_it.py": test, "tests/test_bad.py": "import no_such"}.items():
-            member = tarfile.TarInfo(f"peer-1.0/{name}")
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"peer-1.0/tests/{name}")
             member.size = len(text.encode())
             file.addfile(member, io.BytesIO(text.encode()))
     monkeypatch.setattr("tests.peers.__main__.OUT", tmp_path / "out")
@@ -145,7 +153,7 @@ def test_skipped(): pass
 
 def test_a_suite_runs_from_its_archive_against_the_shim(made):
     pytest.importorskip("scipy")
-    found = {o.test.rpartition("::")[2]: o for o in of_pytest("peer==1.0", "tests", made)}
+    found = {o.test.rpartition("::")[2]: o for o in of_pytest("peer==1.0", ["tests"], made)}
     ends = {name.rpartition("/")[2]: (o.end, judge(o).detail) for name, o in found.items()}
     assert ends == {
         "test_right": ("passed", ""),
@@ -178,6 +186,20 @@ def test_checks_of_the_shim_notice_a_wrong_gradient():
     wrong = tx.custom_vjp(lambda x: np.exp(x), lambda g, y: g * y * 1.001, name="wrong")
     with pytest.raises(AssertionError, match="instead of"):
         check_grads(wrong)(np.ones(3))
+
+
+def test_mygrads_tensors_keep_gradients_and_are_written_to_in_place():
+    from tests.peers.shims import mygrad as mg
+
+    x = mg.Tensor([1.0, 2.0])
+    y = mg.square(x)
+    y[0] = 5.0
+    (3.0 * y).backward()
+    assert (x.grad.tolist(), y.grad.tolist()) == ([0.0, 12.0], [3.0, 3.0])
+    assert y.creator is None
+    assert mg.where([True, False], x, 0.0, constant=True).constant
+    with pytest.raises(NotHereError, match="mygrad multiclass_hinge"):
+        mg.nnet.losses.multiclass_hinge(x, [0])
 
 
 def test_arguments_are_translated_by_name_and_place():

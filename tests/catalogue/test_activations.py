@@ -56,6 +56,15 @@ def test_they_saturate():
     assert tx.softsign(np.array([-128, 127], np.int8)).tolist() == [-128 / 129, 127 / 128]
 
 
+@pytest.mark.parametrize("limits", [(2.0, 1.0), ([2.0] * 3, 1.0), (2, [1.0, 1.0, 1.0])])
+def test_of_swapped_limits_the_upper_one_counts(limits):
+    x = [-5.0, 1.5, 5.0]
+    equal(tx.hardtanh(x, *map(np.asarray, limits)).numpy(), [1, 1, 1])
+    equal(slope(lambda t: tx.hardtanh(t, *map(np.asarray, limits)), x), [0, 0, 0])
+    equal(tx.clip(x, *map(np.asarray, limits)).numpy(), [1, 1, 1])
+    assert tx.hardtanh(np.float32(x), 2.0, 1.0).dtype == np.float32
+
+
 def test_kinks_are_pytorchs():
     equal(slope(lambda x: tx.elu(x, 0.5), [-0.0, 0.0]), [0.5, 0.5])
     equal(slope(tx.leaky_relu, [0.0, 1.0]), [0.01, 1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.tensors import equal, leaf
+from tests.tensors import equal, leaf, slope
 from tinygrad_xent import ShapeError
 
 X = np.arange(24.0).reshape(2, 3, 4)
@@ -57,6 +57,8 @@ def test_other_names_and_orders_of_numpy():
     x = leaf(X)
     equal(np.permute_dims(x, (2, 0, 1)), X.transpose(2, 0, 1))
     equal(tx.permute_dims(x, (2, 0, 1)), X.transpose(2, 0, 1))
+    for axis in (0, -1):
+        equal(slope(lambda t, axis=axis: tx.transpose(t, axis), [1.0, 2.0]), [1, 1])
     equal(np.ravel(x, "C"), X.ravel())
     with pytest.raises(tx.DtypeError, match="would be lost"):
         np.ravel(x, "F")

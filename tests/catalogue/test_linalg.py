@@ -228,6 +228,9 @@ def test_powers_and_chains():
         np.testing.assert_allclose(found.numpy(), np.linalg.multi_dot(arrays), rtol=1e-12)
     with pytest.raises(tx.ShapeError, match="lengths 3 and 2"):
         linalg.multi_dot([np.ones((2, 3)), np.ones((2, 3))])
+    for few in ([], [np.ones((2, 2))]):
+        with pytest.raises(BadValueError, match=f"at least two matrices, got {len(few)}"):
+            linalg.multi_dot(few)
 
 
 def test_traces_of_stacks():

@@ -71,6 +71,73 @@ DECISIONS: dict[str, tuple[Decision, ...]] = {
             "the names and docstrings of autograd's wrappers",
         ),
     ),
+    "mygrad": (
+        Decision(
+            r"test_inplace_(clip|reshape_\d)|in_place_reshape_post_view|_with_target_tensor|_inplace_target"
+            r"|test_unary_func_with_where_and_out\[<lambda>1|test_backprop_through_inplace_op|setitem_mutates_input"
+            r"|test_no_autodiff_(does_not_unlock|on_in_place)",
+            "what is written in place changes no view: t.at[index].set(values) makes a changed copy",
+        ),
+        Decision(
+            r"test_(flatten|broadcast_to|repeat_int_repeats_only|atleast_[12]d)_fwd: AssertionError"
+            r"|test_ufunc_fwd.positive\]: AssertionError|test_getitem_view_base|diag_view_for_nd_tensor",
+            "which results share memory is not promised: nothing writes to them",
+        ),
+        Decision(
+            r"test_simple_as_tensor|test_astensor_with_incompat\w*|test_tensor_mirrors_array: AssertionError: assert .*(shares_memory| is )",
+            "a new tensor copies what it is made of",
+        ),
+        Decision(
+            r"test_(maximum|minimum)_bkwd_equal",
+            "of two equal numbers each gets half of the gradient; there none gets any",
+        ),
+        Decision(
+            r"DtypeError: einsum: the first argument is the subscripts",
+            "einsum takes its subscripts as text, not as a list beside each array",
+        ),
+        Decision(
+            r"BadValueError: norm: vectors have no norm|test_ord_0_raises|test_matrix_norm_raises",
+            "what is no norm (an order below 1) is refused, and there are norms of matrices",
+        ),
+        Decision(
+            r"test_int_axis_cum(prod|sum): ShapeError|test_bad_(conv|max)_shapes: BadValueError"
+            r"|test_(where_)?input_validation\S*: (TypeError: where|OutOfRangeError: take_along)"
+            r"|test_integer_dtype_behavior: DtypeError: requires_grad|test_to_scalar: ShapeError: item",
+            "an error of another class than there",
+        ),
+        Decision(
+            r"AssertionError: assert dtype\('\w+'\) == dtype\('>\w+'\)",
+            "results have the byte order of the machine",
+        ),
+        Decision(
+            r"DtypeError: (cross_entropy: takes floats, got complex128|Tensor: dtype complex64)",
+            "there are no complex numbers, by which the tests of losses differentiate",
+        ),
+        Decision(
+            r"test_input_validation\[bad_input0\]: ShapeError: reshape",
+            "t.reshape() is t.reshape(()): no lengths are those of a single number",
+        ),
+        Decision(r"test_hard_tanh_fwd", "of swapped limits the upper one counts, as in np.clip"),
+        Decision(
+            r"test_padding: ShapeError: conv1d: takes 3 axes, none but the first empty",
+            "an empty axis is refused by a convolution, even if padding fills it, as in PyTorch",
+        ),
+        Decision(r"test_atleast_kd_fixed_point", "several arrays come in a tuple, as in NumPy 2"),
+        Decision(
+            r"repeat: axis 0 is out of bounds",
+            "a number has no axis; NumPy gives it axis 0 here",
+        ),
+        Decision(
+            r"test_concatenate_with_dtype: TypeError",
+            "no dtype: concatenate(arrays).astype(dtype)",
+        ),
+        Decision(r"test_floor_div_is_raises", "floor division has the slope 0"),
+        Decision(r"test_repr\[", "the text of a tensor is ours"),
+        Decision(
+            r"test_pow_uses_special_case|test_redundant_args|test_null_gradients|has no attribute '_op'",
+            "MyGrad's own machinery: its classes of operations and their caches, and what is deprecated there",
+        ),
+    ),
     "pytorch": (
         Decision(
             r"^(\S+)\(float64\[\], .*(AxisError: .* array of dimension 0|is a single number)",
@@ -232,7 +299,8 @@ LEFT_OUT: tuple[Decision, ...] = (
         _names("""
             zero_ fill resize_* as_strided* *_copy new_* empty* contiguous set_ bitcast
             nonzero_static
-        """),
+        """)
+        + r"|mygrad (empty(_like)?|sliding_window_view)",
         "a tensor's memory is not the user's: nothing is written in place, unset, or read with other strides",
     ),
     Decision(
@@ -244,8 +312,13 @@ LEFT_OUT: tuple[Decision, ...] = (
             normal cauchy exponential geometric log_normal uniform multinomial bernoulli randint*
             rand_like randn_like kaiming_uniform nn.functional.*dropout* nn.functional.rrelu
             nn.functional.fractional_max_pool*
-        """),
+        """)
+        + r"|mygrad (seed|rand\w*|sample|ranf|normal|uniform|glorot_\w+|he_\w+|dirac)",
         "random numbers come from NumPy's generators, which are passed; dropout is a layer",
+    ),
+    Decision(
+        r"mygrad _\w+|clear_graph|_view_children",
+        "MyGrad's own machinery: its helpers, graphs that are cleared, views that follow their base",
     ),
     Decision(
         _names("jiterator_* torch.* native_* _* hash_tensor max_pool2d_with_indices_backward"),
@@ -254,6 +327,10 @@ LEFT_OUT: tuple[Decision, ...] = (
     Decision(
         r"autograd .+|make_diagonal",
         "autograd's own machinery: rules are added by tx.op, trees of arrays are not taken",
+    ),
+    Decision(
+        r"mygrad nan_to_num=False",
+        "the slope where there is none is 0, as at abs(0): there is no choice of nan",
     ),
     Decision(
         _names("""
@@ -269,7 +346,7 @@ LEFT_OUT: tuple[Decision, ...] = (
         "there are no distributions: a density is written with the operations",
     ),
     Decision(
-        _names("signal.windows.* logspace linalg.vander"),
+        _names("signal.windows.* logspace linalg.vander") + r"|mygrad (log|geom)space",
         "constants and counts, which NumPy and SciPy make",
     ),
     Decision(
@@ -294,7 +371,8 @@ LEFT_OUT: tuple[Decision, ...] = (
         _names("""
             nn.functional.*_loss nn.functional.kl_div nn.functional.binary_cross_entropy binary_crossentropy
             nn.functional.pdist nn.functional.triplet_margin_with_distance_loss
-        """),
+        """)
+        + r"|mygrad (margin_ranking_loss|multiclass_hinge)",
         "losses beyond those of classes are written with the operations, as in abs(x - y).mean()",
     ),
     Decision(

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import tests
 
 from .counting import NotHereError
 
@@ -20,9 +23,27 @@ CHECKS: Counter[str] = Counter()
 OUT = "PEERS_OUT"  # the environment variable that names the file
 
 
+# A suite may be a package `tests` of its own: its modules join ours, and come first.
+if Path("tests/__init__.py").exists():
+    tests.__path__ = [str(Path("tests").resolve()), *tests.__path__]
+
+
 def write(test: str, end: str, text: str = "") -> None:
     with Path(os.environ[OUT]).open("a", encoding="utf-8") as file:
         file.write(json.dumps([test, end, text]) + "\n")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: Any) -> None:
+    """Random examples are the same ones each time, take as long as they need, and the first that fails says
+    why.
+    """
+    if "hypothesis" in sys.modules:
+        from hypothesis import Phase, settings
+
+        first = {"phases": [Phase.explicit, Phase.generate], "report_multiple_bugs": False}
+        settings.register_profile("peers", derandomize=True, deadline=None, **first)
+        settings.load_profile("peers")
 
 
 def pytest_runtest_setup(item: Any) -> None:

@@ -19,7 +19,7 @@ from ..engine.methods import Operand
 from ..engine.ops.arithmetic import add, div, mul, neg, sub
 from ..engine.ops.elementwise import abs, expm1, sigmoid, softplus, tanh
 from ..engine.ops.moves import getitem
-from ..engine.ops.selection import clip, where
+from ..engine.ops.selection import clip, minimum, where
 from ..engine.public import op, plain, public
 from ..engine.tensors import Tensor
 from .inputs import along, in_floats, numbers, place
@@ -197,14 +197,16 @@ def logsigmoid(x: Operand, /) -> Tensor:
 
 @public()
 def hardtanh(x: Operand, /, min_val: Any = -1.0, max_val: Any = 1.0) -> Tensor:
-    """x limited to [min_val, max_val], elementwise. Other than that of `clip`, the slope at the limits is
-    0, as in PyTorch; at nan it is 1, as that of `relu`.
+    """x limited to [min_val, max_val], elementwise; if min_val is the larger, max_val, as `clip` has it.
+    Other than that of `clip`, the slope at the limits is 0, as in PyTorch; at nan it is 1, as that of `relu`.
 
     >>> hardtanh(Tensor([-2.0, 0.5, 2.0])).numpy()
     array([-1. ,  0.5,  1. ])
     """
     low, high = plain(min_val, "min_val"), plain(max_val, "max_val")
     with composite("hardtanh", "min(max(x, min_val), max_val)"):
+        both_numbers = isinstance(low, (int, float)) and isinstance(high, (int, float))
+        low = min(low, high) if both_numbers else minimum(low, high)
         return where(less_equal(x, low), low, where(greater_equal(x, high), high, x))
 
 

@@ -251,6 +251,9 @@ def multi_dot(arrays: Sequence[Operand]) -> Tensor:
     array([[9.]])
     """
     arrays = several("multi_dot", arrays)
+    if len(arrays) < 2:
+        what = f"multi_dot: takes at least two matrices, got {len(arrays)}"
+        raise errors.BadValueError(what, arrays)
     axes = [as_numbers("multi_dot", raw(x), arrays).ndim for x in arrays]
     letters = string.ascii_letters[: len(arrays) + 1]
     parts = [a + b for a, b in pairwise(letters)]

@@ -230,8 +230,9 @@ def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Array:
     return asarray(x).transpose(axes)
 
 
-def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The permutation that undoes a transpose by `axes`."""
+def inverse_permutation(axes: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes a transpose by `axes`; of a vector the axis may come alone."""
+    axes = (axes,) if isinstance(axes, int) else axes
     ndim = len(axes)
     return tuple(sorted(range(ndim), key=lambda i: axes[i] % ndim))
 

@@ -1,4 +1,4 @@
-"""Modules whose names are looked up when they are used, and what stands for those that are not here."""
+"""Modules whose names are looked up when they are used."""
 
 from __future__ import annotations
 
@@ -6,23 +6,6 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-
-from tests.peers.counting import NotHereError
-
-
-class Absent:
-    """A function that does not exist here: calling it says so."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotHereError(self.__name__)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith(("__", "pytest")):
-            raise AttributeError(name)
-        return Absent(f"{self.__name__}.{name}")
 
 
 class Found(ModuleType):
