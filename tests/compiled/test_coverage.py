@@ -26,6 +26,7 @@ def results(subject, compiled):
             if isinstance(x, tx.optim.Optimizer):
                 found += numbers(x.state_dict())
         yield found
+    assert not compiled or run.retried == 0
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

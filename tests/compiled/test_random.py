@@ -31,6 +31,7 @@ def check(seed):
         for ours, theirs in zip(found, expected, strict=True):
             near = ulps(ours, theirs) <= NEAR
             assert near or np.abs(ours - theirs).max() <= NEAR * np.spacing(largest)
+        assert step.retried == 0
         args = ([np.asarray(x * 1.25) for x in args[0]], args[1])
     return True
 

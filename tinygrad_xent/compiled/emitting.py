@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from ..engine.sums import BLOCK, columns
 from ..programs.calls import function

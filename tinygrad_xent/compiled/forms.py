@@ -84,6 +84,7 @@ class Form:
         self.busy = lock.locked
         objects |= {"_mode": MODE.get, "_recording": mode.recording, "_recorder": RECORDER.get}
         objects |= {"_guard": self.guard, "_acquire": lock.acquire, "_release": lock.release}
+        objects |= {"_RetryError": RetryError, "_ChangedError": ChangedError}
         objects |= {"_step": step, "_MISS": MISS, "_drawing": partial(_drawing, generators)}
         run = f"_step({', '.join(data)})"
         texts = [text for text, _ in tests]
@@ -96,6 +97,10 @@ def call({", ".join([*(f"{name}=_MISS" for name in named), "*more"])}):
         return _MISS
     try:
         return {f"_drawing(lambda: {run})" if generators else run}
+    except _ChangedError:
+        raise
+    except Exception as error:
+        raise _RetryError from error
     finally:
         _release()
 """

@@ -15,7 +15,7 @@ from ..optim.base import Optimizer
 from ..programs.guards import Draws
 from ..programs.instructions import Ref, mapped, parts
 from ..programs.listing import Program
-from ..programs.recorder import Recorder
+from ..programs.recorder import Recorder, RecordingError
 from ..programs.recording import output_of, parameter_names
 from ..programs.structures import Arguments, Origin, objects
 from ..programs.variables import finished
@@ -66,9 +66,24 @@ def record_call(f: Any, args: tuple[Any, ...]) -> Recording:
     lacking = [
         o.holder for o in made.origins.values() if o.key == ".grad" and o.holder._node.grad is None
     ]
+    _refuse_followed(made, args)
     if lacking:  # what is computed depends on whether there is a gradient already
         made = _record(f, args, reach, graded=False)
     return made
+
+
+def _refuse_followed(made: Recording, args: tuple[Any, ...]) -> None:
+    """Raise if a result could be differentiated by an argument, which the function has not done."""
+    done = {id(tensor) for tensor, _ in made.gradients}
+    done |= {id(o.holder) for n, o in made.origins.items() if n in made.updates}
+    for x in parts(args):
+        follows = is_tensor(x) and x.requires_grad and id(x) not in done
+        if follows and "on the tape" in made.kinds:
+            what = (
+                "compile: the function returns a result that can be differentiated by an argument"
+            )
+            fix = "compile tx.value_and_grad(f), or call backward() inside; or pass t.detach()"
+            raise RecordingError(what, [x], fix)
 
 
 def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Recording:

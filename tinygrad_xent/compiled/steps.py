@@ -9,7 +9,10 @@ from threading import RLock
 from typing import Any
 
 from ..engine import errors, lines
+from ..engine.nodes import Node
 from ..engine.symbols import RECORDER
+from ..engine.tensors import Tensor
+from ..programs.instructions import parts
 from ..programs.recorder import RecordingError
 from .forms import MISS, ChangedError, Form, RetryError
 
@@ -22,11 +25,13 @@ class Compiled:
     Attributes:
         function: the function itself.
         reason: why it runs eagerly from now on, or "".
+        retried: how many calls ran eagerly after all, because a check of the step failed.
     """
 
     def __init__(self, function: Callable[..., Any], strict: bool) -> None:
         functools.update_wrapper(self, function, updated=())
-        self.function, self.strict, self.reason = function, strict, ""
+        self.function, self.strict = function, strict
+        self.reason, self.retried = "", 0
         self._forms: list[Form] = []
         self._made = 0
         self._making = RLock()
@@ -48,14 +53,14 @@ class Compiled:
                     if result is not MISS:
                         return result
         except RetryError:
-            pass
+            self.retried += 1
         except ChangedError as error:
             raise error.__cause__ from None  # type: ignore[misc]
         return self.function(*args, **named)
 
     def _made_for(self, args: tuple[Any, ...]) -> Form | None:
         """A new form; None if there can be none."""
-        if self.reason or RECORDER.get() is not None:
+        if self.reason or RECORDER.get() is not None or any(map(_is_followed, parts(args))):
             return None
         with self._making:
             if any(form.busy() for form in self._forms):  # in another thread, or further out
@@ -154,6 +159,12 @@ def compile(
     if model is None:
         return Compiled(function, strict)
     return Compiled(functools.partial(_train, function, model, optimizer), strict)
+
+
+def _is_followed(x: Any) -> bool:
+    """Whether somebody outside differentiates by an argument: a result, or what a transform passes on."""
+    node = x._node if isinstance(x, Tensor) else None
+    return isinstance(node, Node) or (node is not None and node.borrowed)
 
 
 def _train(loss_of: Any, model: Any, optimizer: Any, *given: Any) -> Any:
