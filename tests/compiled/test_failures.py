@@ -5,13 +5,14 @@ can't be compiled.
 import signal
 import threading
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.compiled.worlds import Pair, batch, check_near, numbers, state, train, trained
+from tests.compiled.worlds import Pair, batch, check_near, numbers, train, trained
 from tinygrad_xent.engine.errors import NonFiniteWarning
 
 
@@ -43,9 +44,8 @@ def test_a_gradient_that_is_not_finite_is_skipped_with_the_autopsy_and_raises_th
                 run()
         pair.check()
     for run in (lambda: pair.compiled(x, y), lambda: train(pair.other, x, y)):
-        with warnings.catch_warnings(), pytest.raises(FloatingPointError):
-            warnings.simplefilter("ignore")
-            run()
+        with pytest.raises(FloatingPointError):
+            quietly(run)
     pair.check()
     pair.run(*batch())
     assert pair.world.optimizer._skipped == 0
@@ -91,7 +91,7 @@ def test_an_interrupt_leaves_all_of_a_step_or_nothing(kind):
     for micros in range(20, 900, 4):
         pair = Pair(lambda: trained(kind=kind, layers=(4, 40, 40, 3)), train)
         pair.run(*batch(64))
-        done += interrupt_after(micros * 1e-6, lambda: pair.compiled(*batch(64)))
+        done += interrupt_after(micros * 1e-6, partial(pair.compiled, *batch(64)))
         if pair.world.optimizer._counts != pair.other.optimizer._counts:
             train(pair.other, *batch(64))
         check_near(trained_state(pair.world), trained_state(pair.other))
@@ -246,7 +246,7 @@ def reads_a_number(x):
 
 
 def counts(x):
-    global COUNTER  # noqa: PLW0603 -- that is the trap
+    global COUNTER
     COUNTER += 1
     return x * COUNTER
 
@@ -263,7 +263,7 @@ def counts_in_a_closure():
 
 
 def draws_from_everybody(x):
-    return x + np.random.normal()  # noqa: NPY002 -- that is the trap
+    return x + np.random.normal()
 
 
 def of_a_mask(x):
@@ -300,14 +300,15 @@ def test_what_cannot_be_compiled_is_told_and_runs_as_it_is(name):
 
 def test_too_many_shapes_are_told():
     step = tx.compile(lambda x: x * 2.0)
+    strict = tx.compile(lambda x: x * 2.0, strict=True)
+    for n in range(1, 9):
+        assert step(np.ones(n)).shape == strict(np.ones(n)).shape == (n,)
     with pytest.warns(UserWarning, match="8 forms are made"):
-        for n in range(1, 12):
-            assert step(np.ones(n)).shape == (n,)
+        step(np.ones(9))
+    assert step(np.ones(10)).shape == (10,)
     assert len(step.signatures) == 8
     with pytest.raises(tx.GraphError, match="float64\\[1\\]"):
-        strict = tx.compile(lambda x: x * 2.0, strict=True)
-        for n in range(1, 12):
-            strict(np.ones(n))
+        strict(np.ones(9))
 
 
 def test_errors_of_the_function_are_its_own():
