@@ -71,6 +71,24 @@ DECISIONS: dict[str, tuple[Decision, ...]] = {
             "the names and docstrings of autograd's wrappers",
         ),
     ),
+    "jax": (
+        Decision(
+            r"testPowSecondDerivative: AssertionError",
+            "x ** 0 is 1 everywhere, and so has derivative 0 at 0; there nan",
+        ),
+        Decision(
+            r"test_scatter_apply_(jvp|vjp): AttributeError",
+            "x.at has no apply; there it has no derivative",
+        ),
+        Decision(
+            r"testOneHotConcretizationError",
+            "nothing is compiled: the number of classes is always known",
+        ),
+        Decision(
+            r"testOneHotOutOfBound: OutOfRangeError",
+            "a class that there is not is an error; there a row of zeros",
+        ),
+    ),
     "pytorch": (
         Decision(
             r"^(\S+)\(float64\[\], .*(AxisError: .* array of dimension 0|is a single number)",
@@ -257,11 +275,30 @@ LEFT_OUT: tuple[Decision, ...] = (
     ),
     Decision(
         _names("""
+            make_jaxpr vmap linearize linear_transpose ad_checkpoint.* custom_jvp custom_vjp lax.scan
+            deprecations
+        """).join(["jax (", ")|block_until_ready"]),
+        "JAX's own machinery: functions are neither traced nor compiled, and axes are not mapped",
+    ),
+    Decision(
+        r"jax bfloat16",
+        "NumPy has no bfloat16",
+    ),
+    Decision(
+        r"jax initializers\.\w+",
+        "a layer makes its initial weights: init is torch, he or glorot",
+    ),
+    Decision(
+        r"jax lax.reduce of a function",
+        "axes are reduced by sum, prod, max and min",
+    ),
+    Decision(
+        _names("""
             special.airy_ai special.bessel* special.*_polynomial* special.*bessel* special.i0e
             special.i1* special.zeta special.erfcx i0 igamma igammac
         """)
         + r"|scipy (j|y|i)(0|1|n|v|ve)|scipy (beta|betainc|betaln|gamma|gammainc|gammaincc|gammasgn)"
-        + r"|scipy (rgamma|multigammaln|erfcinv)",
+        + r"|scipy (rgamma|multigammaln|erfcinv)|jax lax.bessel_\w+",
         "of scipy.special are here those that losses and densities need; tx.op makes the others",
     ),
     Decision(
@@ -302,7 +339,8 @@ LEFT_OUT: tuple[Decision, ...] = (
             nn.functional.multi_head_attention_forward nn.functional.max_unpool*
             nn.functional.grid_sample grid_sampler_* nn.functional.local_response_norm
             nn.functional.adaptive_max_pool* nn.functional.embedding_bag
-        """),
+        """)
+        + r"|jax nn.dot_product_attention \w+",
         "layers that are written with the operations: linear, attention, indexing, convolution",
     ),
     Decision(

@@ -1,0 +1,1 @@
+"""What JAX has for one maker's devices."""

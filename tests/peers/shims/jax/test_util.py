@@ -1,0 +1,3 @@
+"""`jax.test_util`."""
+
+from .checks import check_grads
