@@ -145,7 +145,7 @@ def test_skipped(): pass
 
 def test_a_suite_runs_from_its_archive_against_the_shim(made):
     pytest.importorskip("scipy")
-    found = {o.test.rpartition("::")[2]: o for o in of_pytest("peer==1.0", "tests", made)}
+    found = {o.test.rpartition("::")[2]: o for o in of_pytest("peer==1.0", ["tests"], made)}
     ends = {name.rpartition("/")[2]: (o.end, judge(o).detail) for name, o in found.items()}
     assert ends == {
         "test_right": ("passed", ""),
@@ -178,6 +178,22 @@ def test_checks_of_the_shim_notice_a_wrong_gradient():
     wrong = tx.custom_vjp(lambda x: np.exp(x), lambda g, y: g * y * 1.001, name="wrong")
     with pytest.raises(AssertionError, match="instead of"):
         check_grads(wrong)(np.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_jax_s_checks_notice_a_wrong_gradient_of_either_order(dtype):
+    pytest.importorskip("scipy")
+    from tests.peers.shims.jax.checks import check_grads
+
+    x = np.linspace(0.5, 1.5, 3, dtype=dtype)
+    check_grads(np.exp, (x,), order=2)
+    check_grads(lambda x, y: (x * y, [np.sin(x)]), (x, x), order=2)
+    wrong = tx.custom_vjp(lambda x: np.exp(x), lambda g, y: g * y * 1.001, name="wrong_first")
+    with pytest.raises(AssertionError, match="1 more derivative"):
+        check_grads(wrong, (x,), order=1)
+    half = tx.custom_vjp(lambda x: np.exp(x), lambda g, x: g * wrong(x), name="wrong_second")
+    with pytest.raises(AssertionError, match="1 more derivative"):
+        check_grads(half, (x,), order=2)
 
 
 def test_arguments_are_translated_by_name_and_place():

@@ -29,7 +29,7 @@ def whole(x: Any) -> Any:
     return np.asarray(x.numpy() if isinstance(x, tx.Tensor) else x)
 
 
-def slice(x: Any, starts: Any, ends: Any, strides: Any = None) -> tx.Tensor:
+def slice(x: Any, starts: Any, ends: Any, strides: Any = None) -> Any:
     steps = strides or (1,) * len(starts)
     return tx.asarray(x)[tuple(map(_slice, starts, ends, steps))]
 
@@ -43,15 +43,15 @@ def inside(shape: Sequence[int], starts: Any, sizes: Sequence[int]) -> tuple[_sl
     return tuple(found)
 
 
-def dynamic_slice(x: Any, starts: Any, sizes: Sequence[int]) -> tx.Tensor:
+def dynamic_slice(x: Any, starts: Any, sizes: Sequence[int]) -> Any:
     return tx.asarray(x)[inside(np.shape(x), starts, sizes)]
 
 
-def dynamic_update_slice(x: Any, update: Any, starts: Any) -> tx.Tensor:
+def dynamic_update_slice(x: Any, update: Any, starts: Any) -> Any:
     return tx.asarray(x).at[inside(np.shape(x), starts, np.shape(update))].set(update)
 
 
-def dynamic_index_in_dim(x: Any, index: Any, axis: int = 0, keepdims: bool = True) -> tx.Tensor:
+def dynamic_index_in_dim(x: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Any:
     shape = list(np.shape(x))
     starts = [index if i == axis else 0 for i in range(len(shape))]
     shape[axis] = 1
@@ -59,12 +59,12 @@ def dynamic_index_in_dim(x: Any, index: Any, axis: int = 0, keepdims: bool = Tru
     return found if keepdims else tx.squeeze(found, axis)
 
 
-def dynamic_update_index_in_dim(x: Any, update: Any, index: Any, axis: int) -> tx.Tensor:
+def dynamic_update_index_in_dim(x: Any, update: Any, index: Any, axis: int) -> Any:
     return dynamic_update_slice(x, update, [index if i == axis else 0 for i in range(np.ndim(x))])
 
 
-def index_take(x: Any, indices: Any, axes: Sequence[int]) -> tx.Tensor:
-    return tx.moveaxis(x, axes, tuple(range(len(axes))))[tuple(indices)]
+def index_take(x: Any, indices: Any, axes: Sequence[int]) -> Any:
+    return tx.moveaxis(x, tuple(axes), tuple(range(len(axes))))[tuple(indices)]
 
 
 def places(
@@ -85,7 +85,7 @@ def places(
 
 def gather(
     x: Any, indices: Any, dimension_numbers: Any, slice_sizes: Any, mode: str, fill_value: Any
-) -> tx.Tensor:
+) -> Any:
     offsets, collapsed, axes = dimension_numbers
     indices = whole(indices)
     rows = indices.reshape(-1, indices.shape[-1])
@@ -101,7 +101,7 @@ def gather(
 
 def scattered(
     how: str, x: Any, indices: Any, updates: Any, dimension_numbers: Any, mode: str | None = None
-) -> tx.Tensor:
+) -> Any:
     """The updates are combined with windows; those outside are left out unless they are moved in."""
     window_dims, inserted, axes = dimension_numbers
     shape, indices = np.shape(x), whole(indices)
@@ -115,19 +115,19 @@ def scattered(
     return getattr(at, how)(rows[kept])
 
 
-def scatter(x: Any, indices: Any, updates: Any, dimension_numbers: Any) -> tx.Tensor:
+def scatter(x: Any, indices: Any, updates: Any, dimension_numbers: Any) -> Any:
     return scattered("set", x, indices, updates, dimension_numbers)
 
 
 def scatter_add(
     x: Any, indices: Any, updates: Any, dimension_numbers: Any, *, mode: Any = None
-) -> tx.Tensor:
+) -> Any:
     return scattered("add", x, indices, updates, dimension_numbers, mode)
 
 
-def scatter_max(x: Any, indices: Any, updates: Any, dimension_numbers: Any) -> tx.Tensor:
+def scatter_max(x: Any, indices: Any, updates: Any, dimension_numbers: Any) -> Any:
     return scattered("max", x, indices, updates, dimension_numbers)
 
 
-def scatter_min(x: Any, indices: Any, updates: Any, dimension_numbers: Any) -> tx.Tensor:
+def scatter_min(x: Any, indices: Any, updates: Any, dimension_numbers: Any) -> Any:
     return scattered("min", x, indices, updates, dimension_numbers)

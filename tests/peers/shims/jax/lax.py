@@ -44,28 +44,28 @@ _OURS = {
 _THEIRS = {"conj", "real", "imag", "complex"}  # operations of complex numbers
 
 
-def mul(a: Any, b: Any, out_dtype: Any = None) -> tx.Tensor:
+def mul(a: Any, b: Any, out_dtype: Any = None) -> Any:
     product = tx.mul(a, b)
     return product if out_dtype is None else product.astype(out_dtype)
 
 
-def convert_element_type(x: Any, dtype: Any) -> tx.Tensor:
+def convert_element_type(x: Any, dtype: Any) -> Any:
     return tx.astype(x, known(dtype))
 
 
-def clamp(low: Any, x: Any, high: Any) -> tx.Tensor:
+def clamp(low: Any, x: Any, high: Any) -> Any:
     return tx.clip(x, low, high)
 
 
-def concatenate(arrays: Sequence[Any], dimension: int) -> tx.Tensor:
+def concatenate(arrays: Sequence[Any], dimension: int) -> Any:
     return tx.concatenate(list(arrays), dimension)
 
 
-def split(x: Any, sizes: Sequence[int], axis: int = 0) -> list[tx.Tensor]:
+def split(x: Any, sizes: Sequence[int], axis: int = 0) -> Any:
     return tx.split(x, list(np.cumsum(sizes)[:-1]), axis)
 
 
-def dot(a: Any, b: Any, precision: Any = None) -> tx.Tensor:
+def dot(a: Any, b: Any, precision: Any = None) -> Any:
     return tx.matmul(a, b)
 
 
@@ -75,7 +75,7 @@ def dot_general(
     dimension_numbers: Any,
     precision: Any = None,
     preferred_element_type: Any = None,
-) -> tx.Tensor:
+) -> Any:
     """Axes of a and b that are summed over, and axes that both have; then the others of a, and of b."""
     (summed_a, summed_b), (shared_a, shared_b) = dimension_numbers
     of_a = [chr(ord("a") + i) for i in range(np.ndim(a))]
@@ -89,26 +89,26 @@ def dot_general(
     return product if preferred_element_type is None else product.astype(preferred_element_type)
 
 
-def broadcast(x: Any, sizes: Sequence[int]) -> tx.Tensor:
+def broadcast(x: Any, sizes: Sequence[int]) -> Any:
     return tx.broadcast_to(x, (*sizes, *np.shape(x)))
 
 
-def broadcast_in_dim(x: Any, shape: Sequence[int], dimensions: Sequence[int]) -> tx.Tensor:
+def broadcast_in_dim(x: Any, shape: Sequence[int], dimensions: Sequence[int]) -> Any:
     sizes = [1] * len(shape)
     for n, axis in zip(np.shape(x), dimensions, strict=True):
         sizes[axis] = n
     return tx.broadcast_to(tx.reshape(x, tuple(sizes)), tuple(shape))
 
 
-def reshape(x: Any, shape: Sequence[int], dimensions: Any = None) -> tx.Tensor:
+def reshape(x: Any, shape: Sequence[int], dimensions: Any = None) -> Any:
     return tx.reshape(x if dimensions is None else tx.transpose(x, dimensions), tuple(shape))
 
 
-def iota(dtype: Any, n: int) -> tx.Tensor:
+def iota(dtype: Any, n: int) -> Any:
     return tx.arange(n, dtype=dtype)
 
 
-def sort(x: Any, dimension: int = -1, is_stable: bool = True) -> tx.Tensor:
+def sort(x: Any, dimension: int = -1, is_stable: bool = True) -> Any:
     return tx.sort(x, dimension)
 
 
@@ -127,7 +127,7 @@ def stop_gradient(x: Any) -> Any:
     return rebuilt(x, iter([tx.asarray(leaf).detach() for leaf in leaves(x)]))
 
 
-def reduce(x: Any, start: Any, op: Callable[..., Any], dimensions: Sequence[int]) -> tx.Tensor:
+def reduce(x: Any, start: Any, op: Callable[..., Any], dimensions: Sequence[int]) -> Any:
     """By one of four operations, of which `start` is the neutral element."""
     of = {add: tx.sum, mul: tx.prod, maximum: tx.max, minimum: tx.min}.get(op)
     if of is None:

@@ -27,58 +27,58 @@ class Initializers:
 initializers = Initializers()
 
 
-def gelu(x: Any, approximate: bool = True) -> tx.Tensor:
+def gelu(x: Any, approximate: bool = True) -> Any:
     return tx.gelu(x, "tanh" if approximate else "none")
 
 
-def of_some(f: Any, empty: float, x: Any, axis: Any = -1, where: Any = None) -> tx.Tensor:
+def of_some(f: Any, empty: float, x: Any, axis: Any = -1, where: Any = None) -> Any:
     """A softmax of the entries that `where` names."""
     if where is None:
         return f(x, axis)
     return tx.where(where, f(tx.where(where, x, -np.inf), axis), empty)
 
 
-def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None) -> tx.Tensor:
+def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None) -> Any:
     return of_some(tx.softmax, 0.0, x, axis, where)
 
 
-def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None) -> tx.Tensor:
+def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None) -> Any:
     return of_some(tx.log_softmax, -np.inf, x, axis, where)
 
 
-def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> tx.Tensor:
+def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Any:
     some = np.ones(np.shape(x), bool) if where is None else where
     n = np.sum(some, axis=axis, keepdims=keepdims)
     return tx.logsumexp(tx.where(some, x, -np.inf), axis, keepdims) - tx.log(n)
 
 
-def log1mexp(x: Any) -> tx.Tensor:
+def log1mexp(x: Any) -> Any:
     return tx.where(x < math.log(2), tx.log(-tx.expm1(-x)), tx.log1p(-tx.exp(-x)))
 
 
-def squareplus(x: Any, b: Any = 4) -> tx.Tensor:
+def squareplus(x: Any, b: Any = 4) -> Any:
     return (x + tx.sqrt(x * x + b)) / 2
 
 
-def sparse_plus(x: Any) -> tx.Tensor:
+def sparse_plus(x: Any) -> Any:
     x = tx.asarray(x)
     return tx.where(x <= -1, 0 * x, tx.where(x >= 1, x, (x + 1) ** 2 / 4))
 
 
-def sparse_sigmoid(x: Any) -> tx.Tensor:
+def sparse_sigmoid(x: Any) -> Any:
     return tx.clip((tx.asarray(x) + 1) / 2, 0, 1)
 
 
 def standardize(
     x: Any, axis: int = -1, epsilon: float = 1e-5, where: Any = None, algorithm: str = "fast"
-) -> tx.Tensor:
+) -> Any:
     if where is None:
         return tx.layer_norm(x, axis=axis, eps=epsilon)
     apart = x - mean(x, axis, keepdims=True, where=where)
     return apart * tx.rsqrt(mean(apart**2, axis, keepdims=True, where=where) + epsilon)
 
 
-def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> tx.Tensor:
+def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
     return tx.moveaxis(tx.one_hot(x, num_classes, known(dtype)), -1, axis)
 
 

@@ -13,22 +13,22 @@ from .dtypes import bfloat16, known
 float8_e4m3fn = bfloat16
 
 
-def array(x: Any, dtype: Any = None) -> tx.Tensor:
+def array(x: Any, dtype: Any = None) -> Any:
     return tx.Tensor(np.asarray(x.numpy() if isinstance(x, tx.Tensor) else x, known(dtype)))
 
 
 asarray = array
 
 
-def zeros(shape: Any, dtype: Any = np.float64) -> tx.Tensor:
+def zeros(shape: Any, dtype: Any = np.float64) -> Any:
     return tx.zeros(shape, dtype=known(dtype))
 
 
-def ones(shape: Any, dtype: Any = np.float64) -> tx.Tensor:
+def ones(shape: Any, dtype: Any = np.float64) -> Any:
     return tx.ones(shape, dtype=known(dtype))
 
 
-def mean(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> tx.Tensor:
+def mean(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> Any:
     """Of the entries that `where` names."""
     if where is None:
         return tx.mean(x, axis, keepdims)

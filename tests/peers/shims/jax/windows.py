@@ -14,7 +14,7 @@ from tests.peers.counting import NotHereError
 CONVOLUTIONS = {1: tx.conv1d, 2: tx.conv2d, 3: tx.conv3d}
 
 
-def pad(x: Any, value: Any, widths: Sequence[tuple[int, int, int]]) -> tx.Tensor:
+def pad(x: Any, value: Any, widths: Sequence[tuple[int, int, int]]) -> Any:
     """The value before and after an axis, where a negative width cuts, and between its entries."""
     x = tx.asarray(x)
     if not widths or not widths[0]:
@@ -47,15 +47,15 @@ def spread(sizes: Sequence[int], dilation: Sequence[int]) -> list[int]:
     return [max((n - 1) * d + 1, 0) for n, d in zip(sizes, dilation, strict=True)]
 
 
-def orders(dimension_numbers: Any) -> tuple[list[int], list[int], list[int]]:
+def orders(dimension_numbers: Any) -> tuple[tuple[int, ...], ...]:
     """How the axes of both operands become ours, NCHW and OIHW, and those of the result theirs."""
     lhs, rhs, out = dimension_numbers
     space = [letter for letter in rhs if letter not in "OI"]
     ours = ["N", "C", *space]
     return (
-        [lhs.index(letter) for letter in ours],
-        [rhs.index(letter) for letter in ["O", "I", *space]],
-        [ours.index(letter) for letter in out],
+        tuple(lhs.index(letter) for letter in ours),
+        tuple(rhs.index(letter) for letter in ["O", "I", *space]),
+        tuple(ours.index(letter) for letter in out),
     )
 
 
@@ -63,7 +63,7 @@ def conv_general_dilated(
     lhs: Any, rhs: Any, window_strides: Any, padding: Any, lhs_dilation: Any = None,
     rhs_dilation: Any = None, dimension_numbers: Any = None, feature_group_count: int = 1,
     batch_group_count: int = 1, precision: Any = None, preferred_element_type: Any = None,
-) -> tx.Tensor:  # fmt: skip
+) -> Any:  # fmt: skip
     back = None
     if dimension_numbers is not None:
         to_lhs, to_rhs, back = orders(dimension_numbers)
@@ -85,7 +85,7 @@ def conv_general_dilated(
     return y if preferred_element_type is None else y.astype(preferred_element_type)
 
 
-def conv(lhs: Any, rhs: Any, window_strides: Any, padding: Any, precision: Any = None) -> tx.Tensor:
+def conv(lhs: Any, rhs: Any, window_strides: Any, padding: Any, precision: Any = None) -> Any:
     return conv_general_dilated(lhs, rhs, window_strides, padding)
 
 
@@ -95,7 +95,7 @@ conv_with_general_padding = conv_general_dilated
 def reduce_window(
     x: Any, start: Any, op: Callable[..., Any], sizes: Any, strides: Any, padding: Any,
     base_dilation: Any, window_dilation: Any,
-) -> tx.Tensor:  # fmt: skip
+) -> Any:  # fmt: skip
     """Each place in the window gives a part of the array; the parts are combined."""
     of = {tx.add: tx.sum, tx.maximum: tx.max, tx.minimum: tx.min}.get(op)
     if of is None:

@@ -15,8 +15,9 @@ from absl.testing import absltest, parameterized
 from tests.peers.counting import NotHereError
 from tests.peers.shims.autograd.containers import leaves
 
-from ..checks import check_grads, default_gradient_tolerance, plain, tolerance
+from ..checks import check_grads, plain
 
+default_gradient_tolerance: dict[Any, float] = {}
 CASES = 10  # of each product of parameters, as in JAX's own runs
 JaxTestLoader = absltest.TestLoader
 
@@ -46,7 +47,9 @@ def sample_product_testcases(*groups: Iterable[Any], **values: Iterable[Any]) ->
 
 
 def sample_product(*groups: Iterable[Any], **values: Iterable[Any]) -> Any:
-    return parameterized.parameters(*sample_product_testcases(*groups, **values))
+    return parameterized.parameters(  # type: ignore[no-untyped-call]
+        *sample_product_testcases(*groups, **values)
+    )
 
 
 def with_config(**settings: Any) -> Any:
@@ -77,9 +80,13 @@ def num_float_bits(dtype: Any) -> int:
     return int(np.finfo(dtype).bits)
 
 
+def tolerance(dtype: Any, tol: Any = None) -> float:
+    """`check_grads` has tolerances of its own."""
+    return 0.0
+
+
 def join_tolerance(one: Any, other: Any) -> Any:
-    """The larger of two tolerances, for each dtype."""
-    return {t: max(tolerance(t, one), tolerance(t, other)) for t in default_gradient_tolerance}
+    return None
 
 
 def sampler(
