@@ -7,19 +7,24 @@ are called, not when they are imported.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import tinygrad_xent as tx
 from tests.peers.shims.autograd.lookup import Absent
 
-from . import dtypes, lax, nn, numpy, random
+from . import dtypes, lax, nn, numpy, random, scipy
 from .settings import config, setting
 from .transforms import grad, jacfwd, jacrev, value_and_grad, vjp
+from .transforms import jacrev as jacobian
 
 Array = tx.Tensor
 device_put = tx.asarray
-checking_leaks = debug_infs = enable_checks = enable_x64 = softmax_custom_jvp = setting
-numpy_dtype_promotion = numpy_rank_promotion = setting
+lib = SimpleNamespace(__version__="0")
+checking_leaks = debug_infs = debug_nans = disable_jit = enable_checks = enable_x64 = (
+    softmax_custom_jvp
+) = setting
+default_matmul_precision = legacy_prng_key = numpy_dtype_promotion = numpy_rank_promotion = setting
 
 
 def jit(f: Any, **settings: Any) -> Any:

@@ -12,6 +12,10 @@ issubdtype, finfo, canonicalize_dtype = np.issubdtype, np.finfo, np.dtype
 float8_e8m0fnu = None
 
 
+def default_float_dtype() -> Any:
+    return np.dtype(np.float64)
+
+
 class bfloat16:  # noqa: N801
     """A float of 16 bits that NumPy does not have."""
 

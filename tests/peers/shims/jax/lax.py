@@ -34,6 +34,7 @@ from .indexing import (
 )  # fmt: skip
 from .windows import conv, conv_general_dilated, conv_with_general_padding, pad, reduce_window
 
+linalg = Absent("jax lax.linalg")
 Precision = SimpleNamespace(HIGHEST="highest")
 
 _OURS = {

@@ -7,14 +7,22 @@ from typing import Any
 import numpy as np
 
 import tinygrad_xent as tx
+from tests.peers.counting import NotHereError
+from tests.peers.shims.autograd.containers import leaves
 
 from .dtypes import bfloat16, known
+from .hidden import Hidden
 
 float8_e4m3fn = bfloat16
 
 
 def array(x: Any, dtype: Any = None) -> Any:
-    return tx.Tensor(np.asarray(x.numpy() if isinstance(x, tx.Tensor) else x, known(dtype)))
+    """A tensor; of a list with tensors in it, one that their gradients pass."""
+    if isinstance(x, (tuple, list)) and any(isinstance(leaf, tx.Tensor) for leaf in leaves(x)):
+        x = tx.stack([array(part) for part in x])
+    if isinstance(x, tx.Tensor):
+        return tx.identity(x) if dtype is None else tx.astype(x, known(dtype))
+    return tx.Tensor(np.asarray(x, known(dtype)))
 
 
 asarray = array
@@ -34,6 +42,23 @@ def mean(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None)
         return tx.mean(x, axis, keepdims)
     n = np.sum(np.broadcast_to(where, np.shape(x)), axis=axis, keepdims=keepdims)
     return tx.sum(tx.where(where, x, 0.0), axis, keepdims) / n
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Ours are never full: those are for square matrices only the same."""
+    if not compute_uv:
+        return tx.linalg.svdvals(a)
+    if full_matrices and np.shape(a)[-1] != np.shape(a)[-2]:
+        raise NotHereError("jax numpy.linalg.svd full_matrices")
+    return tx.linalg.svd(a)
+
+
+def slogdet(a: Any) -> Any:
+    return tuple(tx.linalg.slogdet(a))
+
+
+_LINALG = {"svd": svd, "slogdet": slogdet}
+linalg = Hidden("numpy.linalg", lambda name: _LINALG.get(name) or getattr(tx.linalg, name, None))
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,18 @@ from types import SimpleNamespace
 from tests.peers.shims.autograd.lookup import Absent
 
 from .. import dtypes
+from ..hidden import Hidden
 from ..settings import config
 
-ad_checkpoint = Absent("jax ad_checkpoint")
 core = SimpleNamespace(ConcretizationTypeError=TypeError)
-config.parse_flags_with_absl()
+ad_checkpoint, xla_bridge = Absent("jax ad_checkpoint"), Absent("jax xla_bridge")
+for _name in (
+    "cudnn",
+    "cudnn.scaled_matmul_stablehlo",
+    "lax",
+    "lib",
+    "numpy",
+    "numpy.util",
+    "scipy",
+):
+    Hidden(f"_src.{_name}")

@@ -14,6 +14,7 @@ from absl.testing import absltest, parameterized
 
 from tests.peers.counting import NotHereError
 from tests.peers.shims.autograd.containers import leaves
+from tests.peers.shims.autograd.lookup import Absent
 
 from ..checks import check_grads, plain
 
@@ -29,6 +30,10 @@ dtypes = SimpleNamespace(
     inexact=_REAL + _COMPLEX,
     all_inexact=[np.float16, *_REAL, *_COMPLEX],
     integer=[np.int32, np.int64],
+    all_integer=[np.int8, np.int16, np.int32, np.int64],
+    boolean=[np.bool_],
+    numeric=[*_REAL, *_COMPLEX, np.int32, np.int64],
+    all=[np.bool_, np.int32, np.int64, np.float16, *_REAL, *_COMPLEX],
 )
 
 
@@ -52,12 +57,29 @@ def sample_product(*groups: Iterable[Any], **values: Iterable[Any]) -> Any:
     )
 
 
+def __getattr__(name: str) -> Any:
+    if name.startswith(("__", "pytest")):
+        raise AttributeError(name)
+    return Absent(f"jax test_util.{name}")
+
+
 def with_config(**settings: Any) -> Any:
     return lambda cls: cls
 
 
-def ignore_warning(**settings: Any) -> Any:
+def ignore_warning(*devices: str, **settings: Any) -> Any:
     return lambda f: f
+
+
+run_on_devices = skip_on_devices = skip_on_flag = ignore_warning
+
+
+def device_under_test() -> str:
+    return "cpu"
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:3])
 
 
 def test_device_matches(kinds: Iterable[str]) -> bool:
@@ -115,8 +137,16 @@ def rand_positive(rng: Any) -> Any:
     return sampler(rng.rand, 2, lambda x: x + 1)
 
 
-def rand_not_small(rng: Any) -> Any:
-    return sampler(rng.randn, 3, lambda x: x + np.where(x > 0, 10, -10))
+def rand_small_positive(rng: Any) -> Any:
+    return sampler(rng.rand, 2e-5)
+
+
+def rand_not_small(rng: Any, offset: float = 10.0) -> Any:
+    return sampler(rng.randn, 3, lambda x: x + np.where(x > 0, offset, -offset))
+
+
+def rand_bool(rng: Any) -> Any:
+    return lambda shape, dtype: (rng.rand(*shape) < 0.5).astype(dtype)
 
 
 def rand_uniform(rng: Any, low: float = 0.0, high: float = 1.0) -> Any:
@@ -160,6 +190,9 @@ class JaxTestCase(parameterized.TestCase):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             yield
+
+    def _CompileAndCheck(self, f: Any, arguments: Any, **settings: Any) -> None:  # noqa: N802
+        """Nothing is compiled."""
 
     def _CheckAgainstNumpy(  # noqa: N802
         self, theirs: Any, ours: Any, arguments: Any, *, check_dtypes: bool = True, tol: Any = None,

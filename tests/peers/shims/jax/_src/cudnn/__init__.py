@@ -1,1 +1,0 @@
-"""What JAX has for one maker's devices."""
