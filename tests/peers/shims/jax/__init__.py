@@ -1,6 +1,7 @@
 """JAX in terms of tinygrad_xent, as far as its tests of derivatives can tell.
 
-Arrays are our tensors. There is no forward mode: `jacfwd` asks the reverse mode for the same numbers.
+Arrays are our tensors. There is no forward mode: `jacfwd` and `jvp` ask the reverse mode for the same
+numbers.
 Nothing is compiled, so `jit` leaves a function as it is. Names that are not here stop a test when they
 are called, not when they are imported.
 """
@@ -15,7 +16,7 @@ from tests.peers.shims.autograd.lookup import Absent
 
 from . import dtypes, lax, nn, numpy, random, scipy
 from .settings import config, setting
-from .transforms import grad, jacfwd, jacrev, value_and_grad, vjp
+from .transforms import grad, jacfwd, jacrev, jvp, value_and_grad, vjp
 from .transforms import jacrev as jacobian
 
 Array = tx.Tensor

@@ -7,9 +7,19 @@ from typing import Any
 import numpy as np
 
 from tests.peers.counting import NotHereError
+from tests.peers.shims.autograd.lookup import Absent
 
-issubdtype, finfo, canonicalize_dtype = np.issubdtype, np.finfo, np.dtype
+issubdtype, finfo = np.issubdtype, np.finfo
 float8_e8m0fnu = None
+
+
+def canonicalize_dtype(dtype: Any) -> Any:
+    """A dtype of NumPy's as itself; of others there is none."""
+    return None if isinstance(dtype, Absent) else np.dtype(dtype)
+
+
+def itemsize_bits(dtype: Any) -> int:
+    return 0 if isinstance(dtype, Absent) else 8 * np.dtype(dtype).itemsize
 
 
 def default_float_dtype() -> Any:

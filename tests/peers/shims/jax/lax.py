@@ -35,6 +35,7 @@ from .indexing import (
 from .windows import conv, conv_general_dilated, conv_with_general_padding, pad, reduce_window
 
 linalg = Absent("jax lax.linalg")
+broadcast_shapes = np.broadcast_shapes
 Precision = SimpleNamespace(HIGHEST="highest")
 
 _OURS = {

@@ -20,5 +20,8 @@ class setting(ContextDecorator):  # noqa: N801
 config = SimpleNamespace(
     parse_flags_with_absl=lambda: None,
     softmax_custom_jvp=SimpleNamespace(value=True),
+    explicit_x64_dtypes=setting,
+    numpy_dtype_promotion=setting,
+    numpy_rank_promotion=setting,
     enable_x64=SimpleNamespace(value=True),
 )

@@ -35,6 +35,13 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     return tensors(y, made[0]), pull
 
 
+def jvp(f: Function, primals: Any, tangents: Any) -> Any:
+    """The value, and the Jacobian's product with a vector: the reverse mode of the reverse mode."""
+    y, pull = vjp(f, *primals)
+    zeros = rebuilt(y, iter([np.zeros(np.shape(leaf)) for leaf in leaves(y)]))
+    return y, vjp(pull, zeros)[1](tuple(tangents))[0]
+
+
 def tensors(vector: Any, like: Any) -> Any:
     """What `joined` made a vector, in its containers again."""
     if not isinstance(like, (tuple, list, dict)):

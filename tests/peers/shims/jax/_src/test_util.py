@@ -17,9 +17,11 @@ from tests.peers.shims.autograd.containers import leaves
 from tests.peers.shims.autograd.lookup import Absent
 
 from ..checks import check_grads, plain
+from ..settings import setting
 
 default_gradient_tolerance: dict[Any, float] = {}
 CASES = 10  # of each product of parameters, as in JAX's own runs
+NUMPY_SCALAR_SHAPE = PYTHON_SCALAR_SHAPE = ()
 JaxTestLoader = absltest.TestLoader
 
 _REAL, _COMPLEX = [np.float32, np.float64], [np.complex64, np.complex128]
@@ -31,6 +33,8 @@ dtypes = SimpleNamespace(
     all_inexact=[np.float16, *_REAL, *_COMPLEX],
     integer=[np.int32, np.int64],
     all_integer=[np.int8, np.int16, np.int32, np.int64],
+    all_unsigned=[np.uint8, np.uint16, np.uint32, np.uint64],
+    custom_floats=[],
     boolean=[np.bool_],
     numeric=[*_REAL, *_COMPLEX, np.int32, np.int64],
     all=[np.bool_, np.int32, np.int64, np.float16, *_REAL, *_COMPLEX],
@@ -67,11 +71,15 @@ def with_config(**settings: Any) -> Any:
     return lambda cls: cls
 
 
-def ignore_warning(*devices: str, **settings: Any) -> Any:
-    return lambda f: f
+ignore_warning = run_on_devices = skip_on_devices = skip_on_flag = setting
 
 
-run_on_devices = skip_on_devices = skip_on_flag = ignore_warning
+def numpy_version() -> tuple[int, ...]:
+    return parse_version(np.__version__)
+
+
+def _dims_of_shape(shape: Any) -> Any:
+    return shape
 
 
 def device_under_test() -> str:
