@@ -1,5 +1,6 @@
 """The parts of JAX that its tests take from inside."""
 
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ def tuple_update(x: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]:
     return (*x[:place], value, *x[place + 1 :])
 
 
+test_util = import_module("..harness", __name__)  # which alone needs absl
 core = SimpleNamespace(ConcretizationTypeError=TypeError)
 Hidden("_src.util", {"tuple_update": tuple_update}.get)
 ad_checkpoint, xla_bridge = Absent("jax ad_checkpoint"), Absent("jax xla_bridge")

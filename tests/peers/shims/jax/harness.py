@@ -16,8 +16,8 @@ from tests.peers.counting import NotHereError
 from tests.peers.shims.autograd.containers import leaves
 from tests.peers.shims.autograd.lookup import Absent
 
-from ..checks import check_grads, plain
-from ..settings import setting
+from .checks import check_grads, plain
+from .settings import setting
 
 default_gradient_tolerance: dict[Any, float] = {}
 CASES = 10  # of each product of parameters, as in JAX's own runs

@@ -1,3 +1,0 @@
-"""`jax.test_util`."""
-
-from .checks import check_grads
