@@ -139,6 +139,11 @@ DTYPES = {
     "object dtype": (DtypeError, lambda: Tensor([1.0], dtype=object), ("object", "not supported")),
     "astype complex": (DtypeError, lambda: leaf().astype(complex), ("complex", "astype", "w: ")),
     "complex scalar": (DtypeError, lambda: leaf() * 1j, ("mul", "complex", "w: float64")),
+    "complex, which NumPy refuses": (
+        DtypeError,
+        lambda: tx.arctan2(leaf(), np.array([1j, 2, 3])),
+        ("arctan2: complex numbers are not supported", "real and imaginary"),
+    ),
     "complex array": (DtypeError, lambda: leaf() * np.array([1j, 2, 3]), ("mul", "complex", "w: ")),
     "string operand": (DtypeError, lambda: leaf() + "a", ("add", "str", "w: float64")),
     "string array": (DtypeError, lambda: leaf() + np.array(["a"] * 3), ("add", "text", "w: ")),

@@ -14,7 +14,8 @@ import pytest
 import tinygrad_xent as tx
 from tests.peers.__main__ import SUITES, here, of_pytest
 from tests.peers.counting import Decision, NotHereError, Outcome, Verdict, judge, report
-from tests.peers.decisions import DECISIONS, LEFT_OUT
+from tests.peers.decisions import DECISIONS
+from tests.peers.left_out import LEFT_OUT
 from tests.peers.pytorch import ours, translated
 from tests.peers.recorder import collection_error
 from tests.peers.sources import unpacked
@@ -200,6 +201,22 @@ def test_mygrads_tensors_keep_gradients_and_are_written_to_in_place():
     assert mg.where([True, False], x, 0.0, constant=True).constant
     with pytest.raises(NotHereError, match="mygrad multiclass_hinge"):
         mg.nnet.losses.multiclass_hinge(x, [0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_jax_s_checks_notice_a_wrong_gradient_of_either_order(dtype):
+    pytest.importorskip("scipy")
+    from tests.peers.shims.jax.checks import check_grads
+
+    x = np.linspace(0.5, 1.5, 3, dtype=dtype)
+    check_grads(np.exp, (x,), order=2)
+    check_grads(lambda x, y: (x * y, [np.sin(x)]), (x, x), order=2)
+    wrong = tx.custom_vjp(lambda x: np.exp(x), lambda g, y: g * y * 1.001, name="wrong_first")
+    with pytest.raises(AssertionError, match="1 more derivative"):
+        check_grads(wrong, (x,), order=1)
+    half = tx.custom_vjp(lambda x: np.exp(x), lambda g, x: g * wrong(x), name="wrong_second")
+    with pytest.raises(AssertionError, match="1 more derivative"):
+        check_grads(half, (x,), order=2)
 
 
 def test_arguments_are_translated_by_name_and_place():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.compiled.worlds import Pair, batch, check_near, numbers, train, trained
+from tests.compiled.worlds import Pair, batch, check_near, numbers, quietly, train, trained
 from tinygrad_xent.engine.errors import NonFiniteWarning
 
 

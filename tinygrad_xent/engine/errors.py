@@ -156,11 +156,19 @@ def explain(op: str, operands: Sequence[Any], settings: Any, error: Exception) -
             return DtypeError(what, operands, fix)
         return OutOfRangeError(f"{op}: {error}", operands, fix)
     if isinstance(error, TypeError):
+        if any(_kind(_values(x)) == "c" for x in operands):
+            return no_complex(op, operands)
         return DtypeError(f"{op}: {error}", operands)
     if type(error) is ValueError:
         return _explain_value_error(op, operands, settings, error)
     error.add_note(message(f"in {op}", operands))  # any other class of error is kept
     return error
+
+
+def no_complex(who: str, operands: Sequence[Any]) -> DtypeError:
+    """The error about complex numbers among the operands."""
+    what = f"{who}: complex numbers are not supported"
+    return DtypeError(what, operands, "keep real and imaginary parts apart")
 
 
 def _explain_value_error(

@@ -135,11 +135,9 @@ def check_numbers(who: str, operands: Sequence[Any], *arrays: Any) -> None:
     for array in arrays:
         dtype = getattr(array, "dtype", _FLOAT)
         if dtype.kind not in "fiub":
-            what, fix = f"{who}: takes numbers, got dtype {dtype}", ""
             if dtype.kind == "c":
-                what = f"{who}: complex numbers are not supported"
-                fix = "keep real and imaginary parts apart"
-            raise errors.DtypeError(what, operands, fix)
+                raise errors.no_complex(who, operands)
+            raise errors.DtypeError(f"{who}: takes numbers, got dtype {dtype}", operands)
 
 
 _FLOAT = np.dtype(float)
