@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.peers.__main__ import SUITES, here, of_pytest
+from tests.peers.__main__ import SUITES, here, main, of_pytest
 from tests.peers.counting import Decision, NotHereError, Outcome, Verdict, judge, report
 from tests.peers.decisions import DECISIONS
 from tests.peers.left_out import LEFT_OUT
@@ -263,3 +263,17 @@ def test_functions_are_found_when_they_are_asked_for(monkeypatch):
     assert ours("fft.fft") is None
     monkeypatch.setattr(tx, "new_function", np.exp, raising=False)
     assert ours("special.new_function") is np.exp
+
+
+def test_a_suite_of_which_nothing_passed_is_a_failure(monkeypatch, capsys):
+    """As if its shim could not be imported: every file of tests is missing."""
+    good, bad = Outcome("test_a", "passed"), Outcome("file.py", "ImportError", "cannot import name 'x'")
+    for outcomes, status in (([good, bad], 0), ([bad], 1)):
+        monkeypatch.setitem(SUITES, "micrograd", lambda sources, found=outcomes: found)
+        assert main(["micrograd"]) == status
+    assert "micrograd: 0 passed" in capsys.readouterr().out
+
+
+def test_a_suite_without_its_sources_is_said_not_to_be_run(capsys):
+    assert main(["jax", "mygrad"]) == 0
+    assert capsys.readouterr().out.count("not run, its source package holds no tests") == 2

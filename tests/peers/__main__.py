@@ -5,8 +5,9 @@
     python -m tests.peers autograd --sources DIR   with the archives, or folders, in DIR
 
 The suites come from the source packages of the registry, or from DIR if those hold no tests; nothing of
-theirs is in this repository. A module of the peer's name (`shims/`) stands first on the path and maps its functions to ours. The exit
-status is 1 if a test failed for which `decisions.py` has no reason.
+theirs is in this repository. A module of the peer's name (`shims/`) stands first on the path and maps
+its functions to ours. The exit status is 1 if a test failed for which `decisions.py` has no reason, or if
+no test of a suite passed.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         text, decided = report(name, outcomes, DECISIONS.get(name, ()), here, LEFT_OUT)
         print(text, flush=True)
-        good = good and decided
+        ran = any(outcome.end == "passed" for outcome in outcomes)  # a broken shim runs nothing
+        good = good and decided and ran
     return 0 if good else 1
 
 

@@ -17,6 +17,6 @@ class Absent:
         raise NotHereError(self.__name__)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(("_", "pytest")):
+        if name.startswith(("__", "pytest")):
             raise AttributeError(name)
         return Absent(f"{self.__name__}.{name}")

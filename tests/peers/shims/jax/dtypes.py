@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.peers.absent import Absent
 from tests.peers.counting import NotHereError
-from tests.peers.shims.autograd.lookup import Absent
 
 issubdtype, finfo = np.issubdtype, np.finfo
 float8_e8m0fnu = None

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from tests.peers.absent import Absent
 from tests.peers.counting import NotHereError
 from tests.peers.shims.autograd.containers import leaves
-from tests.peers.shims.autograd.lookup import Absent
 
 from .checks import check_grads, plain
 from .settings import setting

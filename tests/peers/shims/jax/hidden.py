@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from tests.peers.shims.autograd.lookup import Absent
+from tests.peers.absent import Absent
 
 
 class Hidden(ModuleType):

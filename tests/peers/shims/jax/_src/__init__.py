@@ -4,7 +4,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from tests.peers.shims.autograd.lookup import Absent
+from tests.peers.absent import Absent
 
 from .. import dtypes
 from ..hidden import Hidden
