@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 from xml.etree import ElementTree
 
+import pytest
+
 from benchmarks.reading import BACKWARD, ENGINE, lines_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,8 +33,9 @@ def test_code_prints_what_it_says(tmp_path, monkeypatch):
     assert (tmp_path / "loss.svg").read_text(encoding="utf-8").count("<svg") == 1
 
 
-def test_the_page_about_programs_prints_what_it_says():
-    result = run((ROOT / "docs" / "programs.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", ["programs.md", "compile.md"])
+def test_a_page_prints_what_it_says(page):
+    result = run((ROOT / "docs" / page).read_text(encoding="utf-8"))
     assert result.attempted >= 5
     assert result.failed == 0
 
