@@ -55,6 +55,6 @@ def cost(run: Callable[[], object]) -> tuple[float, float]:
 
 if __name__ == "__main__":
     print(blas())
-    for case in STEPS[:3]:
+    for case in STEPS[:4]:
         ratio, seconds = cost(step(case.settings).run)
         print(f"{case.name:34} {seconds * 1e6:8.1f} us without, {ratio:.4f} times that with")

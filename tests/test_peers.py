@@ -267,7 +267,10 @@ def test_functions_are_found_when_they_are_asked_for(monkeypatch):
 
 def test_a_suite_of_which_nothing_passed_is_a_failure(monkeypatch, capsys):
     """As if its shim could not be imported: every file of tests is missing."""
-    good, bad = Outcome("test_a", "passed"), Outcome("file.py", "ImportError", "cannot import name 'x'")
+    good, bad = (
+        Outcome("test_a", "passed"),
+        Outcome("file.py", "ImportError", "cannot import name 'x'"),
+    )
     for outcomes, status in (([good, bad], 0), ([bad], 1)):
         monkeypatch.setitem(SUITES, "micrograd", lambda sources, found=outcomes: found)
         assert main(["micrograd"]) == status

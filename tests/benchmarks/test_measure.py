@@ -15,7 +15,7 @@ from benchmarks.measure import Bench, Row, difference
 from benchmarks.peers import OURS, PEERS, REFERENCE, Peer
 from benchmarks.worker import PeerError, Worker, environment
 
-STEP, LINEAR_LOSS = STEPS[1], CASES[-1]
+STEP, LINEAR_LOSS = STEPS[2], CASES[-1]
 WRONG = "tests.benchmarks.wrong_peer"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 

@@ -17,6 +17,6 @@ class Absent:
         raise NotHereError(self.__name__)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(("__", "pytest")):
+        if name.startswith(("_", "pytest")):  # which test runners ask of every object
             raise AttributeError(name)
         return Absent(f"{self.__name__}.{name}")
