@@ -452,3 +452,81 @@ def trained_once(x, y):
     world = trained()
     train(world, x, y)
     return world
+
+
+def test_an_old_value_that_is_kept():
+    """The step before is remembered: a copy of what the update overwrites."""
+
+    def make():
+        world = trained(kind="SGD")
+        world.before = tx.Tensor(np.zeros(world.model.parameters()[0].shape), requires_grad=True)
+        return world
+
+    def step(world, x, y):
+        with tx.no_grad():
+            world.before *= 0.0
+            world.before += world.model.parameters()[0]
+        return train(world, x, y)
+
+    pair = Pair(make, step)
+    for _ in range(3):
+        pair.run(*batch())
+
+
+class Slotted:
+    __slots__ = ("scale",)
+
+    def __init__(self):
+        self.scale = 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "read", "change"),
+    [
+        (Slotted, lambda c: c.scale, lambda c: setattr(c, "scale", 3.0)),
+        (lambda: {"1": 1.0, 1: 2.0}, lambda c: c[1], lambda c: c.update({1: 5.0})),
+        (lambda: {"a": [1.0]}, lambda c: c["a"][0], lambda c: c["a"].insert(0, 4.0)),
+        (lambda: {"on"}, lambda c: 2.0 if "on" in c else 3.0, lambda c: c.clear()),
+        (lambda: [1.0], len, lambda c: c.append(1.0)),
+        (
+            lambda: SimpleNamespace(a=1.0),
+            lambda c: getattr(c, "b", 7.0),
+            lambda c: setattr(c, "b", 1.0),
+        ),
+    ],
+)
+def test_settings_of_every_kind_are_looked_at(make, read, change):
+    config = make()
+    step = tx.compile(lambda x: x * read(config), strict=True)
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(numbers(step(x))[0], x * read(config))
+    change(config)
+    np.testing.assert_array_equal(numbers(step(x))[0], x * read(config))
+
+
+def test_an_argument_that_is_changed_and_shares_memory_with_another():
+    def step(x, y):
+        x += 1.0
+        return x + y
+
+    compiled = tx.compile(step, strict=True)
+    one, two = np.ones(2), np.ones(2)
+    np.testing.assert_array_equal(numbers(compiled(one, two))[0], [3.0, 3.0])
+    one = np.ones(2)
+    np.testing.assert_array_equal(numbers(compiled(one, one))[0], [4.0, 4.0])
+    whole = np.ones(3)
+    np.testing.assert_array_equal(numbers(compiled(whole[:2], whole[1:]))[0], [4.0, 3.0])
+
+
+def test_a_result_on_a_tape_is_refused():
+    w = tx.Tensor([1.0, 2.0], requires_grad=True)
+    z = w * 2.0
+
+    def step(x):
+        (z * x).sum().backward(retain_graph=True)
+
+    with pytest.raises(tx.GraphError, match="a result that is on a tape"):
+        tx.compile(step, strict=True)(np.ones(2))
+    with pytest.warns(UserWarning, match="a result that is on a tape"):
+        tx.compile(step)(np.ones(2))
+    np.testing.assert_array_equal(w.grad.numpy(), [2.0, 2.0])

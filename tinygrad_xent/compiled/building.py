@@ -242,8 +242,10 @@ class Builder:
                 )
             else:
                 fixed = number in self.states and (new in write.memory.blocks or new in self.pinned)
-                name = write.name(self.table[number])
-                ending.add(f"partial(np.copyto, {name}, {write.value(Ref(new))})", fixed)
+                name, text = write.name(self.table[number]), write.value(Ref(new))
+                if write.memory.roots.get(new, set()) & {*self.updates}:  # an old value, kept
+                    text = f"np.array({text})"
+                ending.add(f"partial(np.copyto, {name}, {text})", fixed)
 
     def gradient(self, tensor: Any, i: Instruction) -> str:
         leaf = self.write.object(tensor._node, "leaf")

@@ -24,16 +24,19 @@ class Reach:
 
     Attributes:
         state: these objects, tensors and arrays, each once, by what the code calls them.
+        read: everything else that was found: what must be as it is now.
         slots: where everything was read, see `Reading`.
     """
 
     def __init__(self, f: Any, args: tuple[Any, ...]) -> None:
         reading = Reading()
         self.state: dict[str, Any] = {}
+        self.read: list[Any] = []
         known, look_at = {id(x) for x in args}, [*objects(args)]
         while look_at:
             new = []
             for place, value in reading.of(f, look_at):
+                self.read.append(value)
                 if id(value) not in known and holds_data(value):
                     known.add(id(value))
                     new.append(value)

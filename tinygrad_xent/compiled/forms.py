@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 import linecache
 import math
 import operator
@@ -10,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,7 +20,8 @@ import numpy as np
 from ..engine.context import MODE
 from ..engine.nodes import touch
 from ..engine.symbols import RECORDER
-from ..engine.tensors import Held, wrap
+from ..engine.tensors import Held, raw, wrap
+from ..programs.instructions import parts
 from ..programs.recording import parameter_names
 from .building import Builder, Step
 from .guarding import Guard
@@ -40,7 +41,7 @@ class ChangedError(Exception):
 MISS = object()
 """What a form returns if a call is not for it."""
 
-_numbers = count()
+_numbers = itertools.count()
 
 
 class Form:
@@ -67,16 +68,28 @@ class Form:
         held = frozenset(n for n, free in zip(states, movable, strict=True) if not free)
         built = Builder(recording, data, held).build()
         step = bound(built, homes)
-        state = [*recording.reach.state.values(), *(x for x in args if not is_data(x))]
+        state = [*recording.reach.read, *(x for x in args if not is_data(x))]
         graded: list[Any] = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
         bare: list[Any] = [tensor._node for tensor in recording.bare]
         self.guard = Guard(recording.reach.slots, state, bare, graded)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
         self.source, self.nbytes = built.source, built.nbytes
-        self.call = self._behind_checks(step, named, data, built.generators)
+        origins = recording.origins
+        changed = any(origins[n].path[:1] and origins[n].path[0] in data for n in recording.updates)
+        states_now = [
+            raw(o.holder) for o in origins.values() if not o.key and o.path[0] not in data
+        ]
+        arrays = [a for a in states_now if isinstance(a, np.ndarray)]
+        self.call = self._behind_checks(step, named, data, built.generators, changed, arrays)
 
     def _behind_checks(
-        self, step: Any, named: dict[str, Any], data: list[str], generators: list[Any]
+        self,
+        step: Any,
+        named: dict[str, Any],
+        data: list[str],
+        generators: list[Any],
+        changed: bool,
+        states: list[Any],
     ) -> Callable[..., Any]:
         mode, lock = MODE.get(), Lock()
         tests = [test for name, x in named.items() for test in like(x, name)]
@@ -88,6 +101,9 @@ class Form:
         objects |= {"_step": step, "_MISS": MISS, "_drawing": partial(_drawing, generators)}
         run = f"_step({', '.join(data)})"
         texts = [text for text, _ in tests]
+        if changed:
+            objects |= {"_apart": partial(_apart, states)}
+            texts.append(f"_apart(({', '.join(data)},))")
         texts += ["_mode().recording is _recording", "_recorder() is None"]
         text = f"""
 def call({", ".join([*(f"{name}=_MISS" for name in named), "*more"])}):
@@ -106,6 +122,13 @@ def call({", ".join([*(f"{name}=_MISS" for name in named), "*more"])}):
 """
         exec(builtins.compile(text, __file__, "exec"), objects)
         return objects["call"]  # type: ignore[no-any-return]
+
+
+def _apart(states: list[Any], data: tuple[Any, ...]) -> bool:
+    """Whether no memory of the arguments, some of which the step changes, is that of another or a state's."""
+    arrays = [raw(x) for x in parts(data) if isinstance(raw(x), np.ndarray)]
+    pairs = itertools.chain(itertools.combinations(arrays, 2), itertools.product(arrays, states))
+    return not any(np.may_share_memory(a, b) for a, b in pairs)
 
 
 def _drawing(generators: list[Any], run: Callable[[], Any]) -> Any:

@@ -4,6 +4,9 @@ function reads besides arrays, written as code because it runs before each step.
 
 from __future__ import annotations
 
+import copy
+import functools
+from collections import deque
 from collections.abc import Callable, Iterable
 from types import CellType
 from typing import Any
@@ -14,7 +17,7 @@ from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor
 from ..optim.base import Optimizer
 from ..plain_data import same
-from ..programs.structures import OWN, PLAIN, VARYING, members
+from ..programs.structures import OPAQUE, OWN, PLAIN, VARYING, members
 
 _NAMES = {name for names in VARYING.values() for name in names}
 
@@ -40,7 +43,7 @@ class Guard:
         graded: Iterable[Leaf],
     ) -> None:
         self.graded = list(graded)
-        self.terms: dict[tuple[int, str], _Term] = {}
+        self.terms: dict[tuple[int, type, Any], _Term] = {}
         for holder, key in (*slots, *((leaf, "grad") for leaf in bare)):
             term = _Term(holder, key)
             if term.value is not None or "defaults__" not in key:
@@ -50,10 +53,10 @@ class Guard:
         self.holds = self._written()
 
     def _add(self, term: _Term) -> None:
-        self.terms.setdefault((id(term.holder), str(term.key)), term)
+        self.terms.setdefault((id(term.holder), type(term.key), term.key), term)
 
     def _walk(self, x: Any, seen: set[int]) -> None:
-        if id(x) in seen or isinstance(x, (*PLAIN, np.ndarray, np.random.Generator)):
+        if id(x) in seen or isinstance(x, (*PLAIN, *OPAQUE, np.ndarray, np.random.Generator)):
             return
         seen.add(id(x))
         if isinstance(x, Tensor):
@@ -62,15 +65,21 @@ class Guard:
                 if isinstance(leaf, Leaf):
                     self._add(_Term(leaf, key))
             return
-        named = not isinstance(x, (dict, list, tuple))
+        named = not isinstance(x, (dict, list, tuple, set, frozenset, deque))
         holder = vars(x) if named and hasattr(x, "__dict__") else x
         if isinstance(holder, (dict, list)):
             self._add(_Term(holder, _LENGTH))
+        elif isinstance(holder, (set, frozenset, deque)):
+            self._add(_Term(holder, _CONTENTS))
         for key, part in members(x):
             if isinstance(x, Optimizer) and isinstance(part, tuple) and key.startswith("._"):
                 continue  # what it was made with
             varies = _skipped(key, named)
-            if isinstance(holder, (dict, list)) and (not varies or isinstance(part, list)):
+            slots = named and not isinstance(
+                holder, (dict, set, frozenset, deque, functools.partial)
+            )
+            keyed = slots or isinstance(holder, (dict, list))
+            if keyed and (not varies or isinstance(part, list)):
                 self._add(_Term(holder, key.removeprefix(".") if named else key))
             if not varies:
                 self._walk(part, seen)
@@ -79,8 +88,8 @@ class Guard:
         names: dict[str, Any] = {}
         parts = []
         for n, term in enumerate(self.terms.values()):
-            names[f"h{n}"], names[f"v{n}"] = term.holder, term.value
-            parts.append(term.text(f"h{n}", f"v{n}"))
+            names |= {f"h{n}": term.holder, f"v{n}": term.value, f"k{n}": term.key}
+            parts.append(term.text(f"h{n}", f"v{n}", f"k{n}"))
         for n, leaf in enumerate(self.graded):
             names[f"g{n}"] = leaf
             parts.append(f"g{n}.grad is not None")
@@ -100,8 +109,9 @@ class Guard:
             now = term.now()
             if now is term.value:
                 continue
-            if term.key is _LENGTH:
-                if _kept(term.holder) != term.kept:
+            if term.key is _LENGTH or term.key is _CONTENTS:
+                length = term.key is _LENGTH
+                if _kept(term.holder) != term.kept if length else now != term.value:
                     return False
             elif not (isinstance(now, PLAIN) and same(now, term.value)):
                 return False
@@ -110,7 +120,7 @@ class Guard:
         return all(leaf.grad is not None for leaf in self.graded)
 
 
-_LENGTH = "len()"
+_LENGTH, _CONTENTS = "len()", "=="
 _GONE = object()
 
 
@@ -134,6 +144,8 @@ class _Term:
     def now(self) -> Any:
         if self.key is _LENGTH:
             return len(self.holder)
+        if self.key is _CONTENTS:
+            return copy.copy(self.holder)
         try:
             if isinstance(self.holder, CellType):
                 return self.holder.cell_contents
@@ -147,15 +159,17 @@ class _Term:
         except (AttributeError, IndexError, ValueError):
             return _GONE
 
-    def text(self, holder: str, value: str) -> str:
+    def text(self, holder: str, value: str, key: str) -> str:
         if self.key is _LENGTH:
             return f"len({holder}) == {value}"
+        if self.key is _CONTENTS:
+            return f"{holder} == {value}"
         if isinstance(self.holder, CellType):
             return f"{holder}.cell_contents is {value}"
         if isinstance(self.holder, type):
             return f"{holder}.__dict__.get({self.key!r}) is {value}"
         if isinstance(self.holder, dict):
-            return f"{holder}.get({self.key!r}) is {value}" if isinstance(self.key, str) else "True"
+            return f"{holder}.get({key}) is {value}"
         if isinstance(self.holder, list):
             return f"{holder}[{self.key}] is {value}"
         return f"{holder}.{self.key} is {value}"

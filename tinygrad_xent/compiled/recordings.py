@@ -17,7 +17,7 @@ from ..programs.instructions import Ref, mapped, parts
 from ..programs.listing import Program
 from ..programs.recorder import Recorder, RecordingError
 from ..programs.recording import output_of, parameter_names
-from ..programs.structures import Arguments, Origin, objects
+from ..programs.structures import Arguments, Origin, contents, objects, written
 from ..programs.variables import finished
 from .capturing import Reach, Rebinding
 
@@ -62,6 +62,7 @@ def record_call(f: Any, args: tuple[Any, ...]) -> Recording:
         GraphError (RecordingError): see `tx.program`.
     """
     reach = Reach(f, args)
+    _refuse_results(reach)
     made = _record(f, args, reach, graded=True)
     lacking = [
         o.holder for o in made.origins.values() if o.key == ".grad" and o.holder._node.grad is None
@@ -70,6 +71,14 @@ def record_call(f: Any, args: tuple[Any, ...]) -> Recording:
     if lacking:  # what is computed depends on whether there is a gradient already
         made = _record(f, args, reach, graded=False)
     return made
+
+
+def _refuse_results(reach: Reach) -> None:
+    """Raise if the function reaches a tensor that is on a tape already: `backward()` would go on there."""
+    for path, x in contents(reach.state):
+        if isinstance(x, Tensor) and x.requires_grad and not x.is_leaf:
+            what = f"compile: the function reads {written(path)}, a result that is on a tape"
+            raise RecordingError(what, [x], "compute it inside, or use .detach() of it")
 
 
 def _refuse_followed(made: Recording, args: tuple[Any, ...]) -> None:

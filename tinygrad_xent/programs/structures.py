@@ -29,7 +29,8 @@ Path = tuple[Any, ...]
 PLAIN = (bool, int, float, str, bytes, type(None), np.generic, np.dtype)
 """What is no data: numbers, words and dtypes, which are guarded by value or are part of the recording."""
 _OF_NUMPY = (np.ufunc, type(np.sum))
-_OPAQUE = (FunctionType, BuiltinFunctionType, MethodType, *_OF_NUMPY, ModuleType, type, property)
+OPAQUE = (FunctionType, BuiltinFunctionType, MethodType, *_OF_NUMPY, ModuleType, type, property)
+"""What has a name instead of contents."""
 _ARRAYS = (np.ndarray, Tensor, Symbol, np.random.Generator)
 
 VARYING: dict[type, tuple[str, ...]] = {Optimizer: ("lr", "_counts"), Schedule: ("count",)}
@@ -51,7 +52,7 @@ def contents(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[
     seen = set() if seen is None else seen
     if isinstance(x, (*PLAIN, *_ARRAYS)):
         yield path, x
-    elif isinstance(x, _OPAQUE):
+    elif isinstance(x, OPAQUE):
         yield path, called(x)
     elif id(x) not in seen:
         seen.add(id(x))
@@ -278,6 +279,6 @@ def objects(x: Any, seen: set[int] | None = None) -> Iterator[Any]:
         return
     seen.add(id(x))
     yield x
-    if not isinstance(x, _OPAQUE):
+    if not isinstance(x, OPAQUE):
         for _, part in members(x):
             yield from objects(part, seen)
