@@ -55,6 +55,10 @@ def run_program(i):
     program(np.ones((1, 2)), halves + 0.1 + i)
 
 
+def run_uncompiled(i):
+    tx.compile(lambda x: x if x.sum() > i else -x)(np.ones(2 + i))
+
+
 WARNINGS = {  # what warns, with a number in its text that depends on i; how often a test can afford it
     "a target row": (lambda i: tx.cross_entropy(np.ones((1, 2)), [[0.5, 0.1 + 1e-4 * i]]), 1000),
     "no samples": (lambda i: tx.mse_loss(np.ones((0, i + 1)), np.ones((0, i + 1))), 1000),
@@ -71,6 +75,7 @@ WARNINGS = {  # what warns, with a number in its text that depends on i; how oft
     "an augmented assignment": (lambda i: operator.iadd(X * 1, i), 1000),
     "a kink": (lambda i: tx.check.gradcheck(tx.relu, np.zeros(2 + i)), 10),
     "a check of a program": (run_program, 10),
+    "a function that is not compiled": (run_uncompiled, 10),
     "the classifier": (fit, 3),
     "a picture": (draw, 3),
 }

@@ -136,7 +136,7 @@ def compile(
     Raises:
         GraphError: with `strict`, for what `tx.program` refuses.
 
-    >>> model = tx.nn.MLP([4, 8, 3], np.random.default_rng(0))
+    >>> model = tx.nn.MLP([4, 8, 3], rng=0)
     >>> optimizer = tx.optim.Adam(model.parameters(), lr=0.01)
     >>> @tx.compile
     ... def step(x, y):
