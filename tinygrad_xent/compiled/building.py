@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensors import is_tensor
+from ..engine.tensors import is_tensor, raw
 from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
@@ -69,7 +69,7 @@ class Builder:
         """The inputs that are the same arrays in every run."""
         for number, origin in self.origins.items():
             if not origin.key and not self.is_data(origin):
-                array = array_of(origin.holder)
+                array = raw(origin.holder)
                 if isinstance(array, np.ndarray):
                     yield number, array
 
@@ -99,7 +99,7 @@ class Builder:
             ending.lanes(group, [self.together(values) for values in outside])
         self.copy_updates({lane.states[k] for g in groups for lane in g for k, _ in lane.results})
         self.install()
-        return self.step(len(early), groups)
+        return self.step()
 
     # --- what comes first, and what last ------------------------------------------------------------
 
@@ -286,7 +286,7 @@ class Builder:
 
     # --- the text -----------------------------------------------------------------------------------
 
-    def step(self, count: int, groups: list[list[Lane]]) -> Step:
+    def step(self) -> Step:
         write, ending = self.write, self.ending
         flat = [(name, [self.origins[n].holder for n in numbers]) for name, numbers in ending.flat]
         result = self.result(self.outputs, iter(self.recording.kinds))
@@ -301,9 +301,9 @@ class Builder:
                 "    raise ChangedError(complete(changes)) from error",
             ]
         names = [*write.bound, *(name for name, _ in flat)]
-        setup = [*write.setup, *(["", "late = []", *ending.setup] if ending.setup else [])]
-        if not ending.setup and ending.now:
-            setup.append("late = []")
+        setup = [*write.setup]
+        if ending.setup or ending.now:
+            setup += ["", "late = []", *ending.setup]
         lines = [f"def make({', '.join(names)}):", *_indented(setup, 1)]
         lines += [
             "",
@@ -336,11 +336,6 @@ class Builder:
         if isinstance(x, dict):
             return f"{{{', '.join(f'{k!r}: {self.result(v, kinds)}' for k, v in x.items())}}}"
         return write.value(x)
-
-
-def array_of(holder: Any) -> Any:
-    """The array of a tensor; anything else as it is."""
-    return holder._data if is_tensor(holder) else holder
 
 
 def keys(path: Iterable[Any]) -> str:

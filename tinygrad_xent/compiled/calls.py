@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..programs.calls import function
-from ..programs.instructions import Instruction, Ref, mapped, parts, refs_in
+from ..programs.instructions import Instruction, Ref, mapped, refs_in
 
 _OPERATORS = {
     "add": "add",
@@ -114,8 +114,3 @@ def bytes_of(i: Instruction) -> int:
 def is_array(i: Instruction) -> bool:
     """Whether the result is an array, and no number."""
     return bool(i.shape) and not i.dtype.startswith("Python")
-
-
-def numbers_in(i: Instruction) -> list[Any]:
-    """The arguments that are no results of calls."""
-    return [x for x in parts((i.args, i.kwargs)) if not isinstance(x, Ref)]

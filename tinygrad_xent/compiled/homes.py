@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.nodes import Leaf
-from ..engine.tensors import Tensor, wrap
+from ..engine.tensors import Tensor, raw, wrap
 from ..optim.base import Optimizer
 from ..programs.structures import objects
-from .building import array_of
 
 
 class Homes:
@@ -42,7 +41,7 @@ class Homes:
 
     def flat(self, holders: list[Any]) -> Any:
         """The flat array in which these are, or are from now on, side by side."""
-        arrays = [array_of(h) for h in holders]
+        arrays = [raw(h) for h in holders]
         found = _side_by_side(arrays)
         if found is not None:
             return found
