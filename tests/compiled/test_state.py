@@ -1,4 +1,4 @@
-"""A compiled step changes what the function changes, and sees what anybody else has changed."""
+"""A compiled step changes what the function changes: parameters, gradients, buffers, results."""
 
 import copy
 import pickle
@@ -177,42 +177,6 @@ def test_eager_steps_in_between():
         pair.check()
 
 
-def test_train_and_eval_are_noticed():
-    def make():
-        model = tx.nn.Sequential(
-            tx.nn.Linear(4, 5, rng=0), tx.nn.Dropout(0.5, rng=1), tx.nn.Linear(5, 3, rng=2)
-        )
-        return SimpleNamespace(model=model, optimizer=tx.optim.SGD(model.parameters(), lr=0.1))
-
-    pair = Pair(make, train)
-    for change in ("train", "eval", "train"):
-        pair.both(lambda world, change=change: getattr(world.model, change)())
-        pair.run(*batch())
-        pair.run(*batch())
-    assert len(pair.compiled.signatures) == 2
-
-
-def test_the_learning_rate_and_a_schedule():
-    pair = Pair(lambda: trained(kind="SGD"), train)
-    for lr in (0.1, 0.01):
-        pair.both(lambda world, lr=lr: setattr(world.optimizer, "lr", lr))
-        pair.run(*batch())
-    schedules = pair.both(lambda world: tx.optim.StepLR(world.optimizer, 1, gamma=0.5))
-    for _ in range(3):
-        pair.run(*batch())
-        for schedule in schedules:
-            schedule.step()
-    assert len(pair.compiled.signatures) == 1
-
-
-def test_a_setting_of_the_optimiser_is_noticed():
-    pair = Pair(lambda: trained(kind="SGD", momentum=0.9), train)
-    for momentum in (0.9, 0.5):
-        pair.both(lambda world, momentum=momentum: setattr(world.optimizer, "momentum", momentum))
-        pair.run(*batch())
-    assert len(pair.compiled.signatures) == 2
-
-
 def test_data_assigned_and_changed_in_place():
     pair = Pair(trained, train)
     pair.run(*batch())
@@ -296,10 +260,7 @@ def test_a_short_last_batch_is_a_second_form():
     pair = Pair(trained, train)
     for rows in (6, 6, 2, 6, 2, 1):
         pair.run(*batch(rows))
-    assert (
-        pair.compiled.signatures[0].startswith("args0: float64[1, 4]")
-        or len(pair.compiled.signatures) == 3
-    )
+    assert len(pair.compiled.signatures) == 3
 
 
 def test_two_steps_share_a_model():
@@ -347,47 +308,6 @@ def test_two_updates_in_one_function():
         pair.run(*batch())
 
 
-def test_an_argument_that_is_changed_in_place():
-    def step(world, x):
-        x += 1.0
-        return (x * world.scale).sum()
-
-    pair = Pair(lambda: SimpleNamespace(scale=tx.Tensor([2.0, 3.0])), step)
-    for _ in range(2):
-        ours, theirs = np.ones(2), np.ones(2)
-        assert pair.compiled(ours).item() == step(pair.other, theirs).item() == 10.0
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_arguments_in_dicts_and_lists_by_name_and_as_tensors():
-    def step(world, data, *, scale=None):
-        loss = train(world, data["x"], data["y"])
-        return loss if scale is None else loss * scale
-
-    pair = Pair(trained, step)
-    x, y = batch()
-    for seed in range(2):
-        x, y = batch(seed=seed)
-        pair.run({"x": x, "y": y})
-        pair.run({"x": tx.Tensor(x), "y": y})
-    world = trained()
-    by_name = tx.compile(lambda x, y: train(world, x, y), strict=True)
-    other = trained()
-    for _ in range(2):
-        assert by_name(y=y, x=x).item() == pytest.approx(train(other, x, y).item())
-    assert by_name.signatures == ["x: float64[6, 4], y: int64[6]"]
-
-
-def test_numbers_in_containers_are_looked_at_and_numbers_alone_are_inputs():
-    scaled = tx.compile(lambda x, s: x * s, strict=True)
-    in_a_list = tx.compile(lambda given: given[0] * given[1], strict=True)
-    x = np.array([1.0, 2.0])
-    for s in (2.0, 3.0, np.float64(4)):
-        np.testing.assert_array_equal(numbers(scaled(x, s))[0], x * s)
-        np.testing.assert_array_equal(numbers(in_a_list([x, s]))[0], x * s)
-    assert len(scaled.signatures) == 2  # float and np.float64
-
-
 def test_the_short_cut():
     x, y = batch()
     ours, theirs = trained(), trained()
@@ -412,14 +332,6 @@ def test_draws_are_those_of_eager_code():
     assert pair.world.rng.bit_generator.state == pair.other.rng.bit_generator.state
 
 
-def test_arrays_of_odd_strides():
-    x, y = batch(12)
-    pair = Pair(trained, train)
-    for given in (x[::2], np.asfortranarray(x)[:6], x[::-2]):
-        pair.run(given, y[::2])
-    assert len(pair.compiled.signatures) == 1
-
-
 def test_old_tapes_are_told_that_parameters_have_changed():
     pair = Pair(lambda: trained(kind="SGD"), train)
     pair.run(*batch())
@@ -427,31 +339,6 @@ def test_old_tapes_are_told_that_parameters_have_changed():
     pair.run(*batch())
     with pytest.raises(tx.GraphError, match="overwritten at"):
         old.backward()
-
-
-GLOBAL = trained()
-SCALE = 1.0
-
-
-def train_the_global(x, y):
-    return train(GLOBAL, x, y) * SCALE
-
-
-def test_globals_are_reached_and_looked_at(monkeypatch):
-    step, other = tx.compile(train_the_global, strict=True), copy.deepcopy(GLOBAL)
-    x, y = batch()
-    for scale in (1.0, 2.0, 2.0):
-        monkeypatch.setattr(__import__("sys").modules[__name__], "SCALE", scale)
-        assert step(x, y).item() == pytest.approx(train(other, x, y).item() * scale, rel=1e-12)
-    monkeypatch.setattr(__import__("sys").modules[__name__], "GLOBAL", fresh := trained())
-    step(x, y)
-    check_near(state(fresh)[:1], state(trained_once(x, y))[:1])
-
-
-def trained_once(x, y):
-    world = trained()
-    train(world, x, y)
-    return world
 
 
 def test_an_old_value_that_is_kept():
@@ -471,51 +358,6 @@ def test_an_old_value_that_is_kept():
     pair = Pair(make, step)
     for _ in range(3):
         pair.run(*batch())
-
-
-class Slotted:
-    __slots__ = ("scale",)
-
-    def __init__(self):
-        self.scale = 1.0
-
-
-@pytest.mark.parametrize(
-    ("make", "read", "change"),
-    [
-        (Slotted, lambda c: c.scale, lambda c: setattr(c, "scale", 3.0)),
-        (lambda: {"1": 1.0, 1: 2.0}, lambda c: c[1], lambda c: c.update({1: 5.0})),
-        (lambda: {"a": [1.0]}, lambda c: c["a"][0], lambda c: c["a"].insert(0, 4.0)),
-        (lambda: {"on"}, lambda c: 2.0 if "on" in c else 3.0, lambda c: c.clear()),
-        (lambda: [1.0], len, lambda c: c.append(1.0)),
-        (
-            lambda: SimpleNamespace(a=1.0),
-            lambda c: getattr(c, "b", 7.0),
-            lambda c: setattr(c, "b", 1.0),
-        ),
-    ],
-)
-def test_settings_of_every_kind_are_looked_at(make, read, change):
-    config = make()
-    step = tx.compile(lambda x: x * read(config), strict=True)
-    x = np.array([1.0, 2.0])
-    np.testing.assert_array_equal(numbers(step(x))[0], x * read(config))
-    change(config)
-    np.testing.assert_array_equal(numbers(step(x))[0], x * read(config))
-
-
-def test_an_argument_that_is_changed_and_shares_memory_with_another():
-    def step(x, y):
-        x += 1.0
-        return x + y
-
-    compiled = tx.compile(step, strict=True)
-    one, two = np.ones(2), np.ones(2)
-    np.testing.assert_array_equal(numbers(compiled(one, two))[0], [3.0, 3.0])
-    one = np.ones(2)
-    np.testing.assert_array_equal(numbers(compiled(one, one))[0], [4.0, 4.0])
-    whole = np.ones(3)
-    np.testing.assert_array_equal(numbers(compiled(whole[:2], whole[1:]))[0], [4.0, 3.0])
 
 
 def test_a_result_on_a_tape_is_refused():
