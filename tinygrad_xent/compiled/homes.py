@@ -39,6 +39,10 @@ class Homes:
             return _references(holder) <= _OWN and base is None
         return id(holder) in self.buffers
 
+    def held(self, states: dict[int, Any]) -> frozenset[int]:
+        """The numbers of those states whose memory somebody else holds."""
+        return frozenset(number for number, x in states.items() if not self.may_move(x))
+
     def flat(self, holders: list[Any]) -> Any:
         """The flat array in which these are, or are from now on, side by side."""
         arrays = [raw(h) for h in holders]

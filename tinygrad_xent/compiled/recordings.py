@@ -20,6 +20,7 @@ from ..programs.recording import output_of, parameter_names
 from ..programs.structures import Arguments, Origin, contents, objects, written
 from ..programs.variables import finished
 from .capturing import Reach, Rebinding
+from .snapshots import Snapshot
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,26 @@ def record_call(f: Any, args: tuple[Any, ...]) -> Recording:
     """
     reach = Reach(f, args)
     _refuse_results(reach)
-    made = _record(f, args, reach, graded=True)
+    made = _undone(f, args, reach, graded=True)
     lacking = [
         o.holder for o in made.origins.values() if o.key == ".grad" and o.holder._node.grad is None
     ]
     _refuse_followed(made, args)
     if lacking:  # what is computed depends on whether there is a gradient already
-        made = _record(f, args, reach, graded=False)
+        made = _undone(f, args, reach, graded=False)
+    return made
+
+
+def _undone(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Recording:
+    """A recording of which nothing is left in plain objects. If it changed any, a step can't take its place."""
+    before = Snapshot(reach.objects, reach.slots)
+    try:
+        made = _record(f, args, reach, graded)
+    finally:
+        changed = before.restore()
+    if changed:
+        what = f"compile: the function changes {changed}, which is no array"
+        raise RecordingError(what, fix="return the new value, and change it outside")
     return made
 
 
