@@ -16,7 +16,7 @@ from .emitting import emit, emit_finite
 from .lanes import Lane, grouped, lanes, late_calls
 from .memory import Memory, plan
 from .recordings import Recording
-from .results import spent_node
+from .results import Result, spent_node
 from .rewriting import rewritten
 from .updating import Ending, side_by_side
 from .writer import Writer
@@ -166,8 +166,7 @@ class Builder:
             if number in self.states:
                 continue
             if self.is_data(origin):
-                text = self.given[origin.path[0]] + keys(origin.path[1:])
-                text += "._data" * is_tensor(origin.holder)
+                text = self.input(origin) + "._data" * is_tensor(origin.holder)
                 if text in self.given.values() and number not in write.names:
                     write.names[number] = text
                     continue
@@ -222,7 +221,7 @@ class Builder:
             )
             arrays[flat] = i.dtype
         kinds = zip(self.results, self.recording.kinds, strict=True)
-        on_tape = [self.table[n] for n, kind in kinds if kind == "on the tape"]
+        on_tape = [self.table[n] for n, r in kinds if r.kind == "on the tape" and not r.given]
         losses = [i for i in on_tape if i.shape == () and i.dtype.startswith("float")]
         emit_finite(write, [*arrays], [*arrays.values()], [write.value(Ref(i.id)) for i in losses])
 
@@ -289,8 +288,18 @@ class Builder:
     def step(self) -> Step:
         write, ending = self.write, self.ending
         flat = [(name, [self.origins[n].holder for n in numbers]) for name, numbers in ending.flat]
-        result = self.result(self.outputs, iter(self.recording.kinds))
-        body = [*write.body, "", *ending.before, f"result = {result}"]
+        texts = [*map(self.handed_out, self.results, self.recording.kinds)]
+        lines = []
+        for place in sorted({r.again for r in self.recording.kinds if r.again is not None}):
+            name = write.unused("twice")
+            lines.append(f"{name} = {texts[place]}")
+            texts[place] = name
+        texts = [
+            text if r.again is None else texts[r.again]
+            for text, r in zip(texts, self.recording.kinds, strict=True)
+        ]
+        result = self.result(self.outputs, iter(texts))
+        body = [*write.body, "", *ending.before, *lines, f"result = {result}"]
         if ending.setup or ending.now:
             every = f"[*late, {', '.join(ending.now)}]" if ending.now else "late"
             body += [
@@ -316,25 +325,40 @@ class Builder:
         ]
         return Step(text, write.bound, flat, write.memory.nbytes, rngs)
 
-    def result(self, x: Any, kinds: Iterator[str]) -> str:
-        """What the step returns, as text: copies of what is in its memory."""
+    def handed_out(self, number: int, how: Result) -> str:
+        """A result as text: a copy if it is in the step's memory."""
+        write, i = self.write, self.table[number]
+        if how.given is not None:
+            return self.input(how.given) + "._data" * (
+                how.kind == "array" and is_tensor(how.given.holder)
+            )
+        text = write.value(Ref(number))
+        text = f"np.array({text})" if i.shape and not how.view else text
+        if how.kind == "array" or i.dtype.startswith("Python"):
+            return text
+        node = None
+        if how.kind == "on the tape":
+            node = write.object(spent_node(i.shape or (), i.dtype), "off_the_tape")
+        return f"wrap({text}, {node})"
+
+    def input(self, origin: Origin) -> str:
+        """The object that an input was found in, as text."""
+        if self.is_data(origin):
+            return self.given[origin.path[0]] + keys(origin.path[1:])
+        return self.write.object(origin.holder, "given")
+
+    def result(self, x: Any, texts: Iterator[str]) -> str:
+        """What the step returns, as text, with that of each array."""
         write = self.write
         if isinstance(x, Ref):
-            i, kind, text = self.table[x.id], next(kinds), write.value(x)
-            text = f"np.array({text})" if i.shape else text
-            if kind == "array" or i.dtype.startswith("Python"):
-                return text
-            node = None
-            if kind == "on the tape":
-                node = write.object(spent_node(i.shape or (), i.dtype), "off_the_tape")
-            return f"wrap({text}, {node})"
+            return next(texts)
         if isinstance(x, (tuple, list)):
-            inside = ", ".join(self.result(part, kinds) for part in x)
+            inside = ", ".join(self.result(part, texts) for part in x)
             if hasattr(x, "_fields"):
                 return f"{write.object(type(x), type(x).__name__)}({inside})"
             return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
         if isinstance(x, dict):
-            return f"{{{', '.join(f'{k!r}: {self.result(v, kinds)}' for k, v in x.items())}}}"
+            return f"{{{', '.join(f'{k!r}: {self.result(v, texts)}' for k, v in x.items())}}}"
         return write.value(x)
 
 

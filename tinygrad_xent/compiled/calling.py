@@ -78,16 +78,25 @@ def _owner(array: Any) -> Any:
 
 
 def checked(
-    step: Callable[..., Any], args: tuple[Any, ...], guard: Guard, apart: Apart, lock: Lock
+    step: Callable[..., Any],
+    args: tuple[Any, ...],
+    state: set[int],
+    guard: Guard,
+    apart: Apart,
+    lock: Lock,
 ) -> Callable[..., Any]:
     """A step behind its checks. The function returns `MISS` if a call is not for it; it raises `RetryError`
     or `ChangedError`.
+
+    Args:
+        args: the first arguments. state: the ids of the arrays and tensors of the function's state.
+        lock: held while the step runs.
     """
     mode, likeness = MODE.get(), Likeness()
     names = [f"a{n}" for n in range(len(args))]
     for name, x in zip(names, args, strict=True):
         likeness.add(x, name)
-    likeness.same_objects()
+    likeness.same_objects(state)
     data = [name for name, x in zip(names, args, strict=True) if is_data(x)]
     tests = [*likeness.tests, "_mode().recording is _recording", "_recorder() is None"]
     sharing = f"not {apart.test(likeness, data)}" if apart.needed and data else "False"

@@ -96,7 +96,7 @@ class Rebinding:
             f.__qualname__,
             f.__module__,
         )
-        vars(new).update(vars(f))
+        new.__dict__ = f.__dict__  # one dict, so that a change of it is noticed
         self.memo[id(f)] = new
         self.kept.append(f)
         home |= {name: self.of(home[name]) for name in names if name in home}

@@ -20,6 +20,7 @@ import numpy as np
 from ..engine.nodes import touch
 from ..engine.tensors import Held, raw, wrap
 from ..programs.recording import parameter_names
+from ..programs.structures import contents
 from .building import Builder, Step
 from .calling import Apart, ChangedError, RetryError, checked, drawing
 from .guarding import Guard
@@ -55,21 +56,25 @@ class Form:
         step = drawing(bound(built, homes), built.generators)
         lock = Lock()
         self.busy = lock.locked
-        self.call = checked(
-            step, args, self._guard(recording, args), _apart(recording, states), lock
-        )
+        state = {id(x) for _, x in contents(recording.reach.state)}
+        guard, apart = _guard(recording, args), _apart(recording, states, homes)
+        self.call = checked(step, args, state, guard, apart, lock)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
         self.source, self.nbytes = built.source, built.nbytes
 
-    def _guard(self, recording: Recording, args: tuple[Any, ...]) -> Guard:
-        state = [*recording.reach.read, *(x for x in args if not is_data(x) and not is_plain(x))]
-        graded = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
-        return Guard(recording.reach.slots, state, [x._node for x in recording.bare], graded)
+
+def _guard(recording: Recording, args: tuple[Any, ...]) -> Guard:
+    """What must be as it was: all that was read, and arguments that are objects."""
+    state = [*recording.reach.read, *(x for x in args if not is_data(x) and not is_plain(x))]
+    graded: list[Any] = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
+    bare: list[Any] = [x._node for x in recording.bare]
+    return Guard(recording.reach.slots, state, bare, graded)
 
 
-def _apart(recording: Recording, states: dict[int, Any]) -> Apart:
-    """Of the arrays that the step changes, and others of the state."""
-    arrays = {n: raw(x) for n, x in states.items() if isinstance(raw(x), np.ndarray)}
+def _apart(recording: Recording, states: dict[int, Any], homes: Homes) -> Apart:
+    """Of the arrays that the step changes, and others of the state, where they are now."""
+    found = {n: raw(x) for n, x in states.items() if isinstance(raw(x), np.ndarray)}
+    arrays = {n: homes.moved.get(id(a), a) for n, a in found.items()}
     changed = [a for n, a in arrays.items() if n in recording.updates]
     given = [recording.origins[n] for n in recording.updates if n not in states]
     return Apart([*arrays.values()], changed, any(not o.key for o in given))

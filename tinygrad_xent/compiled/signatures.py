@@ -95,12 +95,18 @@ class Likeness:
         for key, part in _items(x):
             self._parts(part, f"{text}[{self.name(key)}]")
 
-    def same_objects(self) -> None:
-        """Add tests of which of the arrays are one object: in a recording, that was one symbol."""
+    def same_objects(self, state: set[int]) -> None:
+        """Add tests of which of the arrays are one object: in a recording, that was one symbol.
+
+        Args:
+            state: the ids of the arrays and tensors of the function's state.
+        """
         first: dict[int, str] = {}
         for text, x in self.arrays:
             if id(x) in first:
                 self.tests.append(f"{first[id(x)]} is {text}")
+            elif id(x) in state:
+                self.tests.append(f"{text} is {self.name(x)}")
             first.setdefault(id(x), text)
         texts = [*first.values()]
         if len(texts) <= 3:

@@ -110,6 +110,13 @@ class Compiled:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
         lines.warn(f"{name} is not compiled, and runs as it is: {self.reason}", UserWarning)
 
+    def __reduce__(self) -> Any:
+        """A copy is a step that is not called yet."""
+        return Compiled, (self.function, self.strict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"function": self.function, "strict": self.strict}
+
     @property
     def signatures(self) -> list[str]:
         """The arguments' shapes and dtypes, for each compiled form; the one that ran last is the first."""

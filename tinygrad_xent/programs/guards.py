@@ -126,7 +126,7 @@ class Reading:
         for x in (f, *arguments):
             yield from self.behind(x)
         if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
-            yield type(f).__name__, f
+            yield from self.named(type(f).__name__, f, [])
         while named := [m for m in self._members if self._may_be_used(m[0])]:
             self._members = [m for m in self._members if not self._may_be_used(m[0])]
             for _, place, value in named:
@@ -148,14 +148,14 @@ class Reading:
         self._kept.append(x)
         if isinstance(x, functools.partial):
             yield from self.behind(x.func)
-            yield "the partial's", (x.args, x.keywords)
+            yield from self.named("the partial's", (x.args, x.keywords), [])
         elif isinstance(x, (MethodType, staticmethod, classmethod)):
             yield from self.behind(x.__func__)
             if isinstance(x, MethodType) and not isinstance(x.__self__, type):
-                yield "self", x.__self__
+                yield from self.named("self", x.__self__, [])
         elif isinstance(x, BuiltinFunctionType):
             if not isinstance(x.__self__, (ModuleType, type, type(None))):
-                yield f"what {x.__name__} belongs to", x.__self__
+                yield from self.named(f"what {x.__name__} belongs to", x.__self__, [])
         elif isinstance(x, property):
             yield from self.behind(x.fget)
         elif isinstance(x, FunctionType):
@@ -197,7 +197,8 @@ class Reading:
         self.slots += [(f, "__code__"), (f, "__defaults__"), (f, "__kwdefaults__")]
         yield f"{f.__module__} the code of {f.__qualname__}", _digest(f.__code__)
         defaults = {**(f.__kwdefaults__ or {}), "": f.__defaults__ or ()}
-        yield f"{f.__module__} a default of {f.__qualname__}", list(defaults.values())
+        place = f"{f.__module__} a default of {f.__qualname__}"
+        yield from self.named(place, list(defaults.values()), [])
         for name, value in vars(f).items():
             yield from self.named(f"{f.__module__} {f.__qualname__}.{name}", value, [])
             self.slots.append((vars(f), name))
