@@ -56,7 +56,7 @@ class Form:
         step = drawing(bound(built, homes), built.generators)
         lock = Lock()
         self.busy = lock.locked
-        state = {id(x) for _, x in contents(recording.reach.state)}
+        state = {id(x) for _, x in contents(recording.reach.read)}
         guard, apart = _guard(recording, args), _apart(recording, states, homes)
         self.call = checked(step, args, state, guard, apart, lock)
         self.signature = ", ".join(said(x, name) for name, x in named.items())

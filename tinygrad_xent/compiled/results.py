@@ -68,7 +68,7 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
     """
     inputs = {id(symbol): number for number, symbol in arguments.symbols.items()}
     first: dict[int, int] = {}
-    roots: dict[int, int] = {}
+    roots: dict[int, str] = {}
     for place, x in enumerate(found):
         kind = "array"
         if is_tensor(x):
@@ -83,13 +83,14 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
             x, symbol, root, arguments.memo.get(id(origin.holder))
         ):
             yield Result(kind, given=origin)
-        elif roots.setdefault(id(root), place) != place and np.shape(getattr(symbol, "value", 0)):
+        elif "array" in (roots.get(id(root)), kind) and id(root) in roots and np.shape(root.value):
             what = "compile: the function returns two results that share memory"
             raise RecordingError(what, [x], "return one of them, or a .copy()")
         elif number in changed:
             what = "compile: the function returns a view of an array that it changes"
             raise RecordingError(what, [x], "return a .copy() of it")
         else:
+            roots[id(root)] = kind
             yield Result(kind, view=number is not None)
 
 
