@@ -50,6 +50,8 @@ class Step:
     def loss(self, logits: Tensor, y: Array) -> Tensor:
         """The loss summed over the classes and averaged over the samples: Σ -log P(target) / N."""
         smoothing = self.smoothing
+        if self.weight is None and not self.multilabel:  # the same, as one operation
+            return cross_entropy(logits, y, label_smoothing=smoothing)
         if self.multilabel:
             if smoothing:
                 y = y * (1 - smoothing) + smoothing / 2
