@@ -80,6 +80,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         n_iter_: the number of epochs.
 
     A `fit` or `partial_fit` that raises, or is interrupted, leaves the model of the last one as it was.
+    The first few hundred steps of each call run as written, what follows is compiled (`tx.compile`): the
+    results are the same but for rounding, and a model holds nothing of it.
 
     Scale the features first, for example by a pipeline with a `StandardScaler`. Float32 features are
     computed in float32, all others in float64.

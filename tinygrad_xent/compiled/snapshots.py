@@ -64,7 +64,9 @@ class Snapshot:
     """
 
     def __init__(self, found: Iterable[tuple[str, Any]], slots: Iterable[tuple[Any, Any]]) -> None:
-        held = [(n, x) for n, x in found if isinstance(x, FunctionType) or not isinstance(x, OPAQUE)]
+        held = [
+            (n, x) for n, x in found if isinstance(x, FunctionType) or not isinstance(x, OPAQUE)
+        ]
         self.objects = [(name, x, _parts(x)) for name, x in held]
         self.slots = [(holder, key, look(holder, key)) for holder, key in slots]
 
