@@ -143,7 +143,7 @@ class Builder:
                     self.place("gradients", values)
         for _, i in self.gradients:
             if i.id not in self.pinned and calls.writes(i):
-                write.setup.append(f"{write.name(i)} = np.empty({i.shape}, {i.dtype!r})")
+                write.setup.append(f"{write.name(i)} = room({i.shape}, {i.dtype!r})")
                 self.pinned[i.id] = ""
 
     def place(self, name: str, values: list[Instruction]) -> None:

@@ -120,7 +120,7 @@ def _stretched(write: Writer, x: Any, i: Instruction) -> str:
     rows, width = i.shape  # type: ignore[misc]
     if rows == 1 or width == 1 or array.shape not in ((rows, 1), (1, width), (width,)):
         return ""
-    wide = write.once("wide", f"np.empty({i.shape}, {i.dtype!r})", ("wide", i.shape, i.dtype))
+    wide = write.once("wide", f"room({i.shape}, {i.dtype!r})", ("wide", i.shape, i.dtype))
     if array.shape == (rows, 1):
         ones = write.once("ones_across", f"np.ones((1, {width}), {i.dtype!r})")
         write.line(f"{write.name(array)}.dot({ones}, {wide})")
@@ -165,7 +165,7 @@ def _reduction(write: Writer, i: Instruction) -> bool:
         summed = write.object(columns, "columns")
         write.line(f"{write.reshaped(i, (width,))}[:] = {summed}({given})", i)
     elif name == "maximum" and matrix and across and rows >= MANY_ROWS and width <= FEW_COLUMNS:
-        turned = write.once(f"{given}_turned", f"np.empty(({width}, {rows}), {x.dtype!r})")
+        turned = write.once(f"{given}_turned", f"room(({width}, {rows}), {x.dtype!r})")
         write.line(f"np.copyto({turned}, {given}.T)", i)
         write.line(f"np.maximum.reduce({turned}, 0, None, {write.reshaped(i, (rows,))})", i)
     else:

@@ -26,6 +26,7 @@ from ..programs.recording import parameter_names
 from .building import Builder, Step
 from .guarding import Guard
 from .homes import Homes
+from .memory import room
 from .recordings import record_call
 from .signatures import is_data, like, said
 
@@ -178,6 +179,7 @@ _NAMES: dict[str, Any] = {
     "call": operator.call,
     "partial": partial,
     "setitem": operator.setitem,
+    "room": room,
     "over": over,
     "wrap": wrap,
     "Held": Held,
