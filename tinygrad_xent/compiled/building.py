@@ -18,6 +18,7 @@ from .memory import Memory, plan
 from .recordings import Recording
 from .results import spent_node
 from .rewriting import rewritten
+from .small import by_sign
 from .updating import Ending, side_by_side
 from .writer import Writer
 
@@ -79,7 +80,11 @@ class Builder:
 
     def build(self) -> Step:
         early, groups = self.split()
-        write = self.write = Writer(self.table, Memory(), self.may_multiply(early))
+        multiplies = self.may_multiply(early)
+        if multiplies:
+            early = by_sign(early, self.kept)
+            self.table.update((i.id, i) for i in early)
+        write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
         for number, state in self.states.items():
             write.bound[write.name(self.table[number])] = state
@@ -114,6 +119,12 @@ class Builder:
         alone = [[lane] for lane in found if self.held & {*lane.states}]
         early = [i for i in self.instructions if i.id not in members]
         return early, [*grouped(together), *alone]
+
+    @property
+    def kept(self) -> set[int]:
+        """The results that are needed after the early calls."""
+        late = {n for i in self.instructions if i.stage == "update" for n in i.refs}
+        return {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
 
     def in_order(self, lane: Lane) -> bool:
         """Whether every state of a lane is there in each run, its numbers side by side."""

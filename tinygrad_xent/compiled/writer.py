@@ -175,7 +175,20 @@ def _plain(x: Any) -> bool:
 
 
 RESERVED = {
-    *("np", "math", "room", "over", "step", "make", "late", "call", "partial", "setitem", "wrap", "touch"),
+    *(
+        "np",
+        "math",
+        "room",
+        "over",
+        "step",
+        "make",
+        "late",
+        "call",
+        "partial",
+        "setitem",
+        "wrap",
+        "touch",
+    ),
     *(
         "finish",
         "complete",
