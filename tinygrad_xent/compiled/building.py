@@ -13,6 +13,7 @@ from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
 from .emitting import emit, emit_finite
+from .folding import folded
 from .lanes import Lane, grouped, lanes, late_calls
 from .memory import Memory, plan
 from .recordings import Recording
@@ -82,7 +83,7 @@ class Builder:
         early, groups = self.split()
         multiplies = self.may_multiply(early)
         if multiplies:
-            early = by_sign(early, self.kept)
+            early, groups = folded(by_sign(early, self.kept), groups, self.seen)
             self.table.update((i.id, i) for i in early)
         write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
@@ -121,10 +122,14 @@ class Builder:
         return early, [*grouped(together), *alone]
 
     @property
+    def seen(self) -> set[int]:
+        """The results that are there after a step."""
+        return {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
+
+    @property
     def kept(self) -> set[int]:
         """The results that are needed after the early calls."""
-        late = {n for i in self.instructions if i.stage == "update" for n in i.refs}
-        return {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
+        return self.seen | {n for i in self.instructions if i.stage == "update" for n in i.refs}
 
     def in_order(self, lane: Lane) -> bool:
         """Whether every state of a lane is there in each run, its numbers side by side."""

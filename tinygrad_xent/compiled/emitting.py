@@ -10,6 +10,7 @@ from ..engine.sums import BLOCK, columns
 from ..programs.calls import function
 from ..programs.instructions import Instruction, Ref
 from . import calls, small
+from .folding import SMALLEST
 from .writer import Writer
 
 MANY_ROWS, FEW_COLUMNS = 32, 64  # then a maximum of rows is faster over the transposed array
@@ -24,6 +25,8 @@ def emit(write: Writer, i: Instruction) -> None:
         return
     if i.call in ("constant", "table"):
         write.names[i.id] = write.object(i.args[0], i.name or "kept")
+    elif i.call == "rate":
+        _rate(write, i)
     elif i.call in _CHECKS:
         _CHECKS[i.call](write, i)
     elif i.id in write.memory.fixed and not calls.writes(i):
@@ -283,6 +286,15 @@ _WAYS: tuple[Callable[[Writer, Instruction], bool], ...] = (
 )
 
 # --- checks -----------------------------------------------------------------------------------------
+
+
+def _rate(write: Writer, i: Instruction) -> None:
+    """A number times the learning rate."""
+    rate = write.value(i.args[1])
+    write.line(f"if not {rate} > {SMALLEST}:  # then a gradient that overflows might not be seen")
+    write.line('    raise RetryError("the learning rate is hardly a number above 0")')
+    write.setup.append(f"{write.name(i)} = np.empty((), {i.dtype!r})")
+    write.line(f"{write.name(i)}[()] = {i.args[0].item()!r} * {rate}")
 
 
 def _check(write: Writer, i: Instruction) -> None:
