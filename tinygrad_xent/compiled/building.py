@@ -13,11 +13,13 @@ from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
 from .emitting import emit, emit_finite
+from .folding import folded
 from .lanes import Lane, grouped, lanes, late_calls
 from .memory import Memory, plan
 from .recordings import Recording
 from .results import Result, spent_node
 from .rewriting import rewritten
+from .small import by_sign
 from .updating import Ending, side_by_side
 from .writer import Writer
 
@@ -79,7 +81,11 @@ class Builder:
 
     def build(self) -> Step:
         early, groups = self.split()
-        write = self.write = Writer(self.table, Memory(), self.may_multiply(early))
+        multiplies = self.may_multiply(early)
+        if multiplies:
+            early, groups = folded(by_sign(early, self.kept), groups, self.seen)
+            self.table.update((i.id, i) for i in early)
+        write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
         for number, state in self.states.items():
             write.bound[write.name(self.table[number])] = state
@@ -115,6 +121,16 @@ class Builder:
         early = [i for i in self.instructions if i.id not in members]
         return early, [*grouped(together), *alone]
 
+    @property
+    def seen(self) -> set[int]:
+        """The results that are there after a step."""
+        return {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
+
+    @property
+    def kept(self) -> set[int]:
+        """The results that are needed after the early calls."""
+        return self.seen | {n for i in self.instructions if i.stage == "update" for n in i.refs}
+
     def in_order(self, lane: Lane) -> bool:
         """Whether every state of a lane is there in each run, its numbers side by side."""
         arrays = [self.states.get(s) for s in lane.states]
@@ -143,7 +159,7 @@ class Builder:
                     self.place("gradients", values)
         for _, i in self.gradients:
             if i.id not in self.pinned and calls.writes(i):
-                write.setup.append(f"{write.name(i)} = np.empty({i.shape}, {i.dtype!r})")
+                write.setup.append(f"{write.name(i)} = room({i.shape}, {i.dtype!r})")
                 self.pinned[i.id] = ""
 
     def place(self, name: str, values: list[Instruction]) -> None:

@@ -25,6 +25,7 @@ from .building import Builder, Step
 from .calling import Apart, ChangedError, RetryError, checked, drawing
 from .guarding import Guard
 from .homes import Homes
+from .memory import room
 from .recordings import Recording, record_call
 from .signatures import is_data, is_plain, said
 
@@ -114,6 +115,7 @@ _NAMES: dict[str, Any] = {
     "call": operator.call,
     "partial": partial,
     "setitem": operator.setitem,
+    "room": room,
     "over": over,
     "wrap": wrap,
     "Held": Held,

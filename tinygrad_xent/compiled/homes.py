@@ -14,6 +14,7 @@ from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor, raw, wrap
 from ..optim.base import Optimizer
 from ..programs.structures import objects
+from .memory import room
 
 
 class Homes:
@@ -49,7 +50,8 @@ class Homes:
         found = _side_by_side(arrays)
         if found is not None:
             return found
-        flat, start = np.concatenate([a.reshape(-1) for a in arrays]), 0
+        flat, start = room((sum(a.size for a in arrays),), arrays[0].dtype), 0
+        np.concatenate([a.reshape(-1) for a in arrays], out=flat)
         for holder, array in zip(holders, arrays, strict=True):
             part = flat[start : start + array.size].reshape(array.shape)
             start += array.size

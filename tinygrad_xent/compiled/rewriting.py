@@ -17,6 +17,7 @@ from ..programs.calls import function
 from ..programs.instructions import Instruction, Ref, replaced
 from ..programs.listing import Program
 from ..programs.simplifying import simplified
+from .small import for_small_arrays
 
 Table = dict[int, Instruction]
 
@@ -74,7 +75,15 @@ def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], d
     """
     rewriting = Rewriting(program, needed)
     rewriting.run()
-    instructions = list(rewriting.table.values())
+    instructions, now = _cleared(list(rewriting.table.values()), needed)
+    smaller, then = _cleared(*for_small_arrays(instructions, [now[n] for n in needed]))
+    return smaller, {old: then[new] for old, new in now.items() if new in then}
+
+
+def _cleared(
+    instructions: list[Instruction], needed: list[int]
+) -> tuple[list[Instruction], dict[int, int]]:
+    """The instructions without those that nobody needs, and their new numbers."""
     kept = [i.id for i in instructions if i.call in (*CHECKS, "input")]
     return simplified(instructions, [*needed, *kept])
 

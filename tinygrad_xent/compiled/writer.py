@@ -134,7 +134,7 @@ class Writer:
         if i.id not in self.names:
             name, block = self.name(i), self.memory.blocks[i.id]
             if block.first == i.id:
-                text = f"np.empty({i.shape}, {i.dtype!r})"
+                text = f"room({i.shape}, {i.dtype!r})"
             else:
                 old = self.table[block.first]
                 same = old.shape == i.shape and old.dtype == i.dtype
@@ -175,7 +175,20 @@ def _plain(x: Any) -> bool:
 
 
 RESERVED = {
-    *("np", "math", "over", "step", "make", "late", "call", "partial", "setitem", "wrap", "touch"),
+    *(
+        "np",
+        "math",
+        "room",
+        "over",
+        "step",
+        "make",
+        "late",
+        "call",
+        "partial",
+        "setitem",
+        "wrap",
+        "touch",
+    ),
     *(
         "finish",
         "complete",
