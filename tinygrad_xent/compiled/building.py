@@ -20,6 +20,7 @@ from .memory import Memory, plan
 from .recordings import Recording
 from .results import spent_node
 from .rewriting import rewritten
+from .scaling import scaled_late
 from .updating import Ending, side_by_side
 from .writer import Writer
 
@@ -139,7 +140,7 @@ class Builder:
         late = {number for group in groups for lane in group for i in lane.members for number in i.refs}
         kept = {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
         blocks = in_blocks(early, given - {*self.updates}, kept & {i.id for i in early})
-        return None if blocks is None else Loop(blocks, self.table)
+        return None if blocks is None else Loop(scaled_late(blocks), self.table)
 
     def may_multiply(self, early: list[Instruction]) -> bool:
         """Whether a gradient may be multiplied by a mask where eager code chooses. If it is not finite
