@@ -92,8 +92,8 @@ class _Kinds:
         """What no row goes into: arrays of equal rows need not be whole."""
         shape = i.args[1] if i.call == "np.broadcast_to" else i.args[:1] and i.args[0]
         many = isinstance(shape, tuple) and shape[:1] == (self.rows,)
-        if i.call == "np.arange" and i.args == (self.rows,) and not i.kwargs:
-            return "places"
+        if i.call == "np.arange" and i.args in ((self.rows,), (0, self.rows, 1)):
+            return "places" if i.dtype == "int64" else "fixed"
         if many and i.call in _OF_A_SHAPE:
             return "rows"
         if many and i.call == "np.broadcast_to" and self.is_aligned(i.args[0], i):
@@ -104,10 +104,9 @@ class _Kinds:
         """Rows times a fixed matrix; or a transpose times rows, which adds up over them."""
         if not all(isinstance(x, Ref) and self.ndim(x) == 2 for x in i.args):
             return None
-        pair = self.of(i.args[0]), self.of(i.args[1])
-        if pair == ("rows", "fixed"):
-            return "rows"
-        return "sum" if pair == ("turned", "rows") else None
+        kinds: dict[Any, Kind] = {("rows", "fixed"): "rows", ("fixed", "turned"): "turned"}
+        kinds["turned", "rows"] = "sum"
+        return kinds.get((self.of(i.args[0]), self.of(i.args[1])))
 
     def reduction(self, i: Instruction) -> Kind | None:
         """Along each row; or over all rows, if it adds."""
