@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.compiled.worlds import Pair, check_near, quietly, state, train, trained
-from tinygrad_xent.compiled import blocks, building, rows, scaling
+from tinygrad_xent.compiled import blocks, building, pieces, rows, scaling
 
 ROWS, LOOP = 12, "for start in range("
 
@@ -173,6 +173,16 @@ def test_wide_rows():
     assert "-= total" in source
     narrow = agree(linear(width=6), train_linear, *twice(width=6))
     assert "-= c" in narrow
+
+
+@pytest.mark.parametrize("count", [12, 13])
+def test_very_wide_rows_go_through_in_pieces(count, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", 2 * 8 * 5000)  # two rows
+    source = agree(linear(classes=5000), train_linear, *twice(count, classes=5000))
+    assert "_part" in source
+    losses = (LOSSES["softmax of rows"], LOSSES["label_smoothing"], LOSSES["mean of squares"])
+    for loss in losses:
+        agree(linear(classes=5000), stepping(loss), *twice(count, classes=5000))
 
 
 def train_linear(world, x, y):

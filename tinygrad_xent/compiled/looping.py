@@ -12,6 +12,7 @@ import numpy as np
 from ..programs.instructions import Instruction, Ref, replaced
 from .blocks import Block, Blocks
 from .emitting import called
+from .pieces import Pieces
 from .writer import Writer
 
 
@@ -67,10 +68,15 @@ class Loop:
             stem = write.name(self.table[whole])
             write.names[number] = write.unused(f"{stem}_rows")
             write.line(f"{write.names[number]} = {stem}[start : start + {block.size}]")
-        for i in block.body:
-            emit([i])
-            if i.id in block.sums:
-                self._add(write, i, self.table[block.sums[i.id]])
+        pieces = Pieces(write, block.body)
+        for run in pieces.runs():
+            if len(run) > 1:
+                pieces.emit(run, emit)
+            else:
+                emit(run)
+            for i in run:
+                if i.id in block.sums:
+                    self._add(write, i, self.table[block.sums[i.id]])
         inner, write.body = write.body, outer
         write.body += ["", *self._head(block), *(f"    {line}".rstrip() for line in inner)]
 

@@ -81,11 +81,13 @@ def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], d
 
 
 def _looked_up_early(instructions: list[Instruction]) -> list[Instruction]:
-    """Labels are looked up as soon as there is a matrix to do it in: then the next result may overwrite it."""
+    """Labels are looked up as soon as there is a matrix to do it in, so that the next result may overwrite it;
+    and checked before.
+    """
     done: list[Instruction] = []
     for i in instructions:
         at = len(done)
-        if i.call == "take_labels":
+        if i.call in ("labels", "take_labels"):
             at = 1 + max(k for k, earlier in enumerate(done) if earlier.id in i.refs)
         done.insert(at, i)
     return done
