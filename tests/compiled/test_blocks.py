@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -106,9 +105,7 @@ LOSSES = {
         tx.cross_entropy(logits(w, x), y) + 0.1 * (w.W * w.W).sum() + (w.b**2).mean()
     ),
     "scaled": lambda w, x, y: 3 * tx.cross_entropy(logits(w, x) / 2, y),
-    "two losses": lambda w, x, y: (
-        tx.cross_entropy(logits(w, x), y) + (logits(w, x) ** 2).mean()
-    ),
+    "two losses": lambda w, x, y: tx.cross_entropy(logits(w, x), y) + (logits(w, x) ** 2).mean(),
     "mean of squares": lambda w, x, y: (tx.tanh(logits(w, x)) ** 2).mean(),
     "softmax of rows": lambda w, x, y: (tx.softmax(logits(w, x), axis=1) ** 3).sum() / ROWS,
     "clipped": lambda w, x, y: tx.cross_entropy(tx.relu(logits(w, x)), y),
@@ -162,6 +159,30 @@ def test_gradients_that_are_handed_out():
     agree(linear(), step, *twice())
 
 
+def test_gradients_clipped_by_their_norm():
+    def step(world, x, y):
+        world.optimizer.zero_grad()
+        loss = tx.cross_entropy(logits(world, x), y)
+        loss.backward()
+        norm = tx.optim.clip_grad_norm([world.W, world.b], 0.1)
+        world.optimizer.step()
+        return loss, norm
+
+    agree(linear(), step, *twice())
+
+
+@pytest.mark.parametrize(
+    "convert", [tx.Tensor, np.asfortranarray, lambda x: np.repeat(x, 2, 0)[::2]]
+)
+def test_inputs_that_lie_otherwise(convert):
+    agree(linear(), train_linear, *((convert(x), y) for x, y in (*twice(), *twice(13))))
+
+
+def test_labels_of_other_kinds():
+    agree(linear(), train_linear, *((x, y.astype(np.int32)) for x, y in twice()))
+    agree(linear(), train_linear, *((x, np.repeat(y, 2)[::2]) for x, y in twice()))
+
+
 def test_without_an_update():
     agree(linear(), lambda w, x, y: tx.cross_entropy(logits(w, x), y), *twice())
 
@@ -207,7 +228,10 @@ def test_a_label_out_of_range_in_any_block(place):
     pair.run(x, y)
     assert LOOP in pair.compiled.source
     y[place] = 3
-    for world, run in ((pair.world, pair.compiled), (pair.other, lambda *a: train_linear(pair.other, *a))):
+    for world, run in (
+        (pair.world, pair.compiled),
+        (pair.other, lambda *a: train_linear(pair.other, *a)),
+    ):
         before = world.W.numpy().copy()
         with pytest.raises(IndexError, match="label"):
             run(x, y)
@@ -231,7 +255,9 @@ def test_a_number_that_is_not_finite_in_any_block(place):
 # --- what is not -----------------------------------------------------------------------------------
 
 REFUSED = {
-    "softmax over the rows": lambda w, x, y: (tx.softmax(x * logits(w, x)[:, :1], axis=0) ** 2).sum(),
+    "softmax over the rows": lambda w, x, y: (
+        tx.softmax(x * logits(w, x)[:, :1], axis=0) ** 2
+    ).sum(),
     "the largest of a column": lambda w, x, y: logits(w, x).max(axis=0).sum(),
     "centred columns": lambda w, x, y: ((logits(w, x) - logits(w, x).mean(axis=0)) ** 2).mean(),
     "products of rows": lambda w, x, y: (logits(w, x) @ logits(w, x).T).sum(),
@@ -294,6 +320,15 @@ def test_statistics_of_a_batch_stay_whole():
     agree(linear(), stepping(loss), *twice(), blocked=False)
 
 
+def test_float16_stays_whole():
+    agree(
+        linear(np.float16),
+        stepping(LOSSES["mean of squares"]),
+        *twice(dtype=np.float16),
+        blocked=False,
+    )
+
+
 def test_few_rows_stay_whole():
     agree(linear(), train_linear, *twice(5), blocked=False)
 
@@ -346,7 +381,10 @@ def test_kinds():
     x = batch()[0]
     found = kinds(lambda x: (np.exp(x) - np.exp(x).max(axis=1, keepdims=True)).sum(axis=0), x)
     assert {kind for _, kind in found} == {"rows", "sum"}
-    assert kinds(lambda x: x.T @ x, x)[-2:] == [("ndarray.transpose", "turned"), ("operator.matmul", "sum")]
+    assert kinds(lambda x: x.T @ x, x)[-2:] == [
+        ("ndarray.transpose", "turned"),
+        ("operator.matmul", "sum"),
+    ]
     assert kinds(lambda x: x.sum(axis=0) * 2, x)[-1][1] == "after"
     assert kinds(lambda x: x - x.max(axis=0), x) is None
     assert kinds(lambda x: x @ x[:4], x) is None

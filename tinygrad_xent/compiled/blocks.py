@@ -14,7 +14,10 @@ from . import calls
 from .rows import Kind, kinds_of
 
 LARGE = 1 << 23  # bytes of a result from which on blocks pay
-CACHED = 1 << 20  # bytes of a block's largest result, which stays in the cache with what it is made of
+CACHED = (
+    1 << 20
+)  # bytes of a block's largest result, which stays in the cache with what it is made of
+MOST = 1 << 8  # blocks: so many sums of float32 are added up without losing digits
 FEWEST = 256  # rows of a block, at least: with fewer, products are slower
 
 
@@ -110,7 +113,7 @@ def in_blocks(instructions: list[Instruction], data: set[int], kept: set[int]) -
         return None
     by_row = [i for i in instructions if kinds[i.id] in ("rows", "turned", "places", "sum")]
     widest = max((_bytes(i) // rows for i in by_row if kinds[i.id] == "rows"), default=0)
-    size = _size(rows, max(FEWEST, CACHED // max(1, widest)))
+    size = _size(rows, max(FEWEST, CACHED // max(1, widest), rows // MOST))
     before = [i for i in instructions if kinds[i.id] == "fixed" or i.id in data]
     after = [i for i in instructions if kinds[i.id] == "after"]
     blocks = Blocks(before, by_row, after, rows, size, size * widest, kinds)

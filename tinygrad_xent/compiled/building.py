@@ -137,7 +137,9 @@ class Builder:
     def in_blocks(self, early: list[Instruction], groups: list[list[Lane]]) -> Loop | None:
         """The early calls in blocks of rows of the data, if they can be and it pays."""
         given = {n for n, origin in self.origins.items() if self.is_data(origin)}
-        late = {number for group in groups for lane in group for i in lane.members for number in i.refs}
+        late = {
+            number for group in groups for lane in group for i in lane.members for number in i.refs
+        }
         kept = {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
         blocks = in_blocks(early, given - {*self.updates}, kept & {i.id for i in early})
         return None if blocks is None else Loop(scaled_late(blocks), self.table)
@@ -183,9 +185,7 @@ class Builder:
         read_late |= {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
         if loop is None:
             return plan(early, self.states, {*self.pinned}, read_late)
-        return plan(
-            loop.order, self.states | loop.totals, {*self.pinned}, read_late | loop.kept
-        )
+        return plan(loop.order, self.states | loop.totals, {*self.pinned}, read_late | loop.kept)
 
     def fetch(self) -> None:
         """The lines for inputs that are looked up in each run."""

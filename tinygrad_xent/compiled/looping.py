@@ -5,7 +5,6 @@ those of the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
@@ -86,8 +85,8 @@ class Loop:
             return [f"{first}  # the rest"]
         many, mb = (block.stop - block.start) // block.size, self.blocks.nbytes / 1e6
         return [
-            f"# {self.blocks.rows} rows, each by itself: in {many} blocks, whose results of at most",
-            f"# {mb:.1f} MB stay in the cache. What is added up over rows is added up over blocks.",
+            f"# {self.blocks.rows} rows, each computed by itself: in {many} blocks, so that no result has more",
+            f"# than {mb:.1f} MB, and the next call finds it in the cache. Sums over rows are added up.",
             first,
         ]
 

@@ -69,10 +69,9 @@ class _Kinds:
             return None
         if i.call in CHECKS:
             return "rows" if given == {"rows"} else None
-        if calls.is_product(i):
-            return self.product(i)
-        if i.call.endswith(".reduce"):
-            return self.reduction(i)
+        if calls.is_product(i) or i.call.endswith(".reduce"):
+            kind = self.product(i) if calls.is_product(i) else self.reduction(i)
+            return None if kind == "sum" and i.dtype == "float16" else kind  # it would lose digits
         if i.call == "ndarray.transpose":
             return self.transposed(i)
         if i.call == "ndarray.reshape" and self.of(i.args[0]) == "places":

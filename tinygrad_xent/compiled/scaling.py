@@ -91,7 +91,9 @@ class _Scaled:
             elif i is not self.product and i.id not in lost - {self.of_labels.id}:
                 yield i
 
-    def new(self, call: str, shape: Any, *args: Any, like: Instruction | None = None) -> Instruction:
+    def new(
+        self, call: str, shape: Any, *args: Any, like: Instruction | None = None
+    ) -> Instruction:
         old = like or self.of_labels
         i = replaced(old, id=next(self.new_number), call=call, args=args, kwargs=(), shape=shape)
         i = replaced(i, name="", gradient_of=None)
