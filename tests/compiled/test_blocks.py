@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.compiled.worlds import Pair, check_near, quietly, state, train, trained
-from tinygrad_xent.compiled import blocks, building, pieces, rows, scaling
+from tinygrad_xent.compiled import blocks, building, looping, pieces, rows, scaling
 
 ROWS, LOOP = 12, "for start in range("
 
@@ -206,6 +206,36 @@ def test_very_wide_rows_go_through_in_pieces(count, monkeypatch):
         agree(linear(classes=5000), stepping(loss), *twice(count, classes=5000))
 
 
+@pytest.mark.parametrize("count", [12, 13])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_products_are_added_to_large_sums_by_columns(count, dtype, monkeypatch):
+    monkeypatch.setattr(looping, "LARGE_SUM", 1)
+    monkeypatch.setattr(looping, "COLUMNS", 100)
+    source = agree(linear(dtype, classes=11), train_linear, *twice(count, dtype=dtype, classes=11))
+    assert "if start == 0:" in source
+    agree(
+        linear(dtype, classes=11), stepping(LOSSES["label_smoothing"]), *twice(count, dtype=dtype)
+    )
+    agree(lambda: trained((4, 6, 5, 3), "Adam", dtype), train, *twice(count, dtype=dtype))
+
+
+def test_a_large_sum_of_the_data_itself(monkeypatch):
+    """The matrix on the right of the product is an argument, not a result."""
+    monkeypatch.setattr(looping, "LARGE_SUM", 1)
+    monkeypatch.setattr(looping, "COLUMNS", 100)
+    step = stepping(lambda w, x, y: (tx.tanh(logits(w, x)).T @ x).sum() / ROWS)
+    agree(linear(), step, *twice(), *twice(13))
+
+
+def test_names_of_the_text_are_no_argument():
+    W = linear(classes=5000)()
+    step = tx.compile(lambda start, k: tx.cross_entropy(tx.linear(start, W.W, W.b), k), strict=True)
+    for start, k in twice(classes=5000):
+        expected = tx.cross_entropy(tx.linear(start, W.W, W.b), k).item()
+        assert np.isclose(step(start, k).item(), expected)
+    assert "for start2 in range(" in step.source
+
+
 def train_linear(world, x, y):
     return stepping(LOSSES["cross_entropy"])(world, x, y)
 
@@ -357,8 +387,8 @@ def made_of(count, width, classes, monkeypatch):
 
 
 def test_a_block_stays_in_the_cache(monkeypatch):
-    made = made_of(4096, 8, 1000, monkeypatch)
-    assert (made.rows, made.size) == (4096, 256)
+    made = made_of(8192, 8, 300, monkeypatch)
+    assert (made.rows, made.size) == (8192, 512)
     assert made.nbytes <= blocks.CACHED
 
 

@@ -14,11 +14,9 @@ from . import calls
 from .rows import Kind, kinds_of
 
 LARGE = 1 << 23  # bytes of a result from which on blocks pay
-CACHED = (
-    1 << 20
-)  # bytes of a block's largest result, which stays in the cache with what it is made of
+CACHED = 1 << 20  # bytes of a block's largest result, which stay in the cache
 MOST = 1 << 8  # blocks: so many sums of float32 are added up without losing digits
-FEWEST = 256  # rows of a block, at least: with fewer, products are slower
+FEWEST = 512  # rows of a block, at least: with fewer, products are slower
 
 
 @dataclass(frozen=True)

@@ -76,8 +76,9 @@ class Pieces:
         views = {n: write.unused(f"{name}_part") for n, name in names.items()}
         parts, rows = write.unused("parts"), arrays[0].shape[0]  # type: ignore[index]
         size = max(1, PIECE * rows // max(map(calls.bytes_of, arrays)))
-        inside = ", ".join(f"{name}[k : k + {size}]" for name in names.values())
-        write.setup.append(f"{parts} = [({inside}) for k in range(0, {rows}, {size})]")
+        k = write.unused("k")
+        inside = ", ".join(f"{name}[{k} : {k} + {size}]" for name in names.values())
+        write.setup.append(f"{parts} = [({inside}) for {k} in range(0, {rows}, {size})]")
         outer, write.body = write.body, []
         write.names |= views
         emit(run)
