@@ -12,13 +12,16 @@ from ..engine.tensors import is_tensor, raw
 from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
+from .blocks import in_blocks
 from .emitting import emit, emit_finite
 from .folding import folded
 from .lanes import Lane, grouped, lanes, late_calls
+from .looping import Loop
 from .memory import Memory, plan
 from .recordings import Recording
 from .results import Result, spent_node
 from .rewriting import rewritten
+from .scaling import scaled_late
 from .small import by_sign
 from .updating import Ending, side_by_side
 from .writer import Writer
@@ -66,6 +69,7 @@ class Builder:
         self.held = {now[n] for n in held}
         self.states = dict(self._states())
         self.pinned: dict[int, str] = {}  # results with memory of their own, by the flat array
+        self.said = ""  # the user's line of the call that is written
 
     def _states(self) -> Iterator[tuple[int, Any]]:
         """The inputs that are the same arrays in every run."""
@@ -85,19 +89,20 @@ class Builder:
         if multiplies:
             early, groups = folded(by_sign(early, self.kept), groups, self.seen)
             self.table.update((i.id, i) for i in early)
+        loop = self.in_blocks(early, groups)
         write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
         for number, state in self.states.items():
             write.bound[write.name(self.table[number])] = state
         self.pin(groups)
-        write.memory = self.memory(early, groups)
+        if loop is not None:
+            loop.make_totals(write, self.pinned)
+        write.memory = self.memory(early, groups, loop)
         self.fetch()
-        line = ""
-        for i in early:
-            if i.line is not None and i.line.text.strip() not in ("", line) and i.call != "input":
-                line = i.line.text.strip()
-                write.body += ["", f"# {line}"]
-            emit(write, i)
+        if loop is not None:
+            loop.emit(write, self.emit)
+        else:
+            self.emit(early)
         self.check_finite(early)
         ending = self.ending = Ending(write)
         for group in groups:
@@ -106,6 +111,15 @@ class Builder:
         self.copy_updates({lane.states[k] for g in groups for lane in g for k, _ in lane.results})
         self.install()
         return self.step()
+
+    def emit(self, instructions: Iterable[Instruction]) -> None:
+        """Write calls, each under the line of the user's that it comes from."""
+        for i in instructions:
+            text = i.line.text.strip() if i.line is not None and i.call != "input" else ""
+            if text not in ("", self.said):
+                self.said = text
+                self.write.body += ["", f"# {text}"]
+            emit(self.write, i)
 
     # --- what comes first, and what last ------------------------------------------------------------
 
@@ -135,6 +149,16 @@ class Builder:
         """Whether every state of a lane is there in each run, its numbers side by side."""
         arrays = [self.states.get(s) for s in lane.states]
         return all(a is not None and a.flags.c_contiguous and a.flags.writeable for a in arrays)
+
+    def in_blocks(self, early: list[Instruction], groups: list[list[Lane]]) -> Loop | None:
+        """The early calls in blocks of rows of the data, if they can be and it pays."""
+        given = {n for n, origin in self.origins.items() if self.is_data(origin)}
+        late = {
+            number for group in groups for lane in group for i in lane.members for number in i.refs
+        }
+        kept = {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
+        blocks = in_blocks(early, given - {*self.updates}, kept & {i.id for i in early})
+        return None if blocks is None else Loop(scaled_late(blocks), self.table)
 
     def may_multiply(self, early: list[Instruction]) -> bool:
         """Whether a gradient may be multiplied by a mask where eager code chooses. If it is not finite
@@ -170,10 +194,14 @@ class Builder:
             write.setup.append(f"{write.name(i)} = {text}")
             self.pinned[i.id] = name
 
-    def memory(self, early: list[Instruction], groups: list[list[Lane]]) -> Memory:
+    def memory(
+        self, early: list[Instruction], groups: list[list[Lane]], loop: Loop | None
+    ) -> Memory:
         read_late = {number for group in groups for lane in group for number in lane.outside}
         read_late |= {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
-        return plan(early, self.states, {*self.pinned}, read_late)
+        if loop is None:
+            return plan(early, self.states, {*self.pinned}, read_late)
+        return plan(loop.order, self.states | loop.totals, {*self.pinned}, read_late | loop.kept)
 
     def fetch(self) -> None:
         """The lines for inputs that are looked up in each run."""

@@ -15,6 +15,7 @@ from .writer import Writer
 
 MANY_ROWS, FEW_COLUMNS = 32, 64  # then a maximum of rows is faster over the transposed array
 MANY = 4096  # numbers, from which on clip is faster than maximum
+LONG_ROW = 1 << 12  # numbers of a row, of which BLAS adds several at a time, without losing a digit
 FEW_SQUARES = 64  # whose sum is seldom so large that one of them must be
 FEW_LABELS, FEW_CLASSES = 32, 4096  # which Python looks up faster than NumPy
 
@@ -164,7 +165,7 @@ def _reduction(write: Writer, i: Instruction) -> bool:
     matrix = len(x.shape or ()) == 2 and x.dtype in _BLAS
     rows, width = x.shape if matrix else (0, 0)  # type: ignore[misc]
     given, across = write.name(x), axis in (1, -1)
-    if name == "add" and matrix and across and width <= BLOCK:
+    if name == "add" and matrix and across and width <= LONG_ROW:
         write.line(f"{given}.dot({_ones(write, width, x.dtype)}, {write.reshaped(i, (rows,))})", i)
     elif name == "add" and matrix and axis == 0 and rows <= BLOCK:
         write.line(f"{_ones(write, rows, x.dtype)}.dot({given}, {write.reshaped(i, (width,))})", i)

@@ -10,6 +10,7 @@ minus_labels(x, y, c)               x with c taken off there
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -75,7 +76,7 @@ def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], d
     """
     rewriting = Rewriting(program, needed)
     rewriting.run()
-    instructions, now = _cleared(list(rewriting.table.values()), needed)
+    instructions, now = _cleared(_looked_up_early(list(rewriting.table.values())), needed)
     smaller, then = _cleared(*for_small_arrays(instructions, [now[n] for n in needed]))
     return smaller, {old: then[new] for old, new in now.items() if new in then}
 
@@ -86,6 +87,19 @@ def _cleared(
     """The instructions without those that nobody needs, and their new numbers."""
     kept = [i.id for i in instructions if i.call in (*CHECKS, "input")]
     return simplified(instructions, [*needed, *kept])
+
+
+def _looked_up_early(instructions: list[Instruction]) -> list[Instruction]:
+    """Labels are looked up as soon as there is a matrix to do it in, so that the next result may overwrite it;
+    and checked before.
+    """
+    done = [i for i in instructions if i.call == "input"]
+    for i in (i for i in instructions if i.call != "input"):
+        at = len(done)
+        if i.call in ("labels", "take_labels"):
+            at = 1 + max(k for k, earlier in enumerate(done) if earlier.id in i.refs)
+        done.insert(at, i)
+    return done
 
 
 # --- rules: what stands in the place of an instruction, or None -------------------------------------
@@ -182,6 +196,31 @@ def _minus_labels(i: Instruction, known: Rewriting) -> list[Instruction] | None:
     return [replaced(i, call="minus_labels", args=(*old.args, new.args[1]))]
 
 
+def _columns(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """Sums of columns in float64 and then in float32 again: BLAS adds few at a time, as eager code does."""
+    total = known(i.args[0], "np.add.reduce", once=True) if i.call == "ndarray.astype" else None
+    x = known(total.args[0]) if total else None
+    if not (total and x) or x.dtype != "float32" or i.dtype != "float32" or len(x.shape or ()) != 2:
+        return None
+    kwargs = dict(total.kwargs)
+    if kwargs.pop("dtype", None) is None or kwargs != {"axis": 0, "keepdims": False}:
+        return None
+    return [replaced(i, call="np.add.reduce", args=(Ref(x.id),), kwargs=tuple(kwargs.items()))]
+
+
+def _mean(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """The mean of all elements is their sum, by their count."""
+    x = known(i.args[0]) if i.call == "ndarray.mean" and len(i.args) == 1 and not i.kwargs else None
+    if x is None or not x.shape or 0 in x.shape or x.dtype not in _MEANS:
+        return None
+    total = known.new(i, "np.add.reduce", Ref(x.id))
+    total = replaced(total, kwargs=(("axis", None), ("dtype", i.dtype), ("keepdims", False)))
+    return [total, replaced(i, call="operator.truediv", args=(Ref(total.id), math.prod(x.shape)))]
+
+
+_MEANS = ("bool", "int64", "float32", "float64")
+
+
 def _number(i: Instruction, known: Rewriting) -> list[Instruction] | None:
     """What is computed of numbers alone."""
     if i.shape != () or not i.call.startswith("operator.") or i.call == "operator.getitem":
@@ -195,5 +234,5 @@ def _number(i: Instruction, known: Rewriting) -> list[Instruction] | None:
 
 RULES: list[Callable[[Instruction, Rewriting], list[Instruction] | None]] = [
     *(_number, _labels, _finite, _quotient, _scaled_quotient, _label_difference, _take_labels),
-    _minus_labels,
+    *(_minus_labels, _columns, _mean),
 ]
