@@ -93,12 +93,14 @@ def _looked_up_early(instructions: list[Instruction]) -> list[Instruction]:
     """Labels are looked up as soon as there is a matrix to do it in, so that the next result may overwrite it;
     and checked before.
     """
-    done = [i for i in instructions if i.call == "input"]
+    inputs = [i for i in instructions if i.call == "input"]
+    done = [*inputs]
     for i in (i for i in instructions if i.call != "input"):
         at = len(done)
         if i.call in ("labels", "take_labels"):
-            at = 1 + max(k for k, earlier in enumerate(done) if earlier.id in i.refs)
-        done.insert(at, i)
+            read = (k for k, earlier in enumerate(done) if earlier.id in i.refs)
+            at = 1 + max(read, default=-1)
+        done.insert(max(at, len(inputs)), i)
     return done
 
 
