@@ -13,7 +13,7 @@ from types import CellType, FunctionType, MethodType
 from typing import Any
 
 from ..engine.lines import NOT_USERS
-from ..programs.guards import Reading, is_constant, names_in
+from ..programs.guards import Reading, is_constant, is_wrapper, names_in
 from ..programs.structures import PLAIN, contents, objects
 from .effects import objects_read, refuse_effects
 
@@ -77,8 +77,8 @@ class Rebinding:
             args = [self.of(part) for part in x.args]
             named = {key: self.of(part) for key, part in x.keywords.items()}
             return functools.partial(self.of(x.func), *args, **named)
-        if callable(wrapped := getattr(x, "__wrapped__", None)) and not isinstance(x, type):
-            return self.of(wrapped)  # a compiled function, or one with a cache
+        if is_wrapper(x):
+            return self.of(x.__wrapped__)
         if not isinstance(x, (*PLAIN, type)) and holds_data(x):
             return copy.deepcopy(x, self.memo)
         return x

@@ -17,10 +17,8 @@ from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor
 from ..optim.base import Optimizer
 from ..plain_data import same
-from ..programs.structures import OPAQUE, OWN, PLAIN, VARYING, members
+from ..programs.structures import OPAQUE, OWN, PLAIN, members, varies
 from .snapshots import GONE, look
-
-_NAMES = {name for names in VARYING.values() for name in names}
 
 
 class Guard:
@@ -76,14 +74,14 @@ class Guard:
         for key, part in members(x):
             if isinstance(x, Optimizer) and isinstance(part, tuple) and key.startswith("._"):
                 continue  # what it was made with
-            varies = _skipped(key, named)
+            varying = named and varies(x, key)
             slots = named and not isinstance(
                 holder, (dict, set, frozenset, deque, functools.partial)
             )
             keyed = slots or isinstance(holder, (dict, list))
-            if keyed and (not varies or isinstance(part, list)):
+            if keyed and (not varying or isinstance(part, list)):
                 self._add(_Term(holder, key.removeprefix(".") if named else key))
-            if not varies:
+            if not varying:
                 self._walk(part, seen)
 
     def _written(self) -> Callable[[], bool]:
@@ -123,10 +121,6 @@ class Guard:
 
 
 _LENGTH, _KEYS, _CONTENTS = "len()", "keys", "=="
-
-
-def _skipped(key: Any, named: bool) -> bool:
-    return named and (key in OWN or key.removeprefix(".") in _NAMES)
 
 
 def _kept(holder: Any) -> int:

@@ -14,6 +14,7 @@ import hashlib
 import random
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import resolve_name
 from types import (
     BuiltinFunctionType,
     CodeType,
@@ -31,7 +32,7 @@ from ..engine.lines import NOT_USERS
 from ..engine.symbols import Symbol
 from ..engine.tensors import Tensor
 from .recorder import CONSTANTS, RecordingError
-from .structures import OWN, PLAIN, VARYING, contents, objects, written
+from .structures import PLAIN, contents, is_ours, objects, written
 
 _DRAWING = {"numpy.random", "random", "secrets"}
 
@@ -46,11 +47,10 @@ def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
     for place, value in Reading().of(f, [*objects(example)]):
         for path, part in contents(value, (place,)):
             if isinstance(part, PLAIN):
-                if not _is_own(path):
-                    name = written(path)
-                    while name in found:  # that of another closure of the same code
-                        name += "'"
-                    found[name] = part
+                name = written(path)
+                while name in found:  # that of another closure of the same code
+                    name += "'"
+                found[name] = part
             elif not is_constant(part):
                 raise _not_given(written(path), part)
     return found
@@ -60,25 +60,13 @@ def plain_parts(names: list[str], example: tuple[Any, ...]) -> dict[str, Any]:
     """The plain values among a function's arguments, by path: model.training."""
     found: dict[str, Any] = {}
     for name, arg in zip(names, example, strict=True):
-        for path, value in contents(arg, (name,)):
+        for path, value in contents(arg, (name,), varying=False):
+            is_input = len(path) == 1 and isinstance(value, (float, np.floating))
             if isinstance(value, Tensor):
                 found[f"{written(path)}.requires_grad"] = value.requires_grad
-            elif isinstance(value, PLAIN) and not _is_own(path) and not _varies(path, value):
+            elif isinstance(value, PLAIN) and not is_input:
                 found[written(path)] = value
     return found
-
-
-def _varies(path: tuple[Any, ...], value: Any) -> bool:
-    """Whether it is an input: a float, or a number of an optimiser that differs from run to run."""
-    return path[-1] in _VARYING or (len(path) == 1 and isinstance(value, (float, np.floating)))
-
-
-_VARYING = {f".{name}" for names in VARYING.values() for name in names}
-
-
-def _is_own(path: tuple[Any, ...]) -> bool:
-    """Whether it belongs to the package: what its classes note about themselves."""
-    return any(key in OWN for key in path)
 
 
 def is_constant(x: Any) -> bool:
@@ -116,8 +104,10 @@ class Reading:
         self.imported: set[str] = set()
         self._seen: set[int] = set()
         self._kept: list[Any] = []  # so that no id is used twice
-        # Members of classes, which are read if code has their names: name, place and value.
-        self._members: list[tuple[str, str, Any]] = []
+        self._classes: set[type] = set()
+        self._made: set[type] = set()  # of which code may make objects
+        # Members of classes, which are read if code has their names: name, class, place and value.
+        self._members: list[tuple[str, type, str, Any]] = []
 
     def of(self, f: Any, arguments: list[Any]) -> Iterator[tuple[str, Any]]:
         """What a function reads, or an object that is called, and the methods of its arguments: values with
@@ -127,18 +117,24 @@ class Reading:
             yield from self.behind(x)
         if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
             yield from self.named(type(f).__name__, f, [])
-        while named := [m for m in self._members if self._may_be_used(m[0])]:
-            self._members = [m for m in self._members if not self._may_be_used(m[0])]
-            for _, place, value in named:
+        while named := [m for m in self._members if self._may_be_used(*m[:2])]:
+            self._members = [m for m in self._members if not self._may_be_used(*m[:2])]
+            for _, _, place, value in named:
                 if isinstance(value, _METHODS):
                     yield from self.behind(value)
                 else:
                     yield from self.named(place, value, [])
 
-    def _may_be_used(self, name: str) -> bool:
-        """Whether a member of a class is used: code names it, or Python itself calls it for an operator."""
-        by_python = name.startswith("__") and name not in _NOT_WHILE_RUNNING
-        return name in self.named_by_code or by_python
+    def _may_be_used(self, name: str, kind: type) -> bool:
+        """Whether a member of a class is used: code names it, or Python itself calls it for an operator, or
+        when it makes an object or writes one.
+        """
+        if name in _MAKING:
+            return kind in self._made
+        if name in _WRITING:
+            formats = (step.opname for code in self.codes for step in dis.get_instructions(code))
+            return bool(self.named_by_code & _WRITERS) or any("FORMAT" in name for name in formats)
+        return name in self.named_by_code or (name.startswith("__") and name != "__del__")
 
     def behind(self, x: Any) -> Iterator[tuple[str, Any]]:
         """What is read by a function, a partial, a method, a class or an object of the user."""
@@ -155,21 +151,26 @@ class Reading:
                 yield from self.named("self", x.__self__, [])
         elif isinstance(x, BuiltinFunctionType):
             if not isinstance(x.__self__, (ModuleType, type, type(None))):
-                yield from self.named(f"what {x.__name__} belongs to", x.__self__, [])
+                yield from self.named(f"{x.__name__}.__self__", x.__self__, [])
         elif isinstance(x, property):
-            yield from self.behind(x.fget)
+            for f in (x.fget, x.fset, x.fdel):
+                yield from self.behind(f)
         elif isinstance(x, FunctionType):
             yield from self.function(x)
-        elif hasattr(x, "__wrapped__"):
+        elif is_wrapper(x):
             yield from self.behind(x.__wrapped__)
         elif isinstance(x, type):
+            self._made |= {*x.__mro__}
             yield from self.class_of(x)
         elif not isinstance(x, (*PLAIN, np.ndarray, Tensor, ModuleType, list, tuple, dict)):
-            yield from self.behind(type(x))
+            yield from self.class_of(type(x))
 
     def class_of(self, kind: type) -> Iterator[tuple[str, Any]]:
         """What a user's class holds, and what its methods read."""
         for base in kind.__mro__:
+            if base in self._classes:
+                continue
+            self._classes.add(base)
             if (
                 base.__module__ in ("builtins", "typing", "types", "abc")
                 or NOT_USERS[file_of(base)]
@@ -181,7 +182,7 @@ class Reading:
                     continue
                 if isinstance(value, _METHODS) or not name.startswith("__"):
                     self.slots.append((base, name))
-                    self._members.append((name, place, value))
+                    self._members.append((name, base, place, value))
                     if isinstance(value, PLAIN):
                         yield place, value
 
@@ -218,7 +219,9 @@ class Reading:
                     continue  # not there yet
                 value = f.__globals__.get(name, builtins.get(name))
             yield from self.named(place, value, attributes)
-        self.imported |= (modules := {*_imported(f.__code__)})
+        self.imported |= (
+            modules := {*_imported(f.__code__, f.__globals__.get("__package__") or "")}
+        )
         for module in sorted(modules):
             yield from self.module(module)
 
@@ -266,7 +269,17 @@ class Reading:
 
 
 _METHODS = (FunctionType, staticmethod, classmethod, property)
-_NOT_WHILE_RUNNING = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "__del__"}
+_MAKING = {"__init__", "__new__", "__post_init__"}
+_WRITING, _WRITERS = {"__repr__", "__str__", "__format__"}, {"repr", "str", "format", "print"}
+
+
+def is_wrapper(x: Any) -> bool:
+    """Whether an object stands for the function that it wraps: one with a cache, or one of this package's."""
+    noted = getattr(x, "__dict__", {}) if is_ours(type(x)) else {}
+    return isinstance(x, _CACHING) or "__wrapped__" in noted
+
+
+_CACHING = type(functools.lru_cache(len))
 
 
 def file_of(kind: type) -> str:
@@ -322,14 +335,17 @@ def _names(code: CodeType, inner: frozenset[str] = frozenset()) -> Iterator[tupl
 _LOADS = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF")
 
 
-def _imported(code: CodeType) -> Iterator[str]:
+def _imported(code: CodeType, package: str) -> Iterator[str]:
     """The modules that are imported inside a function."""
+    last: list[Any] = []
     for step in dis.get_instructions(code):
         if step.opname == "IMPORT_NAME":
-            yield str(step.argval)
+            level = next((x for x in reversed(last[:-1]) if isinstance(x, int)), 0)
+            yield resolve_name("." * level + str(step.argval), package if level else None)
+        last = [*last[-3:], step.argval] if "LOAD" in step.opname else last
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            yield from _imported(part)
+            yield from _imported(part, package)
 
 
 class Draws:

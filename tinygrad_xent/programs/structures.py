@@ -45,9 +45,14 @@ OWN = frozenset(f".{name}" for name in ("_path", "_called", "_label", "_inline",
 """What the package's classes note about themselves: no numbers that a computation reads."""
 
 
-def contents(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[tuple[Path, Any]]:
+def contents(
+    x: Any, path: Path = (), seen: set[int] | None = None, varying: bool = True
+) -> Iterator[tuple[Path, Any]]:
     """Everything that is no container, by its path: arrays, tensors, generators, plain values; the names of
     functions and classes.
+
+    Args:
+        varying: whether the numbers that differ from run to run are among them.
     """
     seen = set() if seen is None else seen
     if isinstance(x, (*PLAIN, *_ARRAYS)):
@@ -57,7 +62,13 @@ def contents(x: Any, path: Path = (), seen: set[int] | None = None) -> Iterator[
     elif id(x) not in seen:
         seen.add(id(x))
         for key, part in members(x):
-            yield from contents(part, (*path, key), seen)
+            if varying or not varies(x, key):
+                yield from contents(part, (*path, key), seen, varying)
+
+
+def varies(x: Any, key: Any) -> bool:
+    """Whether an attribute is a number that differs from run to run."""
+    return any(isinstance(x, kind) and key[1:] in names for kind, names in VARYING.items())
 
 
 def members(x: Any) -> list[tuple[Any, Any]]:
@@ -71,13 +82,22 @@ def members(x: Any) -> list[tuple[Any, Any]]:
         raise RecordingError(what, fix="pass a numpy.random.Generator: np.random.default_rng(0)")
     if isinstance(x, functools.partial):
         return [(".args", x.args), (".keywords", x.keywords)]
-    try:
-        state = x.__getstate__()
+    ours = is_ours(type(x))
+    try:  # a user's own __getstate__ may leave out what code reads
+        state = x.__getstate__() if ours else object.__getstate__(x)
     except Exception:  # what can't be pickled, a lock say
         return []
     states = state if isinstance(state, tuple) else (state,)
-    found = [s for s in states if isinstance(s, dict)]
-    return [(f".{name}", value) for s in found for name, value in s.items()]
+    found = [
+        (f".{name}", value) for s in states if isinstance(s, dict) for name, value in s.items()
+    ]
+    return [(key, value) for key, value in found if not (ours and key in OWN)]
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is this package's, or made from one."""
+    package = __name__.partition(".")[0]
+    return any(base.__module__.partition(".")[0] == package for base in kind.__mro__)
 
 
 def called(x: Any) -> str:
@@ -160,7 +180,7 @@ class Arguments:
                 gradients[self.before[path[:-1]].id] = now
             elif isinstance(now, Ref) and isinstance(was, Ref) and now != was:
                 updates[was.id] = now
-            elif not same(now, was) and not any(key in OWN for key in path):
+            elif not same(now, was):
                 what = (
                     f"program: the function changes {written(path)}, which is no array it was given"
                 )
@@ -225,7 +245,10 @@ class Arguments:
             self._replace(path, part)
         if self.raw and isinstance(x, np.ndarray) and id(x) in self.memo:
             return self.memo[id(x)]  # one object, given twice
-        if type(x) is float or isinstance(x, (np.generic, np.ndarray)):
+        numbers = (
+            np.floating if self.raw else np.generic
+        )  # raw: whole numbers are the same in each run
+        if type(x) is float or isinstance(x, (numbers, np.ndarray)):
             symbol = self.recorder.input(
                 self._name((name,)), x if type(x) is float else np.array(x)[()]
             )
