@@ -15,7 +15,7 @@ from typing import Any
 from ..engine.lines import NOT_USERS
 from ..programs.guards import Reading, is_constant, is_wrapper, names_in
 from ..programs.structures import PLAIN, contents, objects
-from .effects import objects_read, refuse_effects
+from .effects import Objects, refuse_effects
 
 
 class Reach:
@@ -25,14 +25,16 @@ class Reach:
         state: these objects, tensors and arrays, each once, by what the code calls them.
         read: everything that was found: what must be as it is now.
         objects: these and all that they hold, by name.
+        left_out: objects that code does not use, and that have no copies.
         slots: where everything was read, see `Reading`.
     """
 
     def __init__(self, f: Any, args: tuple[Any, ...]) -> None:
         reading = Reading()
         found = [*reading.of(f, [*objects(args)])]
-        self.objects = [*objects_read([("args", args), *found], reading.named_by_code)]
-        refuse_effects(self.objects, reading.codes)
+        looked = Objects([("args", args), *found], reading.named_by_code)
+        self.objects, self.left_out = looked.used, looked.left_out
+        refuse_effects(self.objects, reading.functions)
         self.state: dict[str, Any] = {}
         self.read = [value for _, value in found]
         self.slots = reading.slots

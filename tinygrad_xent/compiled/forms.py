@@ -7,6 +7,7 @@ import itertools
 import linecache
 import math
 import operator
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -90,7 +91,9 @@ def bound(built: Step, homes: Homes) -> Callable[..., Any]:
     linecache.cache[file] = len(built.source), None, built.source.splitlines(True), file
     names = dict(_NAMES)
     exec(builtins.compile(built.source, file, "exec"), names)
-    return names["make"](*given, *flat)  # type: ignore[no-any-return]
+    step = names["make"](*given, *flat)
+    weakref.finalize(step, linecache.cache.pop, file, None)
+    return step  # type: ignore[no-any-return]
 
 
 def over(array: Any, shape: tuple[int, ...], dtype: str) -> Any:

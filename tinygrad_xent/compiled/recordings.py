@@ -114,7 +114,9 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
     names = [*parameter_names(f, len(args)), *reach.state]
     recorder, draws = Recorder(), Draws()
     with recorder.at_work():
-        arguments = Arguments(recorder, names, (*args, *reach.state.values()), graded, raw=True)
+        arguments = Arguments(
+            recorder, names, (*args, *reach.state.values()), graded, True, reach.left_out
+        )
         result = Rebinding(arguments.memo).of(f)(*arguments.copies[: len(args)])
         if recorder.refused is not None:  # the function has caught it
             raise recorder.refused

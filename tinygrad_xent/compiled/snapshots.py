@@ -1,5 +1,6 @@
-"""The plain objects that a function reads, as they are before it is recorded: whatever the recording
-changes in them is put back, and the function is not compiled, for a step would not change them.
+"""The objects that a function reads, as they are before it is recorded: whatever the recording changes in
+them is put back, and the function is not compiled, for a step would not change them. That holds for arrays,
+too: what a step changes are symbols while it is recorded.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ from collections.abc import Iterable
 from types import CellType, FunctionType
 from typing import Any
 
+import numpy as np
+
+from ..engine.symbols import Symbol
+from ..engine.tensors import raw
 from ..programs.structures import OPAQUE
+
+_FIXED = (*OPAQUE, np.ndarray, Symbol)
 
 GONE = object()
 """Stands for the value of a name that is not there."""
@@ -51,7 +58,7 @@ class Snapshot:
     """What objects hold.
 
     Args:
-        found: objects by name: lists, dicts, sets and objects with attributes; others hold nothing.
+        found: objects by name: arrays, tensors, lists, dicts, sets and objects with attributes.
         slots: places that are read, each a holder and a key.
 
     >>> log, config = [], {"lr": 0.1}
@@ -64,8 +71,10 @@ class Snapshot:
     """
 
     def __init__(self, found: Iterable[tuple[str, Any]], slots: Iterable[tuple[Any, Any]]) -> None:
+        found = [(name, raw(x)) for name, x in found]
+        self.arrays = [(n, x, x.copy()) for n, x in found if isinstance(x, np.ndarray)]
         held = [
-            (n, x) for n, x in found if isinstance(x, FunctionType) or not isinstance(x, OPAQUE)
+            (n, x) for n, x in found if isinstance(x, FunctionType) or not isinstance(x, _FIXED)
         ]
         self.objects = [(name, x, _parts(x)) for name, x in held]
         self.slots = [(holder, key, look(holder, key)) for holder, key in slots]
@@ -77,6 +86,10 @@ class Snapshot:
             if look(holder, key) is not value:
                 put(holder, key, value)
                 changed = changed or str(key)
+        for name, array, numbers in self.arrays:
+            if array.tobytes() != numbers.tobytes():
+                array[...] = numbers
+                changed = name
         for name, x, parts in self.objects:
             now = _parts(x)
             if len(now) != len(parts) or any(map(_differ, now, parts)):

@@ -92,7 +92,7 @@ class Compiled:
             if self._made == LIMIT:
                 what = f"compile: {LIMIT} forms are made, and shapes or settings keep changing"
                 fix = f"pass arrays of few shapes; these were: {'; '.join(self.signatures)}"
-                self._give_up(errors.GraphError(what, fix=fix))
+                self._give_up(RecordingError(what, fix=fix))
                 return None
             try:
                 form = Form(self.function, args)

@@ -92,14 +92,14 @@ class Reading:
     Attributes:
         slots: everything that was read, as a holder and a key: a variable of a closure and "", a
             dict of globals and a name, an object and an attribute. A name may be absent.
-        codes: the code of every function of the user that was read.
+        functions: every function of the user that was read.
         named_by_code: the names of attributes and globals in it.
         imported: the modules that are imported inside of functions.
     """
 
     def __init__(self) -> None:
         self.slots: list[tuple[Any, str]] = []
-        self.codes: list[CodeType] = []
+        self.functions: list[FunctionType] = []
         self.named_by_code: set[str] = {"forward", "__call__"}
         self.imported: set[str] = set()
         self._seen: set[int] = set()
@@ -132,8 +132,10 @@ class Reading:
         if name in _MAKING:
             return kind in self._made
         if name in _WRITING:
-            formats = (step.opname for code in self.codes for step in dis.get_instructions(code))
-            return bool(self.named_by_code & _WRITERS) or any("FORMAT" in name for name in formats)
+            formats = (
+                "FORMAT" in s.opname for f in self.functions for s in dis.get_instructions(f)
+            )
+            return bool(self.named_by_code & _WRITERS) or any(formats)
         return name in self.named_by_code or (name.startswith("__") and name != "__del__")
 
     def behind(self, x: Any) -> Iterator[tuple[str, Any]]:
@@ -193,7 +195,7 @@ class Reading:
         if NOT_USERS[f.__code__.co_filename]:
             yield from self.closures(f)
             return
-        self.codes.append(f.__code__)
+        self.functions.append(f)
         self.named_by_code |= set(names_in(f.__code__))
         self.slots += [(f, "__code__"), (f, "__defaults__"), (f, "__kwdefaults__")]
         yield f"{f.__module__} the code of {f.__qualname__}", _digest(f.__code__)

@@ -80,6 +80,7 @@ class Recorder:
         self.optional: set[int] = set()  # inputs that are none if nothing reads them
         self.old_gradients: dict[int, int] = {}  # of an input, the input that is its gradient
         self.varying: set[int] = set()  # the instructions whose results differ from run to run
+        self.stand_ins: dict[int, Any] = {}  # by the ids of arrays, the symbols that stand for them
         self.notes = notes.Notes()
 
     @contextmanager
@@ -212,6 +213,12 @@ class Recorder:
             return x
         if isinstance(x, range):
             return tuple(x)
+        if isinstance(stands := self.stand_ins.get(id(x)), ArraySymbol) and isinstance(
+            x, np.ndarray
+        ):
+            return Ref(
+                self.current(stands)
+            )  # code that has the array itself: a method that names it
         if isinstance(x, (np.ndarray, Tensor)):
             raise self.foreign(x)
         raise self.not_recordable(f"an argument of type {type(x).__name__}")

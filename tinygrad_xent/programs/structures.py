@@ -8,7 +8,7 @@ import copy
 import functools
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -141,6 +141,7 @@ class Arguments:
     Args:
         graded: whether each parameter is taken to have a gradient already, of zeros if it has none.
         raw: whether the function is given raw arrays in place of arrays, and not tensors.
+        left_out: objects that are not copied.
     """
 
     def __init__(
@@ -150,15 +151,17 @@ class Arguments:
         args: tuple[Any, ...],
         graded: bool = False,
         raw: bool = False,
+        left_out: Iterable[Any] = (),
     ) -> None:
         self.recorder, self.arguments = recorder, names
         self.graded, self.raw = graded, raw
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[int, Any] = {id(x): x for x in left_out}
         self.origins: dict[int, Origin] = {}
         self.symbols: dict[int, ArraySymbol] = {}
         self.used: dict[str, int] = {}
         self.buffers = dict(_buffer_names(args))
         self.copies = tuple(map(self._copied, names, args))
+        recorder.stand_ins = self.memo if raw else {}
         for x in objects(args):
             for kind, attributes in VARYING.items():
                 for attribute in attributes if isinstance(x, kind) else ():
