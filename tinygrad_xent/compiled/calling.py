@@ -49,6 +49,11 @@ class Apart:
 
     def test(self, likeness: Likeness, data: list[str]) -> str:
         """The test as text; quick if the arguments own their memory, and it is nobody else's."""
+        if self.arguments:  # whether a change of a view is one of the array depends on the strides
+            likeness.tests += [
+                f"{text + '._data' * (raw(x) is not x)}.strides == {likeness.name(raw(x).strides)}"
+                for text, x in likeness.arrays
+            ]
         whole = f"{likeness.name(self)}(({', '.join(data)},))"
         texts = [text + "._data" * (raw(x) is not x) for text, x in likeness.arrays]
         if self.arguments or not texts:
@@ -98,8 +103,8 @@ def checked(
         likeness.add(x, name)
     likeness.same_objects(state)
     data = [name for name, x in zip(names, args, strict=True) if is_data(x)]
-    tests = [*likeness.tests, "_mode().recording is _recording", "_recorder() is None"]
     sharing = f"not {apart.test(likeness, data)}" if apart.needed and data else "False"
+    tests = [*likeness.tests, "_mode().recording is _recording", "_recorder() is None"]
     text = f"""
 def call({", ".join([*(f"{name}=_MISS" for name in names), "*more"])}):
     if not ({" and ".join(tests)}) or more:

@@ -35,7 +35,7 @@ import numpy as np
 from ..engine.lines import NOT_USERS
 from ..engine.symbols import Symbol
 from ..engine.tensors import Tensor
-from ..programs.guards import file_of
+from ..programs.guards import BY_NAME, file_of
 from ..programs.recorder import RecordingError
 from ..programs.structures import OPAQUE, PLAIN, Path, called, members, written
 
@@ -72,7 +72,6 @@ _OF_MEMORY = {"flags", "strides", "isfortran", "ctypes", "__array_interface__", 
 _OF_MEMORY |= {"isscalar", "shares_memory", "may_share_memory"}
 _ENGINE = __name__.partition(".")[0] + ".engine"
 """Whose objects, rows of the table say, only note things about themselves."""
-_BY_NAME = {"getattr", "vars", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "dir"}
 
 
 def refuse_effects(found: list[tuple[str, Any]], functions: list[FunctionType]) -> None:
@@ -102,7 +101,7 @@ class Objects:
     """
 
     def __init__(self, found: list[tuple[str, Any]], names: set[str]) -> None:
-        self.names, self.every = names, bool(names & _BY_NAME)
+        self.names, self.every = names, bool(names & BY_NAME)
         self.used: list[tuple[str, Any]] = []
         self.left_out: list[Any] = []
         self._seen: set[int] = set()

@@ -20,7 +20,7 @@ from ..programs.recording import output_of, parameter_names
 from ..programs.structures import Arguments, Origin, contents, objects, written
 from ..programs.variables import finished
 from .capturing import Reach, Rebinding
-from .results import Result, handed_out
+from .results import Result, handed_out, refuse_containers
 from .snapshots import Snapshot
 
 
@@ -120,6 +120,8 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         result = Rebinding(arguments.memo).of(f)(*arguments.copies[: len(args)])
         if recorder.refused is not None:  # the function has caught it
             raise recorder.refused
+        given = {*map(id, arguments.memo.values()), *(id(x) for _, x in reach.objects)}
+        refuse_containers(result, given)
         outputs = mapped(partial(_output, recorder), result)
         updates, slopes = arguments.changes()
         found = [x for x in parts(result) if _is_array(x)]

@@ -56,6 +56,27 @@ class Result:
     view: bool = False
 
 
+def refuse_containers(x: Any, given: set[int], seen: set[int] | None = None) -> None:
+    """Raise if a container of results is one that the function was given, is there twice, or of its own kind.
+
+    Args:
+        given: the ids of the containers, or of their copies.
+    """
+    seen = set() if seen is None else seen
+    if not isinstance(x, (list, tuple, dict)):
+        return
+    why = "" if type(x) in (list, tuple, dict) or hasattr(x, "_fields") else f"a {type(x).__name__}"
+    if not isinstance(x, tuple):
+        why = "a container that it was given" if id(x) in given else why
+        why = "one container twice" if id(x) in seen else why
+        seen.add(id(x))
+    if why:
+        what = f"compile: the function returns {why}"
+        raise RecordingError(what, fix="return a new list, dict or tuple")
+    for part in x.values() if isinstance(x, dict) else x:
+        refuse_containers(part, given, seen)
+
+
 def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator[Result]:
     """How results are handed out.
 

@@ -47,12 +47,14 @@ class Likeness:
     Attributes:
         tests: expressions. known: the objects that they name.
         arrays: for each array and tensor of the data the text of it.
+        objects: the same, of lists and dicts too.
     """
 
     def __init__(self) -> None:
         self.tests: list[str] = []
         self.known: dict[str, Any] = {}
         self.arrays: list[tuple[str, Any]] = []
+        self.objects: list[tuple[str, Any]] = []
 
     def add(self, x: Any, text: str) -> None:
         """Tests of whether the argument that is written like this is like x: of its type, shape and dtype;
@@ -92,17 +94,19 @@ class Likeness:
             self.tests.append(f"repr({text}) == {self.name(repr(x))}")
         else:
             self.tests.append(f"{text} == {self.name(x)}")
+        if isinstance(x, (list, dict, Tensor, np.ndarray)):
+            self.objects.append((text, x))
         for key, part in _items(x):
             self._parts(part, f"{text}[{self.name(key)}]")
 
     def same_objects(self, state: set[int]) -> None:
-        """Add tests of which of the arrays are one object: in a recording, that was one symbol.
+        """Add tests of which of the arrays and containers are one object: in a recording, that was one symbol.
 
         Args:
             state: the ids of the arrays and tensors of the function's state.
         """
         first: dict[int, str] = {}
-        for text, x in self.arrays:
+        for text, x in self.objects:
             if id(x) in first:
                 self.tests.append(f"{first[id(x)]} is {text}")
             elif id(x) in state:

@@ -117,15 +117,15 @@ class Reading:
             yield from self.behind(x)
         if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
             yield from self.named(type(f).__name__, f, [])
-        while named := [m for m in self._members if self._may_be_used(*m[:2])]:
-            self._members = [m for m in self._members if not self._may_be_used(*m[:2])]
+        while named := [m for m in self._members if self._may_be_used(m[0], m[1], m[3])]:
+            self._members = [m for m in self._members if not self._may_be_used(m[0], m[1], m[3])]
             for _, _, place, value in named:
                 if isinstance(value, _METHODS):
                     yield from self.behind(value)
                 else:
                     yield from self.named(place, value, [])
 
-    def _may_be_used(self, name: str, kind: type) -> bool:
+    def _may_be_used(self, name: str, kind: type, value: Any) -> bool:
         """Whether a member of a class is used: code names it, or Python itself calls it for an operator, or
         when it makes an object or writes one.
         """
@@ -136,7 +136,13 @@ class Reading:
                 "FORMAT" in s.opname for f in self.functions for s in dis.get_instructions(f)
             )
             return bool(self.named_by_code & _WRITERS) or any(formats)
-        return name in self.named_by_code or (name.startswith("__") and name != "__del__")
+        by_python = name.startswith("__") and name != "__del__"
+        return name in self.named_by_code or by_python or (self._by_name and not callable(value))
+
+    @property
+    def _by_name(self) -> bool:
+        """Whether code may find attributes by names that it does not contain."""
+        return not self.named_by_code.isdisjoint(BY_NAME)
 
     def behind(self, x: Any) -> Iterator[tuple[str, Any]]:
         """What is read by a function, a partial, a method, a class or an object of the user."""
@@ -264,13 +270,15 @@ class Reading:
         self._seen.add(id(module))
         if not NOT_USERS[file]:
             for key, value in vars(module).items():
-                named = key in self.named_by_code or isinstance(value, PLAIN)
+                named = key in self.named_by_code or isinstance(value, PLAIN) or self._by_name
                 if named and not key.startswith("__"):
                     self.slots.append((module, key))
                     yield from self.named(f"{name} {key}", value, [])
 
 
 _METHODS = (FunctionType, staticmethod, classmethod, property)
+BY_NAME = {"getattr", "vars", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "dir"}
+"""Names of what finds attributes by their names."""
 _MAKING = {"__init__", "__new__", "__post_init__"}
 _WRITING, _WRITERS = {"__repr__", "__str__", "__format__"}, {"repr", "str", "format", "print"}
 
