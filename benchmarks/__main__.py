@@ -2,7 +2,7 @@
 
 --quick         tiny cases, gradients checked, nothing timed; fails if anything is wrong
 --only NAME     the cases whose name contains NAME, several times for several; RESULTS.md is
-                left as it is. "import" and "growth" are names too
+                left as it is. "import", "first call" and "growth" are names too
 --peers A,B     these peers, beside hand-written NumPy and this engine
 --save          write RESULTS.md although --only or --peers left something out
 --threads N     threads of every peer (2, or 1 if there is no second core)
@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 
 from . import growth, imports, machine, targets
-from .cases import CASES, CURVES, Case, tiny
+from .cases import CASES, CURVES, MANY_LAYERS, Case, tiny
 from .measure import Bench
-from .peers import OURS, PEERS, REFERENCE, TORCH
+from .peers import COMPILED, OURS, PEERS, REFERENCE, TORCH
 from .report import Run, render
 
 HERE = Path(__file__).parent
@@ -91,9 +91,12 @@ def measure(bench: Bench, only: list[str]) -> Run:
     if chosen("import", only):
         progress("import")
         run.imports = imports.import_times()
+    if COMPILED in bench.workers and chosen("first call", only):
+        progress("first call")
+        run.first_call = bench.first_call(MANY_LAYERS)
     if chosen("growth", only):
         run.curves = [measure_curve(bench, title, cases) for title, cases in CURVES.items()]
-    run.verdicts = targets.verdicts(run.results, run.imports, run.curves)
+    run.verdicts = targets.verdicts(run.results, run.imports, run.curves, run.first_call)
     run.profiles = {
         title: explain(bench, verdict) for title, verdict in targets.misses(run.verdicts).items()
     }
@@ -117,7 +120,7 @@ def explain(bench: Bench, verdict: targets.Verdict) -> str:
     case = verdict.case
     if case.kind == "chain":  # the shares of a shorter chain are the same
         case = case.with_settings(operations=10_000)
-    return bench.profile(case, verdict.what)
+    return bench.profile(case, verdict.what, verdict.peer)
 
 
 def progress(text: str) -> None:

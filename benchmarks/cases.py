@@ -38,7 +38,7 @@ class Job(NamedTuple):
     results: Callable[[], Sequence[Any]]
 
 
-# --- the three kinds of case ---------------------------------------------------------------------
+# --- the kinds of case ---------------------------------------------------------------------
 
 
 def step_case(
@@ -48,6 +48,12 @@ def step_case(
     settings = {"batch": batch, "layers": layers, "dtype": dtype, "rate": 0.05}
     name = f"step {batch}, {'-'.join(map(str, layers))}, f{dtype[-2:]}"
     return Case("step", name, {**settings, "linear_loss": linear_loss})
+
+
+def adam_case(batch: int, layers: tuple[int, ...], dtype: str = "float32") -> Case:
+    """The same step with an update by Adam."""
+    step = step_case(batch, layers, dtype)
+    return Case("adam", f"Adam {step.name}", step.settings)
 
 
 def linear_loss_case(batch: int, features: int, classes: int) -> Case:
@@ -86,9 +92,16 @@ STEPS = (
     step_case(4096, (64, 1000), linear_loss=True),
     step_case(2048, (256, 32000), linear_loss=True),
 )
+ADAM_STEPS = (
+    adam_case(5, (4, 8, 8, 3), "float64"),
+    adam_case(128, (64, 64, 64, 10)),
+    adam_case(128, (784, 256, 256, 10)),
+)
+MANY_LAYERS = step_case(128, (64, *[64] * 19, 10))  # whose first call is timed
 CHAIN = chain_case(1_000_000)
 SECTIONS = {
     "Training steps: forward, backward, SGD update": STEPS,
+    "Training steps: forward, backward, Adam update": ADAM_STEPS,
     "A chain of operations, forward and backward": (CHAIN,),
     "Cross-entropy of a linear layer, forward and backward": (
         linear_loss_case(4096, 64, 1000),
@@ -128,6 +141,12 @@ def training(settings: Settings) -> tuple[Array, Array, list[tuple[Array, Array]
         W *= dtype.type(1 / np.sqrt(fan_in))
         layers.append((W, draw(fan_out, dtype=dtype) * dtype.type(0.1)))
     return x, rng.integers(0, sizes[-1], batch), layers, settings["rate"]
+
+
+BETAS = 0.9, 0.999  # Adam's
+# So large that Adam's step is a smooth function of the gradient: with the usual 1e-8 the sign of a gradient
+# that is 0 but for rounding would decide.
+EPS = 1e-2
 
 
 def step_job(run: Callable[[], Any], parameters: Callable[[], list[Array]], rate: float) -> Job:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .cases import Array, Case, tiny
-from .peers import OURS, REFERENCE, known
+from .peers import COMPILED, OURS, REFERENCE, known
 from .worker import PeerError, Worker
 
 SECONDS = 0.12  # for one peer in one round
@@ -158,10 +158,22 @@ class Bench(AbstractContextManager):
         except PeerError as error:
             print(f"{case.name}: memory of {row.peer}: {error}", file=sys.stderr)
 
-    def profile(self, case: Case, what: str) -> str:
-        """What a profile of ours shows in a case: of "time" or "memory"."""
+    def first_call(self, case: Case, times: int = 3) -> float | None:
+        """The seconds of the first call of a compiled step, each in a fresh process."""
+        found = []
+        for _ in range(times):
+            try:
+                with Worker(COMPILED, self.threads) as worker:
+                    found.append(worker.ask("first_call", case, tiny(case)))
+            except PeerError as error:
+                print(f"{case.name}: first call: {error}", file=sys.stderr)
+                return None
+        return statistics.median(found)
+
+    def profile(self, case: Case, what: str, peer: str = OURS) -> str:
+        """What a profile of a peer of ours shows in a case: of "time", "memory" or "first call"."""
         try:
-            with Worker(OURS, self.threads) as worker:
+            with Worker(peer, self.threads) as worker:
                 worker.ask("build", case)
                 return worker.ask("profile", what)
         except PeerError as error:

@@ -23,6 +23,17 @@ def of_time(run: Callable[[], Any], seconds: float = 1.0) -> str:
     profiler.runcall(run)
     while time.perf_counter() < end:
         profiler.runcall(run)
+    return text_of(profiler)
+
+
+def of_first(run: Callable[[], Any]) -> str:
+    """The functions that take most of the time of one run."""
+    profiler = cProfile.Profile()
+    profiler.runcall(run)
+    return text_of(profiler)
+
+
+def text_of(profiler: cProfile.Profile) -> str:
     text = io.StringIO()
     pstats.Stats(profiler, stream=text).strip_dirs().sort_stats("tottime").print_stats(ROWS)
     return text.getvalue().strip()

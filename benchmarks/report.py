@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .cases import SECTIONS
 from .growth import MEASURES, Growth
 from .measure import Result, Row
-from .peers import OURS, PEERS, REFERENCE, TORCH
+from .peers import COMPILED, JAX, OURS, PEERS, REFERENCE, TORCH
 from .targets import Verdict
 
 HOW = """\
@@ -31,6 +31,7 @@ class Run:
     results: dict[str, Result] = field(default_factory=dict)
     imports: Mapping[str, Row] = field(default_factory=dict)
     curves: Sequence[Growth] = ()
+    first_call: float | None = None  # of a compiled step
     verdicts: Sequence[Verdict] = ()
     profiles: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,23 +73,23 @@ def targets(verdicts: Iterable[Verdict]) -> str:
 
 def details(results: Iterable[Result]) -> str:
     """One line per case and peer."""
-    header = ("case", "peer", "time", "±", "× by hand", "× PyTorch", "memory")
+    header = ("case", "peer", "time", "±", "× by hand", "× PyTorch", "× jax.jit", "memory")
     return table(header, (line for result in results for line in case_lines(result)))
 
 
 def case_lines(result: Result) -> Iterator[list[str]]:
     name = result.case.name
     for peer, row in result.rows.items():
-        title = f"**{PEERS[peer].title}**" if peer == OURS else PEERS[peer].title
+        title = f"**{PEERS[peer].title}**" if peer in (OURS, COMPILED) else PEERS[peer].title
         if row.note:
-            yield [name, title, f"void: {row.note}", "", "", "", ""]
+            yield [name, title, f"void: {row.note}", *[""] * 5]
         else:
-            ratios = [number(result.ratio(peer, other)) for other in (REFERENCE, TORCH)]
+            ratios = [number(result.ratio(peer, other)) for other in (REFERENCE, TORCH, JAX)]
             memory = "–" if row.memory is None else f"{row.memory / 1e6:.1f} MB"
             yield [name, title, seconds(row), f"{row.spread:.0%}", *ratios, memory]
         name = ""
     if result.absent:
-        yield ["", f"no such case: {', '.join(PEERS[p].title for p in result.absent)}", *[""] * 5]
+        yield ["", f"no such case: {', '.join(PEERS[p].title for p in result.absent)}", *[""] * 6]
 
 
 def seconds(row: Row) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from . import machine, profiles
+from . import floor, machine, profiles
 from .cases import Array, Case, Job
 from .peers import known
 
@@ -159,9 +159,28 @@ class Answers:
             self.job.run()
         return machine.memory_of_process("VmHWM") - start
 
+    def first_call(self, case: Case, tiny: Case) -> float:
+        """The seconds of the first run, after one of a tiny case of the kind."""
+        self.build(tiny)
+        self.job.run()
+        self.build(case)
+        start = time.perf_counter()
+        self.job.run()
+        return time.perf_counter() - start
+
     def profile(self, what: str) -> str:
-        """Where the "time" of the runs goes, or the "memory" at their peak."""
-        return {"time": profiles.of_time, "memory": profiles.of_memory}[what](self.job.run)
+        """Where the "time" of the runs goes, or that of the "first call", or the "memory" at their peak.
+
+        Of a compiled step: what its lines cost.
+        """
+        of = {
+            "time": profiles.of_time,
+            "memory": profiles.of_memory,
+            "first call": profiles.of_first,
+        }
+        if what == "time" and (step := floor.compiled_step(self.job.run)):
+            return floor.of_lines(*step)
+        return of[what](self.job.run)
 
     def blas(self) -> str:
         return machine.blas()

@@ -18,11 +18,10 @@ from . import classifier_settings as settings
 from .data import batches
 from .engine import arrays as xp
 from .engine import errors, lines
-from .engine.context import no_grad, scope
-from .engine.tensors import Tensor
+from .engine.context import no_grad
 from .labels import class_weights, positions
 from .nn import MLP
-from .nn.losses import binary_cross_entropy_with_logits, cross_entropy
+from .training import Step, Stepping, compiled_if_often
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -81,6 +80,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         n_iter_: the number of epochs.
 
     A `fit` or `partial_fit` that raises, or is interrupted, leaves the model of the last one as it was.
+    The first few hundred steps of each call run as written, what follows is compiled (`tx.compile`): the
+    results are the same but for rounding, and a model holds nothing of it.
 
     Scale the features first, for example by a pipeline with a `StandardScaler`. Float32 features are
     computed in float32, all others in float64.
@@ -199,7 +200,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
                 )
                 raise errors.BadValueError(what, fix="leave them out, or call fit for a new model")
             self._set_rates()
-            self._epoch(X, self._encoded(y), self._class_weights(y))
+            self._epoch(X, self._encoded(y), self._step(self._class_weights(y)))
         return self
 
     @contextmanager
@@ -269,12 +270,14 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     ) -> None:
         """Run epochs until nothing improves, or for `max_epochs`."""
         best, waited, best_state = -math.inf, 0, {}
+        step = self._step(weight)
         with tqdm(range(self.max_epochs), disable=not self.verbose, unit=" epochs") as epochs:
             for _ in epochs:
-                loss, accuracy = self._epoch(X, y, weight)
+                loss, accuracy = self._epoch(X, y, step)
                 shown, measure = {"loss": loss, "accuracy": accuracy}, -loss
                 if held_out is not None and self.validation_scores_ is not None:
-                    measure = self._accuracy(self._logits(held_out[0]), held_out[1])
+                    right = self._right(self._logits(held_out[0]), held_out[1])
+                    measure = right / len(held_out[1])
                     self.validation_scores_.append(measure)
                     shown["held out"] = measure
                 epochs.set_postfix({name: f"{value:.4f}" for name, value in shown.items()})
@@ -300,19 +303,19 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         fix = "raise max_epochs or learning_rate; tol=None runs all max_epochs without this warning"
         return errors.message(what, fix=fix)
 
-    def _epoch(self, X: Array, y: Array, weight: Array | None) -> tuple[float, float]:
+    def _step(self, weight: Array | None) -> Stepping:
+        """A training step, for the present settings of the loss."""
+        made = Step(self.model_, self._optimizers, weight, self.label_smoothing, self._multilabel)
+        return compiled_if_often(made)
+
+    def _epoch(self, X: Array, y: Array, step: Stepping) -> tuple[float, float]:
         """Train for one pass over the samples in random order; its mean loss and accuracy."""
-        losses, right = 0.0, 0.0
+        losses, right = 0.0, 0
         X = X.astype(self._dtype, copy=False)
         for rows, targets in batches(X, y, min(self.batch_size, len(X)), rng=self._rng):
-            logits = self.model_(rows)
-            loss = self._loss(logits, targets, weight)
-            self.model_.zero_grad()
-            loss.backward()
-            for optimizer in self._optimizers:
-                optimizer.step()
+            loss, logits = step(rows, targets)
             losses += loss.item() * len(rows)
-            right += self._accuracy(logits._data, targets) * len(rows)
+            right += self._right(logits._data, targets)
         loss_mean, accuracy = losses / len(X), right / len(X)
         if not math.isfinite(loss_mean):
             what = f"SoftmaxClassifier: the loss is {loss_mean} in epoch {self.n_iter_ + 1}"
@@ -324,25 +327,11 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.n_iter_ += 1
         return loss_mean, accuracy
 
-    def _loss(self, logits: Tensor, y: Array, weight: Array | None) -> Tensor:
-        """The loss summed over the classes and averaged over the samples: Σ -log P(target) / N."""
-        smoothing = self.label_smoothing
+    def _right(self, logits: Array, y: Array) -> int:
+        """How many samples have the right class, or (multi-label) every class right."""
         if self._multilabel:
-            if smoothing:
-                y = y * (1 - smoothing) + smoothing / 2
-            total = binary_cross_entropy_with_logits(logits, y, reduction="sum")
-        else:
-            total = cross_entropy(
-                logits, y, weight=weight, label_smoothing=smoothing, reduction="sum"
-            )
-        with scope("mean over samples", "Σ loss / N"):
-            return total / len(y)
-
-    def _accuracy(self, logits: Array, y: Array) -> float:
-        """The fraction of samples with the right class, or (multi-label) with every class right."""
-        if self._multilabel:
-            return float(((logits > 0) == (y > 0.5)).all(axis=1).mean())
-        return float((logits.argmax(axis=1) == y).mean())
+            return int(((logits > 0) == (y > 0.5)).all(axis=1).sum())
+        return int(np.count_nonzero(logits.argmax(axis=1) == y))
 
     def _encoded(self, y: Array) -> Array:
         """Labels as positions in `classes_`; an indicator matrix as floats."""

@@ -29,8 +29,9 @@ PEERS = {
     f"{__name__}.mygrad_eager": Peer("MyGrad", ("mygrad",)),
     f"{__name__}.micrograd_scalar": Peer("micrograd", ("micrograd",)),
 }
-REFERENCE, OURS, TORCH, AUTOGRAD = (
-    f"{__name__}.{name}" for name in ("by_hand", "ours", "pytorch", "hips_autograd")
+REFERENCE, OURS, COMPILED, TORCH, JAX, AUTOGRAD = (
+    f"{__name__}.{name}"
+    for name in ("by_hand", "ours", "compiled", "pytorch", "jax_jit", "hips_autograd")
 )
 
 

@@ -12,12 +12,58 @@ from typing import Any
 import numpy as np
 
 from .. import cases
-from ..cases import Array, Job, Settings, step_job, training
+from ..cases import BETAS, EPS, Array, Job, Settings, step_job, training
 
 BLOCK_ELEMENTS, BLOCK_ROWS = 2**18, 128  # a block of logits stays in the cache
 
 
-def step(settings: Settings) -> Job:
+Arrays = list[Array]
+Update = Callable[[], None]
+
+
+def sgd(parameters: Arrays, gradients: Arrays, rate: float) -> Update:
+    pairs = list(zip(parameters, gradients, strict=True))
+
+    def update() -> None:
+        for w, g in pairs:
+            np.multiply(g, rate, out=g)
+            np.subtract(w, g, out=w)
+
+    return update
+
+
+def adam_update(parameters: Arrays, gradients: Arrays, rate: float) -> Update:
+    buffers = [tuple(np.zeros_like(w) for _ in range(3)) for w in parameters]
+    rows = list(zip(parameters, gradients, buffers, strict=True))
+    (first, second), count = BETAS, 0
+
+    def update() -> None:
+        nonlocal count
+        count += 1
+        step, scale = rate / (1 - first**count), (1 - second**count) ** -0.5
+        for w, g, (m, v, spare) in rows:
+            np.multiply(m, first, out=m)
+            np.multiply(g, 1 - first, out=spare)
+            np.add(m, spare, out=m)
+            np.multiply(v, second, out=v)
+            np.multiply(g, g, out=spare)
+            np.multiply(spare, 1 - second, out=spare)
+            np.add(v, spare, out=v)
+            np.sqrt(v, out=spare)
+            np.multiply(spare, scale, out=spare)
+            np.add(spare, EPS, out=spare)
+            np.divide(m, spare, out=spare)
+            np.multiply(spare, step, out=spare)
+            np.subtract(w, spare, out=w)
+
+    return update
+
+
+def adam(settings: Settings) -> Job:
+    return step(settings, adam_update)
+
+
+def step(settings: Settings, optimizer: Callable[[Arrays, Arrays, float], Update] = sgd) -> Job:
     x, labels, layers, rate = training(settings)
     hidden = [np.empty((len(x), len(b)), x.dtype) for _, b in layers[:-1]]
     inputs = [x, *hidden]
@@ -26,6 +72,8 @@ def step(settings: Settings) -> Job:
     masks = [np.empty(h.shape, bool) for h in hidden]
     ones = np.ones(len(x), x.dtype)
     head = cross_entropy(inputs[-1], labels, *layers[-1], *dlayers[-1], dinputs[-1])
+    flat, dflat = ([a for pair in pairs for a in pair] for pairs in (layers, dlayers))
+    update = optimizer(flat, dflat, rate)
 
     def run() -> Any:
         for (W, b), h_in, h in zip(layers, inputs, hidden, strict=False):
@@ -41,14 +89,10 @@ def step(settings: Settings) -> Job:
             np.matmul(ones, dh, out=db)
             if i:
                 np.matmul(dh, layers[i][0].T, out=dinputs[i])
-        for (W, b), (dW, db) in zip(layers, dlayers, strict=True):
-            np.multiply(dW, rate, out=dW)
-            np.multiply(db, rate, out=db)
-            np.subtract(W, dW, out=W)
-            np.subtract(b, db, out=b)
+        update()
         return loss
 
-    return step_job(run, lambda: [p.copy() for pair in layers for p in pair], rate)
+    return step_job(run, lambda: [p.copy() for p in flat], rate)
 
 
 def cross_entropy(

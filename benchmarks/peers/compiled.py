@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tinygrad_xent as tx
 
-from ..cases import Job, Settings, step_job, training
+from ..cases import BETAS, EPS, Job, Settings, step_job, training
 
 
-def step(settings: Settings) -> Job:
+def adam(settings: Settings) -> Job:
+    return step(settings, lambda params, rate: tx.optim.Adam(params, rate, BETAS, EPS))
+
+
+def step(settings: Settings, make: Callable[..., Any] = tx.optim.SGD) -> Job:
     x, labels, layers, rate = training(settings)
     weights = [tuple(tx.Tensor(a, requires_grad=True) for a in layer) for layer in layers]
     parameters = [p for layer in weights for p in layer]
-    optimizer = tx.optim.SGD(parameters, lr=rate)
+    optimizer = make(parameters, rate)
 
     def train(x: Any, labels: Any) -> Any:
         h = x
@@ -26,4 +32,4 @@ def step(settings: Settings) -> Job:
         return loss
 
     step = tx.compile(train, strict=True)
-    return step_job(lambda: step(x, labels), lambda: [p.data.copy() for p in parameters], rate)
+    return step_job(partial(step, x, labels), lambda: [p.data.copy() for p in parameters], rate)

@@ -15,7 +15,7 @@ jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp  # noqa: E402 -- the switch comes first
 import numpy as np  # noqa: E402
 
-from ..cases import Job, Settings, step_job, training  # noqa: E402
+from ..cases import BETAS, EPS, Job, Settings, step_job, training  # noqa: E402
 
 
 def cross_entropy(z: Any, labels: Any) -> Any:
@@ -23,7 +23,28 @@ def cross_entropy(z: Any, labels: Any) -> Any:
     return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1))
 
 
-def step(settings: Settings) -> Job:
+def sgd(parameters: Any, gradients: Any, state: Any, rate: float) -> tuple[Any, Any]:
+    return jax.tree.map(lambda p, g: p - rate * g, parameters, gradients), state
+
+
+def adam_update(parameters: Any, gradients: Any, state: Any, rate: float) -> tuple[Any, Any]:
+    (count, first, second), (b1, b2) = state, BETAS
+    count += 1
+    first = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, first, gradients)
+    second = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, second, gradients)
+
+    def moved(p: Any, m: Any, v: Any) -> Any:
+        m, v = m / (1 - b1**count), v / (1 - b2**count)
+        return (p - rate * m / (jnp.sqrt(v) + EPS)).astype(p.dtype)
+
+    return jax.tree.map(moved, parameters, first, second), (count, first, second)
+
+
+def adam(settings: Settings) -> Job:
+    return step(settings, adam_update)
+
+
+def step(settings: Settings, optimizer: Any = sgd) -> Job:
     data, targets, layers, rate = training(settings)
     x, labels = jnp.asarray(data), jnp.asarray(targets)
     parameters = [(jnp.asarray(W), jnp.asarray(b)) for W, b in layers]
@@ -34,15 +55,17 @@ def step(settings: Settings) -> Job:
             x = jax.nn.relu(x @ W + b)
         return cross_entropy(x @ W_out + b_out, labels)
 
-    def update(parameters: Any, x: Any, labels: Any) -> Any:
+    def update(parameters: Any, state: Any, x: Any, labels: Any) -> Any:
         value, gradients = jax.value_and_grad(loss)(parameters, x, labels)
-        return jax.tree.map(lambda p, g: p - rate * g, parameters, gradients), value
+        return *optimizer(parameters, gradients, state, rate), value
 
-    compiled = jax.jit(update, donate_argnums=0)
+    zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
+    state: Any = (jnp.zeros((), data.dtype), *zeros) if optimizer is adam_update else ()
+    compiled = jax.jit(update, donate_argnums=(0, 1))
 
     def run() -> Any:
-        nonlocal parameters
-        parameters, value = compiled(parameters, x, labels)
+        nonlocal parameters, state
+        parameters, state, value = compiled(parameters, state, x, labels)
         return jax.block_until_ready((parameters, value))[1]
 
     return step_job(run, lambda: [np.array(p) for pair in parameters for p in pair], rate)

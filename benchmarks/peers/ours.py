@@ -8,15 +8,19 @@ from typing import Any
 import tinygrad_xent as tx
 
 from .. import cases
-from ..cases import Job, Settings, step_job, training
+from ..cases import BETAS, EPS, Job, Settings, step_job, training
 
 
-def step(settings: Settings) -> Job:
+def adam(settings: Settings) -> Job:
+    return step(settings, lambda params, rate: tx.optim.Adam(params, rate, BETAS, EPS))
+
+
+def step(settings: Settings, make: Callable[..., Any] = tx.optim.SGD) -> Job:
     data, labels, layers, rate = training(settings)
     x = tx.Tensor(data)
     *hidden, (W_out, b_out) = [(parameter(W), parameter(b)) for W, b in layers]
     parameters = [p for pair in (*hidden, (W_out, b_out)) for p in pair]
-    optimizer = tx.optim.SGD(parameters, lr=rate)
+    optimizer = make(parameters, rate)
 
     def run() -> Any:
         h = x

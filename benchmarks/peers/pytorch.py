@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- PyTorch's own name for it
 
 from .. import cases
-from ..cases import Job, Settings, step_job, training
+from ..cases import BETAS, EPS, Job, Settings, step_job, training
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
@@ -23,10 +23,35 @@ def head_loss(h: Any, W: Any, b: Any, labels: Any) -> torch.Tensor:
     return F.cross_entropy(F.linear(h, W, b), labels)
 
 
+def sgd(parameters: list[torch.Tensor], rate: float) -> Callable[[], None]:
+    def update() -> None:
+        with torch.no_grad():
+            for p in parameters:
+                p.add_(p.grad, alpha=-rate)
+                p.grad = None
+
+    return update
+
+
+def adam_update(parameters: list[torch.Tensor], rate: float) -> Callable[[], None]:
+    optimizer = torch.optim.Adam(parameters, rate, BETAS, EPS)
+
+    def update() -> None:
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return update
+
+
+def adam(settings: Settings) -> Job:
+    return step(settings, optimizer=adam_update)
+
+
 def step(
     settings: Settings,
     head: Callable[..., torch.Tensor] = head_loss,
     prepare: Callable[[Compute], Compute] = lambda forward: forward,
+    optimizer: Callable[..., Callable[[], None]] = sgd,
 ) -> Job:
     data, targets, layers, rate = training(settings)
     x, labels = torch.from_numpy(data), torch.from_numpy(targets)
@@ -40,15 +65,12 @@ def step(
             h = F.relu(F.linear(h, W, b))
         return head(h, *pairs[-1], labels)
 
-    compute = prepare(forward)
+    compute, update = prepare(forward), optimizer(parameters, rate)
 
     def run() -> Any:
         loss = compute()
         loss.backward()
-        with torch.no_grad():
-            for p in parameters:
-                p.add_(p.grad, alpha=-rate)
-                p.grad = None
+        update()
         return loss
 
     return step_job(run, lambda: [p.detach().numpy().T.copy() for p in parameters], rate)

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import growth, imports, machine, profiles, targets
-from benchmarks.cases import CHAIN, STEPS
+from benchmarks import floor, growth, imports, machine, profiles, targets
+from benchmarks.cases import ADAM_STEPS, CHAIN, STEPS, tiny
 from benchmarks.measure import Result, Row
-from benchmarks.peers import AUTOGRAD, OURS, REFERENCE, TORCH
+from benchmarks.peers import AUTOGRAD, COMPILED, JAX, OURS, REFERENCE, TORCH, compiled, ours
 from benchmarks.report import Run, render
 
 
 def result(case, **seconds):
     peers = {"ours": OURS, "torch": TORCH, "hand": REFERENCE, "autograd": AUTOGRAD}
+    peers |= {"compiled": COMPILED, "jax": JAX}
     rows = {peers[k]: Row(peers[k], [v, v, v], memory=int(v * 1e6)) for k, v in seconds.items()}
     return Result(case, rows)
 
@@ -113,3 +114,45 @@ def test_the_profiles_name_the_function_and_the_line() -> None:
     text = profiles.of_memory(heavy)
     assert "test_report.py" in text or "numeric.py" in text
     assert float(text.split()[0]) >= 2.4
+
+
+@pytest.mark.parametrize("case", [STEPS[0], ADAM_STEPS[0]])
+@pytest.mark.parametrize(("seconds", "met"), [(0.5, [True, True]), (0.8, [False, False])])
+def test_a_compiled_step_is_judged_beside_hand_written_code_and_jax(case, seconds, met) -> None:
+    found = result(case, compiled=seconds, hand=1.0, jax=0.75)
+    rows = [v for v in targets.verdicts({case.name: found}, {}) if v.peer == COMPILED]
+    assert [v.met for v in rows] == met
+    assert "tx.compile against jax.jit" in rows[1].text
+    titles = [] if all(met) else [f"time of {case.name}, tx.compile"]
+    assert list(targets.misses(rows)) == titles
+    assert f"| {seconds / 0.75:.2f} |" in render(Run([], results={case.name: found}))
+
+
+def test_a_compiled_step_takes_no_more_memory_than_eager_code() -> None:
+    case = STEPS[6]
+    found = result(case, compiled=1.1, ours=1.0, torch=9.0)
+    rows = [v for v in targets.verdicts({case.name: found}, {}) if v.what == "memory"]
+    assert [v.met for v in rows if v.peer == COMPILED] == [False, True]
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(0.049, True), (0.051, False)])
+def test_the_first_call_is_judged(seconds: float, met: bool) -> None:
+    (verdict,) = targets.verdicts({}, {}, first_call=seconds)
+    assert verdict.met is met
+    assert "20 layers" in verdict.text
+    assert not list(targets.verdicts({}, {}))
+
+
+def test_the_floor_is_what_the_lines_of_a_compiled_step_cost(monkeypatch) -> None:
+    monkeypatch.setattr(floor, "SECONDS", 1e-4)
+    run = compiled.step(tiny(STEPS[0]).settings).run
+    found = floor.compiled_step(run)
+    assert found is not None
+    text = floor.of_lines(*found)
+    times = {
+        name: float(t) for t, name in (line.split(" us  ") for line in text.splitlines() if line)
+    }
+    assert 0 < times["array calls alone: the floor"] < times["a call"]
+    assert times["checks of values"] > 0
+    assert times["changes = map(call, late)"] > 0
+    assert floor.compiled_step(ours.step(tiny(STEPS[0]).settings).run) is None

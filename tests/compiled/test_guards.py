@@ -1,13 +1,24 @@
 """A compiled step sees what anybody has changed of what it was built on: modes, settings, globals."""
 
 import copy
+import sys
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.compiled.worlds import Pair, batch, check_near, numbers, state, train, trained
+from tests.compiled.worlds import (
+    Pair,
+    batch,
+    check_near,
+    check_same,
+    numbers,
+    state,
+    train,
+    trained,
+)
 
 
 def test_train_and_eval_are_noticed():
@@ -89,9 +100,9 @@ def test_globals_are_reached_and_looked_at(monkeypatch):
     step, other = tx.compile(train_the_global, strict=True), copy.deepcopy(GLOBAL)
     x, y = batch()
     for scale in (1.0, 2.0, 2.0):
-        monkeypatch.setattr(__import__("sys").modules[__name__], "SCALE", scale)
+        monkeypatch.setattr(sys.modules[__name__], "SCALE", scale)
         assert step(x, y).item() == pytest.approx(train(other, x, y).item() * scale, rel=1e-12)
-    monkeypatch.setattr(__import__("sys").modules[__name__], "GLOBAL", fresh := trained())
+    monkeypatch.setattr(sys.modules[__name__], "GLOBAL", fresh := trained())
     step(x, y)
     check_near(state(fresh)[:1], state(trained_once(x, y))[:1])
 
@@ -100,3 +111,147 @@ def trained_once(x, y):
     world = trained()
     train(world, x, y)
     return world
+
+
+class Config:
+    table: ClassVar = {"scale": 1.0}
+    sizes = (1.0,)
+    steps: ClassVar = [1.0]
+
+
+class Layer:
+    """An object that is called and reads a variable of a closure."""
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, x):
+        return x * self.scale()
+
+
+def reads_class_members(compile):
+    f = compile(lambda x: x * Config.table["scale"] * Config.sizes[0] * Config.steps[0])
+    yield f(X)
+    Config.table["scale"] = 3.0
+    yield f(X)
+    Config.sizes = (5.0,)
+    yield f(X)
+    Config.steps.insert(0, 7.0)
+    yield f(X)
+    Config.table, Config.sizes, Config.steps = {"scale": 1.0}, (1.0,), [1.0]
+
+
+def reads_attributes_of_functions(compile):
+    def g(x):
+        return x * g.scale
+
+    g.scale = 1.0
+    f = compile(g)
+    yield f(X)
+    g.scale = 3.0
+    yield f(X)
+
+
+def calls_functions_in_containers_and_attributes(compile):
+    k = 1.0
+    held = {"a": [lambda x: x * k], "b": Layer(lambda: k)}
+    settings = SimpleNamespace(rule=lambda x: x + k)
+    f = compile(lambda x: held["a"][0](x) + held["b"](x) + settings.rule(x))
+    yield f(X)
+    k = 3.0
+    yield f(X)
+    settings.rule = lambda x: x - k
+    yield f(X)
+
+
+def calls_a_method_of_an_object_with_functions(compile):
+    k = 1.0
+
+    class Trainer:
+        def __init__(self):
+            self.rule = lambda x: x * k
+
+        def step(self, x):
+            return self.rule(x)
+
+    f = compile(Trainer().step)
+    yield f(X)
+    k = 3.0
+    yield f(X)
+
+
+def reads_dicts_in_order(compile):
+    settings = {"a": 2.0, "b": 3.0}
+
+    def g(x):
+        for key, value in settings.items():
+            x = x * value if key == "a" else x + value
+        return x
+
+    f = compile(g)
+    yield f(X)
+    settings["a"] = settings.pop("a")
+    yield f(X)
+
+
+def shadows_a_builtin(compile):
+    module = sys.modules[__name__]
+    f = compile(lambda x: x * max(1.0, 2.0))
+    yield f(X)
+    module.max = lambda a, b: 7.0
+    yield f(X)
+    del module.max
+    yield f(X)
+
+
+def reads_what_is_defined_later(compile):
+    module = sys.modules[__name__]
+
+    def g(x):
+        try:
+            return x * LATER
+        except NameError:
+            return x
+
+    f = compile(g)
+    yield f(X)
+    module.LATER = 3.0
+    yield f(X)
+    del module.LATER
+    yield f(X)
+
+
+def reads_a_module_that_is_passed_on(compile):
+    module = sys.modules[__name__]
+    f = compile(lambda x: scaled_by(x, THIS))
+    yield f(X)
+    module.SCALE, module.TABLE["a"] = 3.0, 5.0
+    yield f(X)
+    module.SCALE, module.TABLE["a"] = 1.0, 1.0
+
+
+def scaled_by(x, module):
+    return x * module.SCALE * module.TABLE["a"]
+
+
+X = np.array([1.0, 2.0])
+THIS = sys.modules[__name__]
+TABLE = {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        reads_class_members,
+        reads_attributes_of_functions,
+        calls_functions_in_containers_and_attributes,
+        calls_a_method_of_an_object_with_functions,
+        reads_dicts_in_order,
+        shadows_a_builtin,
+        reads_what_is_defined_later,
+        reads_a_module_that_is_passed_on,
+    ],
+    ids=lambda s: s.__name__,
+)
+def test_what_code_leads_to_is_looked_at(scenario):
+    assert check_same(scenario) == [""]  # compiled, each time anew

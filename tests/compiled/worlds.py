@@ -114,3 +114,30 @@ def quietly(function: Callable[..., Any], *args: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return function(*args)
+
+
+def observed(scenario, compiled):
+    """What a scenario yields: numbers, and plain values; and the compiled functions."""
+    made = []
+
+    def compile(f):
+        made.append(tx.compile(f) if compiled else f)
+        return made[-1]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        seen = [*scenario(compile)]
+    return seen, made
+
+
+def check_same(scenario):
+    """Run a scenario both ways; return the reasons why functions ran eagerly, or ""."""
+    ours, made = observed(scenario, True)
+    theirs, _ = observed(scenario, False)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        assert type(a) is type(b) or isinstance(a, (np.ndarray, tx.Tensor))
+        check_near(numbers(a), numbers(b))
+        if not numbers(a):
+            assert a == b
+    return [f.reason for f in made]

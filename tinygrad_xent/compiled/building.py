@@ -12,15 +12,15 @@ from ..engine.tensors import is_tensor, raw
 from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
-from .blocks import in_blocks
-from .emitting import emit, emit_finite
+from .emitting import emit_all, emit_finite
+from .folding import folded
 from .lanes import Lane, grouped, lanes, late_calls
-from .looping import Loop
+from .looping import Loop, looped
 from .memory import Memory, plan
 from .recordings import Recording
-from .results import spent_node
+from .results import Result, spent_node
 from .rewriting import rewritten
-from .scaling import scaled_late
+from .small import by_sign
 from .updating import Ending, side_by_side
 from .writer import Writer
 
@@ -67,7 +67,6 @@ class Builder:
         self.held = {now[n] for n in held}
         self.states = dict(self._states())
         self.pinned: dict[int, str] = {}  # results with memory of their own, by the flat array
-        self.said = ""  # the user's line of the call that is written
 
     def _states(self) -> Iterator[tuple[int, Any]]:
         """The inputs that are the same arrays in every run."""
@@ -83,8 +82,12 @@ class Builder:
 
     def build(self) -> Step:
         early, groups = self.split()
+        multiplies = self.may_multiply(early)
+        if multiplies:
+            early, groups = folded(by_sign(early, self.kept), groups, self.seen)
+            self.table.update((i.id, i) for i in early)
         loop = self.in_blocks(early, groups)
-        write = self.write = Writer(self.table, Memory(), self.may_multiply(early))
+        write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
         for number, state in self.states.items():
             write.bound[write.name(self.table[number])] = state
@@ -93,10 +96,10 @@ class Builder:
             loop.make_totals(write, self.pinned)
         write.memory = self.memory(early, groups, loop)
         self.fetch()
-        if loop is not None:
-            loop.emit(write, self.emit)
+        if loop is None:
+            emit_all(write, early)
         else:
-            self.emit(early)
+            loop.emit(write)
         self.check_finite(early)
         ending = self.ending = Ending(write)
         for group in groups:
@@ -105,15 +108,6 @@ class Builder:
         self.copy_updates({lane.states[k] for g in groups for lane in g for k, _ in lane.results})
         self.install()
         return self.step()
-
-    def emit(self, instructions: Iterable[Instruction]) -> None:
-        """Write calls, each under the line of the user's that it comes from."""
-        for i in instructions:
-            text = i.line.text.strip() if i.line is not None and i.call != "input" else ""
-            if text not in ("", self.said):
-                self.said = text
-                self.write.body += ["", f"# {text}"]
-            emit(self.write, i)
 
     # --- what comes first, and what last ------------------------------------------------------------
 
@@ -129,6 +123,16 @@ class Builder:
         early = [i for i in self.instructions if i.id not in members]
         return early, [*grouped(together), *alone]
 
+    @property
+    def seen(self) -> set[int]:
+        """The results that are there after a step."""
+        return {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
+
+    @property
+    def kept(self) -> set[int]:
+        """The results that are needed after the early calls."""
+        return self.seen | {n for i in self.instructions if i.stage == "update" for n in i.refs}
+
     def in_order(self, lane: Lane) -> bool:
         """Whether every state of a lane is there in each run, its numbers side by side."""
         arrays = [self.states.get(s) for s in lane.states]
@@ -137,12 +141,8 @@ class Builder:
     def in_blocks(self, early: list[Instruction], groups: list[list[Lane]]) -> Loop | None:
         """The early calls in blocks of rows of the data, if they can be and it pays."""
         given = {n for n, origin in self.origins.items() if self.is_data(origin)}
-        late = {
-            number for group in groups for lane in group for i in lane.members for number in i.refs
-        }
-        kept = {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
-        blocks = in_blocks(early, given - {*self.updates}, kept & {i.id for i in early})
-        return None if blocks is None else Loop(scaled_late(blocks), self.table)
+        late = {n for group in groups for lane in group for i in lane.members for n in i.refs}
+        return looped(early, given - {*self.updates}, self.kept | late, self.table)
 
     def may_multiply(self, early: list[Instruction]) -> bool:
         """Whether a gradient may be multiplied by a mask where eager code chooses. If it is not finite
@@ -167,7 +167,7 @@ class Builder:
                     self.place("gradients", values)
         for _, i in self.gradients:
             if i.id not in self.pinned and calls.writes(i):
-                write.setup.append(f"{write.name(i)} = np.empty({i.shape}, {i.dtype!r})")
+                write.setup.append(f"{write.name(i)} = room({i.shape}, {i.dtype!r})")
                 self.pinned[i.id] = ""
 
     def place(self, name: str, values: list[Instruction]) -> None:
@@ -183,9 +183,10 @@ class Builder:
     ) -> Memory:
         read_late = {number for group in groups for lane in group for number in lane.outside}
         read_late |= {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
-        if loop is None:
-            return plan(early, self.states, {*self.pinned}, read_late)
-        return plan(loop.order, self.states | loop.totals, {*self.pinned}, read_late | loop.kept)
+        if loop is not None:
+            early, read_late = loop.order, read_late | loop.kept
+        totals = loop.totals if loop is not None else {}
+        return plan(early, self.states | totals, {*self.pinned}, read_late)
 
     def fetch(self) -> None:
         """The lines for inputs that are looked up in each run."""
@@ -194,8 +195,7 @@ class Builder:
             if number in self.states:
                 continue
             if self.is_data(origin):
-                text = self.given[origin.path[0]] + keys(origin.path[1:])
-                text += "._data" * is_tensor(origin.holder)
+                text = self.input(origin) + "._data" * is_tensor(origin.holder)
                 if text in self.given.values() and number not in write.names:
                     write.names[number] = text
                     continue
@@ -250,7 +250,7 @@ class Builder:
             )
             arrays[flat] = i.dtype
         kinds = zip(self.results, self.recording.kinds, strict=True)
-        on_tape = [self.table[n] for n, kind in kinds if kind == "on the tape"]
+        on_tape = [self.table[n] for n, r in kinds if r.kind == "on the tape" and not r.given]
         losses = [i for i in on_tape if i.shape == () and i.dtype.startswith("float")]
         emit_finite(write, [*arrays], [*arrays.values()], [write.value(Ref(i.id)) for i in losses])
 
@@ -317,8 +317,18 @@ class Builder:
     def step(self) -> Step:
         write, ending = self.write, self.ending
         flat = [(name, [self.origins[n].holder for n in numbers]) for name, numbers in ending.flat]
-        result = self.result(self.outputs, iter(self.recording.kinds))
-        body = [*write.body, "", *ending.before, f"result = {result}"]
+        texts = [*map(self.handed_out, self.results, self.recording.kinds)]
+        lines = []
+        for place in sorted({r.again for r in self.recording.kinds if r.again is not None}):
+            name = write.unused("twice")
+            lines.append(f"{name} = {texts[place]}")
+            texts[place] = name
+        texts = [
+            text if r.again is None else texts[r.again]
+            for text, r in zip(texts, self.recording.kinds, strict=True)
+        ]
+        result = self.result(self.outputs, iter(texts))
+        body = [*write.body, "", *ending.before, *lines, f"result = {result}"]
         if ending.setup or ending.now:
             every = f"[*late, {', '.join(ending.now)}]" if ending.now else "late"
             body += [
@@ -344,25 +354,40 @@ class Builder:
         ]
         return Step(text, write.bound, flat, write.memory.nbytes, rngs)
 
-    def result(self, x: Any, kinds: Iterator[str]) -> str:
-        """What the step returns, as text: copies of what is in its memory."""
+    def handed_out(self, number: int, how: Result) -> str:
+        """A result as text: a copy if it is in the step's memory."""
+        write, i = self.write, self.table[number]
+        if how.given is not None:
+            return self.input(how.given) + "._data" * (
+                how.kind == "array" and is_tensor(how.given.holder)
+            )
+        text = write.value(Ref(number))
+        text = f"np.array({text})" if i.shape and not how.view else text
+        if how.kind == "array" or i.dtype.startswith("Python"):
+            return text
+        node = None
+        if how.kind == "on the tape":
+            node = write.object(spent_node(i.shape or (), i.dtype), "off_the_tape")
+        return f"wrap({text}, {node})"
+
+    def input(self, origin: Origin) -> str:
+        """The object that an input was found in, as text."""
+        if self.is_data(origin):
+            return self.given[origin.path[0]] + keys(origin.path[1:])
+        return self.write.object(origin.holder, "given")
+
+    def result(self, x: Any, texts: Iterator[str]) -> str:
+        """What the step returns, as text, with that of each array."""
         write = self.write
         if isinstance(x, Ref):
-            i, kind, text = self.table[x.id], next(kinds), write.value(x)
-            text = f"np.array({text})" if i.shape else text
-            if kind == "array" or i.dtype.startswith("Python"):
-                return text
-            node = None
-            if kind == "on the tape":
-                node = write.object(spent_node(i.shape or (), i.dtype), "off_the_tape")
-            return f"wrap({text}, {node})"
+            return next(texts)
         if isinstance(x, (tuple, list)):
-            inside = ", ".join(self.result(part, kinds) for part in x)
+            inside = ", ".join(self.result(part, texts) for part in x)
             if hasattr(x, "_fields"):
                 return f"{write.object(type(x), type(x).__name__)}({inside})"
             return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
         if isinstance(x, dict):
-            return f"{{{', '.join(f'{k!r}: {self.result(v, kinds)}' for k, v in x.items())}}}"
+            return f"{{{', '.join(f'{k!r}: {self.result(v, texts)}' for k, v in x.items())}}}"
         return write.value(x)
 
 

@@ -42,8 +42,10 @@ _VIEWS = {
     *("np.atleast_1d", "np.atleast_2d", "np.atleast_3d", "np.matrix_transpose", "np.flip"),
 }
 PRODUCTS = ("operator.matmul", "np.matmul", "np.dot")
-WRITING = ("set_item", "minus_labels")
+WRITING = ("set_item", "minus_labels", "shift_rows")
 """Calls whose result is their first argument with a few numbers changed."""
+LOOKING_UP = ("take_labels", "log_share")
+"""Calls whose result is a number for each row's label."""
 
 
 def elementwise(i: Instruction) -> tuple[str, tuple[Any, ...]] | None:
@@ -85,7 +87,7 @@ def writes(i: Instruction) -> bool:
     """Whether the result is written into memory that the step has."""
     if not i.shape or 0 in i.shape or not isinstance(i.dtype, str):
         return False
-    made = elementwise(i) or is_product(i) or reduction(i) or i.call == "take_labels"
+    made = elementwise(i) or is_product(i) or reduction(i) or i.call in LOOKING_UP
     return bool(made or masked(i) or changes_a_copy(i))
 
 

@@ -8,15 +8,14 @@ to its arguments, and the recorded call runs its code with the copies, which hol
 from __future__ import annotations
 
 import copy
-import dis
 import functools
-from types import CellType, CodeType, FunctionType, MethodType
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 from ..engine.lines import NOT_USERS
 from ..programs.guards import Reading, is_constant, names_in
-from ..programs.recorder import RecordingError
 from ..programs.structures import PLAIN, contents, objects
+from .effects import objects_read, refuse_effects
 
 
 class Reach:
@@ -24,25 +23,24 @@ class Reach:
 
     Attributes:
         state: these objects, tensors and arrays, each once, by what the code calls them.
-        read: everything else that was found: what must be as it is now.
+        read: everything that was found: what must be as it is now.
+        objects: these and all that they hold, by name.
         slots: where everything was read, see `Reading`.
     """
 
     def __init__(self, f: Any, args: tuple[Any, ...]) -> None:
         reading = Reading()
+        found = [*reading.of(f, [*objects(args)])]
+        self.objects = [*objects_read([("args", args), *found], reading.named_by_code)]
+        refuse_effects(self.objects, reading.codes)
         self.state: dict[str, Any] = {}
-        self.read: list[Any] = []
-        known, look_at = {id(x) for x in args}, [*objects(args)]
-        while look_at:
-            new = []
-            for place, value in reading.of(f, look_at):
-                self.read.append(value)
-                if id(value) not in known and holds_data(value):
-                    known.add(id(value))
-                    new.append(value)
-                    self.state[_unused(place.rpartition(" ")[2].lstrip("."), self.state)] = value
-            look_at = [x for value in new for x in objects(value)]
+        self.read = [value for _, value in found]
         self.slots = reading.slots
+        known = {id(x) for x in args}
+        for place, value in found:
+            if id(value) not in known and holds_data(value):
+                known.add(id(value))
+                self.state[_unused(place.rpartition(" ")[2].lstrip("."), self.state)] = value
 
 
 def holds_data(x: Any) -> bool:
@@ -79,6 +77,8 @@ class Rebinding:
             args = [self.of(part) for part in x.args]
             named = {key: self.of(part) for key, part in x.keywords.items()}
             return functools.partial(self.of(x.func), *args, **named)
+        if callable(wrapped := getattr(x, "__wrapped__", None)) and not isinstance(x, type):
+            return self.of(wrapped)  # a compiled function, or one with a cache
         if not isinstance(x, (*PLAIN, type)) and holds_data(x):
             return copy.deepcopy(x, self.memo)
         return x
@@ -87,7 +87,6 @@ class Rebinding:
         users = not NOT_USERS[f.__code__.co_filename]
         if not users and not f.__closure__:
             return f
-        _refuse_assignments(f.__code__)
         names = set(names_in(f.__code__)) if users else set()
         home = dict(f.__globals__)
         cells = tuple(CellType() for _ in f.__closure__ or ())
@@ -97,7 +96,7 @@ class Rebinding:
             f.__qualname__,
             f.__module__,
         )
-        vars(new).update(vars(f))
+        new.__dict__ = f.__dict__  # one dict, so that a change of it is noticed
         self.memo[id(f)] = new
         self.kept.append(f)
         home |= {name: self.of(home[name]) for name in names if name in home}
@@ -109,18 +108,3 @@ class Rebinding:
         if f.__defaults__:
             new.__defaults__ = tuple(map(self.of, f.__defaults__))
         return new
-
-
-@functools.cache
-def _refuse_assignments(code: CodeType, outer: frozenset[str] = frozenset()) -> None:
-    """Raise if a function assigns to a variable outside of it: a compiled step would not."""
-    free = set(code.co_freevars) - outer
-    for step in dis.get_instructions(code):
-        name = str(step.argval)
-        stores = step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
-        if stores or (step.opname in ("STORE_DEREF", "DELETE_DEREF") and name in free):
-            what = f"compile: the function assigns to {name}, a variable outside of it"
-            raise RecordingError(what, fix="return the new value, and assign it outside")
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            _refuse_assignments(part, outer | set(code.co_cellvars))

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..engine.sums import BLOCK, columns
 from ..programs.calls import function
 from ..programs.instructions import Instruction, Ref
-from . import calls
+from . import calls, small
+from .folding import SMALLEST
 from .writer import Writer
 
 MANY_ROWS, FEW_COLUMNS = 32, 64  # then a maximum of rows is faster over the transposed array
-FEW = 1024  # numbers, up to which NumPy's broadcasting costs more than the work
 MANY = 4096  # numbers, from which on clip is faster than maximum
 LONG_ROW = 1 << 12  # numbers of a row, of which BLAS adds several at a time, without losing a digit
-FEW_LABELS = 16  # which Python reads faster than NumPy
+FEW_SQUARES = 64  # whose sum is seldom so large that one of them must be
+FEW_LABELS, FEW_CLASSES = 32, 4096  # which Python looks up faster than NumPy
+
+
+def emit_all(write: Writer, instructions: Iterable[Instruction]) -> None:
+    """Write calls, each under the line of the user's that it comes from."""
+    for i in instructions:
+        text = i.line.text.strip() if i.line is not None and i.call != "input" else ""
+        if text not in ("", write.said):
+            write.said = text
+            write.body += ["", f"# {text}"]
+        emit(write, i)
 
 
 def emit(write: Writer, i: Instruction) -> None:
@@ -25,6 +36,8 @@ def emit(write: Writer, i: Instruction) -> None:
         return
     if i.call in ("constant", "table"):
         write.names[i.id] = write.object(i.args[0], i.name or "kept")
+    elif i.call == "rate":
+        _rate(write, i)
     elif i.call in _CHECKS:
         _CHECKS[i.call](write, i)
     elif i.id in write.memory.fixed and not calls.writes(i):
@@ -43,6 +56,10 @@ def expression(write: Writer, i: Instruction) -> str:
         return f"{args[0]}[{write.index(i.args[1])}]"
     if i.call == "np.add.reduce" and (text := _total(write, i)):
         return text
+    if i.call == "weighted_sum":
+        x = write.table[i.args[0].id]
+        each = write.once("each", f"np.full({x.shape}, {i.args[1]!r}, {i.dtype!r})")
+        return f"{args[0]}.dot({each})"
     if home == "operator" and name in _SIGNS and len(args) == 2:
         return f"{args[0]} {_SIGNS[name]} {args[1]}"
     if home in ("ndarray", "draw"):
@@ -114,14 +131,14 @@ def _stretched(write: Writer, x: Any, i: Instruction) -> str:
     loop over equal shapes take less time than one that broadcasts. "" where they do not.
     """
     array = write.table[x.id] if isinstance(x, Ref) else None
-    if array is None or len(i.shape or ()) != 2 or math.prod(i.shape or ()) > FEW:
+    if array is None or len(i.shape or ()) != 2 or math.prod(i.shape or ()) > small.FEW:
         return ""
     if array.dtype not in _BLAS or array.dtype != i.dtype or array.id not in write.memory.fixed:
         return ""
     rows, width = i.shape  # type: ignore[misc]
     if rows == 1 or width == 1 or array.shape not in ((rows, 1), (1, width), (width,)):
         return ""
-    wide = write.once("wide", f"np.empty({i.shape}, {i.dtype!r})", ("wide", i.shape, i.dtype))
+    wide = write.once("wide", f"room({i.shape}, {i.dtype!r})", ("wide", i.shape, i.dtype))
     if array.shape == (rows, 1):
         ones = write.once("ones_across", f"np.ones((1, {width}), {i.dtype!r})")
         write.line(f"{write.name(array)}.dot({ones}, {wide})")
@@ -166,7 +183,7 @@ def _reduction(write: Writer, i: Instruction) -> bool:
         summed = write.object(columns, "columns")
         write.line(f"{write.reshaped(i, (width,))}[:] = {summed}({given})", i)
     elif name == "maximum" and matrix and across and rows >= MANY_ROWS and width <= FEW_COLUMNS:
-        turned = write.once(f"{given}_turned", f"np.empty(({width}, {rows}), {x.dtype!r})")
+        turned = write.once(f"{given}_turned", f"room(({width}, {rows}), {x.dtype!r})")
         write.line(f"np.copyto({turned}, {given}.T)", i)
         write.line(f"np.maximum.reduce({turned}, 0, None, {write.reshaped(i, (rows,))})", i)
     else:
@@ -197,6 +214,8 @@ def _changed(write: Writer, i: Instruction) -> bool:
         write.line(f"np.copyto({out}, {given})")
     if i.call == "set_item":
         write.line(f"{out}[{write.index(i.args[1])}] = {write.value(i.args[2])}", i)
+    elif i.call == "shift_rows":
+        _shift(write, i, out)
     elif i.call == "minus_labels":
         flat, c = write.reshaped(i, -1), write.operand(i.args[2], i.dtype)
         write.line(f"{flat}[{_places(write, i.args[1], i)}] -= {c}", i)
@@ -225,6 +244,41 @@ def _taken(write: Writer, i: Instruction) -> bool:
     return True
 
 
+def _shift(write: Writer, i: Instruction, out: str) -> None:
+    """Take off each row's maximum, if exp of a number could overflow."""
+    flat, largest = write.reshaped(i, -1), small.LARGEST[i.dtype]
+    if math.prod(i.shape or ()) <= FEW_SQUARES:
+        test = f"{flat}.dot({flat}) < {largest**2:g}"
+    else:
+        most, least = (f"{flat}.item({flat}.arg{end}())" for end in ("max", "min"))
+        test = f"{most} < {largest:g} and {least} > -{largest:g}"
+    few = write.known["few", i.id] = write.unused("small")
+    top = write.once("top", f"room(({i.shape[0]}, 1), {i.dtype!r})", ("top", i.id))  # type: ignore[index]
+    write.line(f"{few} = {test}", i)
+    write.line(f"if not {few}:  # exp could overflow")
+    write.line(f"    np.maximum.reduce({out}, 1, None, {top}, True)")
+    write.line(f"    {write.ufunc('subtract')}({out}, {top}, {out})")
+
+
+def _log_share(write: Writer, i: Instruction) -> bool:
+    """Labels' log shares: of the quotient, which is exact to the last digits, unless it could vanish."""
+    if i.call != "log_share":
+        return False
+    e, total, shifted = (write.table[x.id] for x in i.args[:3])
+    at, log, out = _places(write, i.args[3], e), write.ufunc("log"), write.out(i)
+    totals = write.reshaped(total, i.shape)  # type: ignore[arg-type]
+    spare = write.once("logs", f"room({i.shape}, {i.dtype!r})")
+    write.line(f"if {write.known['few', shifted.id]}:")
+    write.line(f"    {write.reshaped(e, -1)}.take({at}, None, {out}, 'clip')", i)
+    write.line(f"    {write.ufunc('divide')}({out}, {totals}, {out})")
+    write.line(f"    {log}({out}, {out})")
+    write.line("else:")
+    write.line(f"    {write.reshaped(shifted, -1)}.take({at}, None, {out}, 'clip')")
+    write.line(f"    {log}({totals}, {spare})")
+    write.line(f"    {write.ufunc('subtract')}({out}, {spare}, {out})")
+    return True
+
+
 def _places(write: Writer, y: Ref, x: Instruction) -> str:
     """Where in the flat array the element of each row's label is."""
     rows, width = x.shape  # type: ignore[misc]
@@ -239,9 +293,19 @@ def _places(write: Writer, y: Ref, x: Instruction) -> str:
 
 _WAYS: tuple[Callable[[Writer, Instruction], bool], ...] = (
     *(_elementwise, _product, _reduction, _masked, _changed, _taken),
+    _log_share,
 )
 
 # --- checks -----------------------------------------------------------------------------------------
+
+
+def _rate(write: Writer, i: Instruction) -> None:
+    """A number times the learning rate."""
+    rate = write.value(i.args[1])
+    write.line(f"if not {rate} > {SMALLEST}:  # then a gradient that overflows might not be seen")
+    write.line('    raise RetryError("the learning rate is hardly a number above 0")')
+    write.setup.append(f"{write.name(i)} = np.empty((), {i.dtype!r})")
+    write.line(f"{write.name(i)}[()] = {i.args[0].item()!r} * {rate}")
 
 
 def _check(write: Writer, i: Instruction) -> None:
@@ -254,13 +318,13 @@ def _check(write: Writer, i: Instruction) -> None:
 def _labels(write: Writer, i: Instruction) -> None:
     y, classes = write.value(i.args[0]), i.args[1]
     shape = write.table[i.args[0].id].shape or ()
-    if len(shape) == 1 and shape[0] <= FEW_LABELS:
-        write.line(f"labels = {y}.tolist()")
-        write.line(f"if max(labels) >= {classes} or min(labels) < 0:")
+    if len(shape) == 1 and shape[0] <= FEW_LABELS and classes <= FEW_CLASSES:
+        known = write.once(f"classes{classes}", f"frozenset(range({classes}))")
+        write.line(f"if not {known}.issuperset({y}.tolist()):")
     else:
-        write.line(
-            f"if {y}.view(np.uint64).max() >= {classes}:  # as such, negative ones are large"
-        )
+        unsigned = write.unused("unsigned")
+        write.line(f"{unsigned} = {y}.view(np.uint64)  # as such, negative ones are large")
+        write.line(f"if {unsigned}.item({unsigned}.argmax()) >= {classes}:")
     write.line(f"    raise RetryError({i.args[2]!r})")
 
 
@@ -277,7 +341,7 @@ def emit_finite(write: Writer, gradients: list[str], dtypes: list[str], losses: 
         else f"(0 if np.isfinite({g}).all() else math.inf)"
         for g, dtype in zip(gradients, dtypes, strict=True)
     ]
-    tests += [f"{loss} * 0" for loss in losses]
+    tests += losses
     if tests:
         write.line(f"if not isfinite({' + '.join(tests)}):")
         write.line('    raise RetryError("a loss or a gradient is not finite")')

@@ -17,29 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.context import MODE
 from ..engine.nodes import touch
-from ..engine.symbols import RECORDER
 from ..engine.tensors import Held, raw, wrap
-from ..programs.instructions import parts
 from ..programs.recording import parameter_names
+from ..programs.structures import contents
 from .building import Builder, Step
+from .calling import Apart, ChangedError, RetryError, checked, drawing
 from .guarding import Guard
 from .homes import Homes
-from .recordings import record_call
-from .signatures import is_data, like, said
-
-
-class RetryError(Exception):
-    """A check of a step failed. Nothing has changed: eager code does it again, and says why."""
-
-
-class ChangedError(Exception):
-    """Something failed while a step changed what it changes; all of it has been changed."""
-
-
-MISS = object()
-"""What a form returns if a call is not for it."""
+from .memory import room
+from .recordings import Recording, record_call
+from .signatures import is_data, is_plain, said
 
 _numbers = itertools.count()
 
@@ -63,85 +51,34 @@ class Form:
         named = dict(zip(parameter_names(f, len(args)), args, strict=True))
         data = [name for name, x in named.items() if is_data(x)]
         homes = Homes(recording.owners)
-        movable = (homes.may_move(o.holder) for o in recording.origins.values() if not o.key)
-        states = [n for n, o in recording.origins.items() if not o.key]
-        held = frozenset(n for n, free in zip(states, movable, strict=True) if not free)
-        built = Builder(recording, data, held).build()
-        step = bound(built, homes)
-        state = [*recording.reach.read, *(x for x in args if not is_data(x))]
-        graded: list[Any] = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
-        bare: list[Any] = [tensor._node for tensor in recording.bare]
-        self.guard = Guard(recording.reach.slots, state, bare, graded)
+        origins = recording.origins
+        states = {n: o.holder for n, o in origins.items() if not o.key and o.path[0] not in data}
+        built = Builder(recording, data, homes.held(states)).build()
+        step = drawing(bound(built, homes), built.generators)
+        lock = Lock()
+        self.busy = lock.locked
+        state = {id(x) for _, x in contents(recording.reach.read)}
+        guard, apart = _guard(recording, args), _apart(recording, states, homes)
+        self.call = checked(step, args, state, guard, apart, lock)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
         self.source, self.nbytes = built.source, built.nbytes
-        origins = recording.origins
-        changed = any(origins[n].path[:1] and origins[n].path[0] in data for n in recording.updates)
-        states_now = [
-            raw(o.holder) for o in origins.values() if not o.key and o.path[0] not in data
-        ]
-        arrays = [a for a in states_now if isinstance(a, np.ndarray)]
-        self.call = self._behind_checks(step, named, data, built.generators, changed, arrays)
-
-    def _behind_checks(
-        self,
-        step: Any,
-        named: dict[str, Any],
-        data: list[str],
-        generators: list[Any],
-        changed: bool,
-        states: list[Any],
-    ) -> Callable[..., Any]:
-        mode, lock = MODE.get(), Lock()
-        tests = [test for name, x in named.items() for test in like(x, name)]
-        objects = {key: x for _, known in tests for key, x in known.items()}
-        self.busy = lock.locked
-        objects |= {"_mode": MODE.get, "_recording": mode.recording, "_recorder": RECORDER.get}
-        objects |= {"_guard": self.guard, "_acquire": lock.acquire, "_release": lock.release}
-        objects |= {"_RetryError": RetryError, "_ChangedError": ChangedError}
-        objects |= {"_step": step, "_MISS": MISS, "_drawing": partial(_drawing, generators)}
-        run = f"_step({', '.join(data)})"
-        texts = [text for text, _ in tests]
-        if changed:
-            objects |= {"_apart": partial(_apart, states)}
-            texts.append(f"_apart(({', '.join(data)},))")
-        texts += ["_mode().recording is _recording", "_recorder() is None"]
-        text = f"""
-def call({", ".join([*(f"{name}=_MISS" for name in named), "*more"])}):
-    if not ({" and ".join(texts)}) or more:
-        return _MISS
-    if not (_guard.holds() or _guard.agrees()) or not _acquire(False):
-        return _MISS
-    try:
-        return {f"_drawing(lambda: {run})" if generators else run}
-    except _ChangedError:
-        raise
-    except Exception as error:
-        raise _RetryError from error
-    finally:
-        _release()
-"""
-        exec(builtins.compile(text, __file__, "exec"), objects)
-        return objects["call"]  # type: ignore[no-any-return]
 
 
-def _apart(states: list[Any], data: tuple[Any, ...]) -> bool:
-    """Whether no memory of the arguments, some of which the step changes, is that of another or a state's."""
-    arrays = [raw(x) for x in parts(data) if isinstance(raw(x), np.ndarray)]
-    pairs = itertools.chain(itertools.combinations(arrays, 2), itertools.product(arrays, states))
-    return not any(np.may_share_memory(a, b) for a, b in pairs)
+def _guard(recording: Recording, args: tuple[Any, ...]) -> Guard:
+    """What must be as it was: all that was read, and arguments that are objects."""
+    state = [*recording.reach.read, *(x for x in args if not is_data(x) and not is_plain(x))]
+    graded: list[Any] = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
+    bare: list[Any] = [x._node for x in recording.bare]
+    return Guard(recording.reach.slots, state, bare, graded)
 
 
-def _drawing(generators: list[Any], run: Callable[[], Any]) -> Any:
-    """Run a step; if it fails, the generators have drawn nothing."""
-    before = [g.bit_generator.state for g in generators]
-    try:
-        return run()
-    except ChangedError:
-        raise
-    except BaseException:
-        for generator, state in zip(generators, before, strict=True):
-            generator.bit_generator.state = state
-        raise
+def _apart(recording: Recording, states: dict[int, Any], homes: Homes) -> Apart:
+    """Of the arrays that the step changes, and others of the state, where they are now."""
+    found = {n: raw(x) for n, x in states.items() if isinstance(raw(x), np.ndarray)}
+    arrays = {n: homes.moved.get(id(a), a) for n, a in found.items()}
+    changed = [a for n, a in arrays.items() if n in recording.updates]
+    given = [recording.origins[n] for n in recording.updates if n not in states]
+    return Apart([*arrays.values()], changed, any(not o.key for o in given))
 
 
 def bound(built: Step, homes: Homes) -> Callable[..., Any]:
@@ -178,6 +115,7 @@ _NAMES: dict[str, Any] = {
     "call": operator.call,
     "partial": partial,
     "setitem": operator.setitem,
+    "room": room,
     "over": over,
     "wrap": wrap,
     "Held": Held,

@@ -18,6 +18,7 @@ from ..engine.tensors import Tensor
 from ..optim.base import Optimizer
 from ..plain_data import same
 from ..programs.structures import OPAQUE, OWN, PLAIN, VARYING, members
+from .snapshots import GONE, look
 
 _NAMES = {name for names in VARYING.values() for name in names}
 
@@ -68,7 +69,8 @@ class Guard:
         named = not isinstance(x, (dict, list, tuple, set, frozenset, deque))
         holder = vars(x) if named and hasattr(x, "__dict__") else x
         if isinstance(holder, (dict, list)):
-            self._add(_Term(holder, _LENGTH))
+            ordered = isinstance(holder, dict) and holder is x
+            self._add(_Term(holder, _KEYS if ordered else _LENGTH))
         elif isinstance(holder, (set, frozenset, deque)):
             self._add(_Term(holder, _CONTENTS))
         for key, part in members(x):
@@ -109,7 +111,7 @@ class Guard:
             now = term.now()
             if now is term.value:
                 continue
-            if term.key is _LENGTH or term.key is _CONTENTS:
+            if term.key in (_LENGTH, _KEYS, _CONTENTS):
                 length = term.key is _LENGTH
                 if _kept(term.holder) != term.kept if length else now != term.value:
                     return False
@@ -120,8 +122,7 @@ class Guard:
         return all(leaf.grad is not None for leaf in self.graded)
 
 
-_LENGTH, _CONTENTS = "len()", "=="
-_GONE = object()
+_LENGTH, _KEYS, _CONTENTS = "len()", "keys", "=="
 
 
 def _skipped(key: Any, named: bool) -> bool:
@@ -144,24 +145,17 @@ class _Term:
     def now(self) -> Any:
         if self.key is _LENGTH:
             return len(self.holder)
+        if self.key is _KEYS:
+            return [*self.holder]
         if self.key is _CONTENTS:
             return copy.copy(self.holder)
-        try:
-            if isinstance(self.holder, CellType):
-                return self.holder.cell_contents
-            if isinstance(self.holder, dict):
-                return self.holder.get(self.key, _GONE)
-            if isinstance(self.holder, list):
-                return self.holder[self.key]
-            if isinstance(self.holder, type):
-                return vars(self.holder).get(self.key, _GONE)
-            return getattr(self.holder, self.key)
-        except (AttributeError, IndexError, ValueError):
-            return _GONE
+        return look(self.holder, self.key)
 
     def text(self, holder: str, value: str, key: str) -> str:
         if self.key is _LENGTH:
             return f"len({holder}) == {value}"
+        if self.key is _KEYS:
+            return f"[*{holder}] == {value}"
         if self.key is _CONTENTS:
             return f"{holder} == {value}"
         if isinstance(self.holder, CellType):
@@ -169,6 +163,8 @@ class _Term:
         if isinstance(self.holder, type):
             return f"{holder}.__dict__.get({self.key!r}) is {value}"
         if isinstance(self.holder, dict):
+            if self.value is GONE:
+                return f"{key} not in {holder}"
             return f"{holder}.get({key}) is {value}"
         if isinstance(self.holder, list):
             return f"{holder}[{self.key}] is {value}"

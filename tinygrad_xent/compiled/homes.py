@@ -14,6 +14,7 @@ from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor, raw, wrap
 from ..optim.base import Optimizer
 from ..programs.structures import objects
+from .memory import room
 
 
 class Homes:
@@ -39,13 +40,18 @@ class Homes:
             return _references(holder) <= _OWN and base is None
         return id(holder) in self.buffers
 
+    def held(self, states: dict[int, Any]) -> frozenset[int]:
+        """The numbers of those states whose memory somebody else holds."""
+        return frozenset(number for number, x in states.items() if not self.may_move(x))
+
     def flat(self, holders: list[Any]) -> Any:
         """The flat array in which these are, or are from now on, side by side."""
         arrays = [raw(h) for h in holders]
         found = _side_by_side(arrays)
         if found is not None:
             return found
-        flat, start = np.concatenate([a.reshape(-1) for a in arrays]), 0
+        flat, start = room((sum(a.size for a in arrays),), arrays[0].dtype), 0
+        np.concatenate([a.reshape(-1) for a in arrays], out=flat)
         for holder, array in zip(holders, arrays, strict=True):
             part = flat[start : start + array.size].reshape(array.shape)
             start += array.size

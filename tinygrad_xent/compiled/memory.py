@@ -4,6 +4,7 @@ used again when a result is no longer needed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,16 @@ import numpy as np
 
 from ..programs.instructions import Instruction, Ref
 from . import calls
+
+LINE = 64  # bytes of a line of the cache
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Memory that begins where a line of the cache does: NumPy's loops and BLAS then take less time."""
+    size, item = math.prod(shape), np.dtype(dtype).itemsize
+    spare = np.empty(size + LINE // item, dtype)
+    first = -spare.ctypes.data % LINE // item
+    return spare[first : first + size].reshape(shape)
 
 
 @dataclass

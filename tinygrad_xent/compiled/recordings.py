@@ -5,12 +5,12 @@ results belong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..engine.context import MODE
-from ..engine.tensors import Tensor, is_tensor
+from ..engine.tensors import Tensor, is_tensor, raw
 from ..optim.base import Optimizer
 from ..programs.guards import Draws
 from ..programs.instructions import Ref, mapped, parts
@@ -20,6 +20,8 @@ from ..programs.recording import output_of, parameter_names
 from ..programs.structures import Arguments, Origin, contents, objects, written
 from ..programs.variables import finished
 from .capturing import Reach, Rebinding
+from .results import Result, handed_out
+from .snapshots import Snapshot
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Recording:
         program: what it computes.
         origins: for each input of the program where its value was found.
         outputs: what the function returned, with a `Ref` for each array.
-        kinds: for each of these, in order, how it is handed out: "array", "tensor", or "on the tape".
+        kinds: for each of these, in order, how it is handed out.
         updates: for each input that changes, its number and the new value.
         gradients: the tensors that have a new `.grad` afterwards, each with its value.
         cleared: the tensors that have none afterwards.
@@ -44,7 +46,7 @@ class Recording:
     program: Program
     origins: dict[int, Origin]
     outputs: Any
-    kinds: tuple[str, ...]
+    kinds: tuple[Result, ...]
     updates: dict[int, Ref]
     gradients: list[tuple[Tensor, Ref]]
     cleared: list[Tensor]
@@ -63,13 +65,26 @@ def record_call(f: Any, args: tuple[Any, ...]) -> Recording:
     """
     reach = Reach(f, args)
     _refuse_results(reach)
-    made = _record(f, args, reach, graded=True)
+    made = _undone(f, args, reach, graded=True)
     lacking = [
         o.holder for o in made.origins.values() if o.key == ".grad" and o.holder._node.grad is None
     ]
     _refuse_followed(made, args)
     if lacking:  # what is computed depends on whether there is a gradient already
-        made = _record(f, args, reach, graded=False)
+        made = _undone(f, args, reach, graded=False)
+    return made
+
+
+def _undone(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Recording:
+    """A recording of which nothing is left in plain objects. If it changed any, a step can't take its place."""
+    before = Snapshot(reach.objects, reach.slots)
+    try:
+        made = _record(f, args, reach, graded)
+    finally:
+        changed = before.restore()
+    if changed:
+        what = f"compile: the function changes {changed}, which is no array"
+        raise RecordingError(what, fix="return the new value, and change it outside")
     return made
 
 
@@ -87,7 +102,7 @@ def _refuse_followed(made: Recording, args: tuple[Any, ...]) -> None:
     done |= {id(o.holder) for n, o in made.origins.items() if n in made.updates}
     for x in parts(args):
         follows = is_tensor(x) and x.requires_grad and id(x) not in done
-        if follows and "on the tape" in made.kinds:
+        if follows and any(result.kind == "on the tape" for result in made.kinds):
             what = (
                 "compile: the function returns a result that can be differentiated by an argument"
             )
@@ -103,8 +118,14 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         result = Rebinding(arguments.memo).of(f)(*arguments.copies[: len(args)])
         if recorder.refused is not None:  # the function has caught it
             raise recorder.refused
-        outputs = mapped(lambda x: output_of(recorder, x), result)
+        outputs = mapped(partial(_output, recorder), result)
         updates, slopes = arguments.changes()
+        found = [x for x in parts(result) if _is_array(x)]
+        kinds = tuple(handed_out(found, arguments, updates))
+        for path in arguments.replaced():
+            what = f"compile: the function puts another array in the place of {written(path)}"
+            fix = f"change it in place: {written(path)}[...] = new; of a tensor, t.data = new"
+            raise RecordingError(what, fix=fix)
         leaves = [o for o in arguments.origins.values() if o.key == "" and is_tensor(o.holder)]
         counted = [
             (x, _added(x, arguments.memo[id(x)]))
@@ -121,7 +142,7 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         done.program,
         {place[number]: arguments.origins[number] for number in done.inputs},
         done.outputs,
-        tuple(kind_of(x) for x in parts(result) if _is_array(x)),
+        kinds,
         {place[number]: ref for number, ref in done.updates.items()},
         [(arguments.origins[n].holder, ref) for n, ref in done.gradients.items()],
         [o.holder for o in leaves if o.holder._node and left[id(o.holder)] is None],
@@ -143,8 +164,8 @@ def _is_array(x: Any) -> bool:
     return not isinstance(x, (bool, int, float, str, type(None), np.generic))
 
 
-def kind_of(x: Any) -> str:
-    """How a result is handed out."""
-    if not is_tensor(x):
-        return "array"
-    return "on the tape" if x.requires_grad and MODE.get().recording else "tensor"
+def _output(recorder: Recorder, x: Any) -> Any:
+    """A result as plain data; a tensor's number, too, is an array."""
+    if is_tensor(x) and isinstance(raw(x), (int, float, np.generic)):
+        return Ref(recorder.table(raw(x)).id)
+    return output_of(recorder, x)

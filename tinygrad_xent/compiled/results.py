@@ -1,16 +1,22 @@
-"""What a compiled step hands out: gradients in its own memory, results that are off the tape."""
+"""What a step returns: how each result is handed out, and what stands for its graph, which is gone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ..engine import errors
-from ..engine.context import next_id
+from ..engine.context import MODE, next_id
 from ..engine.lines import user_position
 from ..engine.nodes import Node
 from ..engine.table import Op, Plan
+from ..engine.tensors import is_tensor, raw
+from ..programs.recorder import RecordingError
+from ..programs.structures import Arguments, Origin
+from ..programs.symbolic import ArraySymbol
 
 
 def _no_graph(x: Any, /) -> NoReturn:
@@ -31,3 +37,63 @@ def spent_node(shape: tuple[int, ...], dtype: str) -> Node:
     node.id = next_id()
     node._code, node._instruction = user_position()
     return node
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a result is handed out.
+
+    Attributes:
+        kind: "array", "tensor", or "on the tape".
+        given: the input that it is: the very object, or the array of that tensor.
+        again: the place of an earlier result that is the same object.
+        view: whether it has the memory of an input: then it is no copy.
+    """
+
+    kind: str
+    given: Origin | None = None
+    again: int | None = None
+    view: bool = False
+
+
+def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator[Result]:
+    """How results are handed out.
+
+    Args:
+        found: what the function returned: symbols, and tensors of symbols. changed: the numbers of the inputs
+            that it changed.
+
+    Raises:
+        RecordingError: two results share memory, or one is a view of what changes.
+    """
+    inputs = {id(symbol): number for number, symbol in arguments.symbols.items()}
+    first: dict[int, int] = {}
+    roots: dict[int, str] = {}
+    for place, x in enumerate(found):
+        kind = "array"
+        if is_tensor(x):
+            kind = "on the tape" if x.requires_grad and MODE.get().recording else "tensor"
+        symbol = raw(x)
+        root = symbol.root_of() if isinstance(symbol, ArraySymbol) else symbol
+        number = inputs.get(id(root))
+        origin = None if number is None else arguments.origins[number]
+        if first.setdefault(id(x), place) != place:
+            yield Result(kind, again=first[id(x)])
+        elif origin is not None and _is_input(
+            x, symbol, root, arguments.memo.get(id(origin.holder))
+        ):
+            yield Result(kind, given=origin)
+        elif "array" in (roots.get(id(root)), kind) and id(root) in roots and np.shape(root.value):
+            what = "compile: the function returns two results that share memory"
+            raise RecordingError(what, [x], "return one of them, or a .copy()")
+        elif number in changed:
+            what = "compile: the function returns a view of an array that it changes"
+            raise RecordingError(what, [x], "return a .copy() of it")
+        else:
+            roots[id(root)] = kind
+            yield Result(kind, view=number is not None)
+
+
+def _is_input(x: Any, symbol: Any, root: Any, stands: Any) -> bool:
+    """Whether a result is the very object of an input, or the array of that tensor."""
+    return x is stands or (x is symbol and symbol is root)

@@ -18,6 +18,7 @@ from ..programs.calls import function
 from ..programs.instructions import Instruction, Ref, replaced
 from ..programs.listing import Program
 from ..programs.simplifying import simplified
+from .small import for_small_arrays
 
 Table = dict[int, Instruction]
 
@@ -75,7 +76,15 @@ def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], d
     """
     rewriting = Rewriting(program, needed)
     rewriting.run()
-    instructions = _looked_up_early(list(rewriting.table.values()))
+    instructions, now = _cleared(_looked_up_early([*rewriting.table.values()]), needed)
+    smaller, then = _cleared(*for_small_arrays(instructions, [now[n] for n in needed]))
+    return smaller, {old: then[new] for old, new in now.items() if new in then}
+
+
+def _cleared(
+    instructions: list[Instruction], needed: list[int]
+) -> tuple[list[Instruction], dict[int, int]]:
+    """The instructions without those that nobody needs, and their new numbers."""
     kept = [i.id for i in instructions if i.call in (*CHECKS, "input")]
     return simplified(instructions, [*needed, *kept])
 
@@ -85,10 +94,12 @@ def _looked_up_early(instructions: list[Instruction]) -> list[Instruction]:
     and checked before.
     """
     done: list[Instruction] = []
+    inputs = {i.id for i in instructions if i.call == "input"}  # which come before all calls
     for i in instructions:
         at = len(done)
         if i.call in ("labels", "take_labels"):
-            at = 1 + max(k for k, earlier in enumerate(done) if earlier.id in i.refs)
+            first = (*i.refs, *inputs)
+            at = 1 + max(k for k, earlier in enumerate(done) if earlier.id in first)
         done.insert(at, i)
     return done
 

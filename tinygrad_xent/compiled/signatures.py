@@ -4,7 +4,7 @@ was compiled for.
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +13,7 @@ import numpy as np
 from ..engine.tensors import Tensor
 from ..programs.structures import PLAIN
 
-Test = tuple[str, dict[str, Any]]
-"""An expression, and the objects that it names."""
+_CONTAINERS = (tuple, list, dict)
 
 
 def is_data(x: Any) -> bool:
@@ -22,57 +21,107 @@ def is_data(x: Any) -> bool:
     point; a tuple, list or dict with such arrays, and plain values, which must be the same in each run.
     Everything else belongs to the function's state.
     """
-    return isinstance(x, (float, np.generic)) or (_has_arrays(x) and _is_given(x))
+    return isinstance(x, (float, np.floating)) or (_has_arrays(x) and _is_given(x))
+
+
+def is_plain(x: Any) -> bool:
+    """Whether it is a value that must be equal in each run: a whole number, a word; a container of them."""
+    return not _has_arrays(x) and _is_given(x)
 
 
 def _is_given(x: Any) -> bool:
-    if isinstance(x, (tuple, list, dict)) and not hasattr(x, "_fields"):
+    if type(x) in _CONTAINERS:
         return all(map(_is_given, x.values() if isinstance(x, dict) else x))
     return not x.requires_grad if isinstance(x, Tensor) else isinstance(x, (np.ndarray, *PLAIN))
 
 
 def _has_arrays(x: Any) -> bool:
-    if isinstance(x, (tuple, list, dict)):
+    if isinstance(x, _CONTAINERS):
         return any(map(_has_arrays, x.values() if isinstance(x, dict) else x))
     return isinstance(x, (np.ndarray, Tensor))
 
 
-def like(x: Any, name: str) -> Iterator[Test]:
-    """Tests of whether the argument with this name is like x: of its type, shape and dtype; or is x."""
-    key = re.sub(r"\W", "_", name)
-    if isinstance(x, (float, np.generic)):
-        yield f"type({name}) is T_{key}", {f"T_{key}": type(x)}
-    elif is_data(x):
-        yield from _parts_like(x, name)
-    else:
-        yield from _same(x, name)
+class Likeness:
+    """Tests of arguments against those that a step was compiled for, as text: it runs in every call.
+
+    Attributes:
+        tests: expressions. known: the objects that they name.
+        arrays: for each array and tensor of the data the text of it.
+    """
+
+    def __init__(self) -> None:
+        self.tests: list[str] = []
+        self.known: dict[str, Any] = {}
+        self.arrays: list[tuple[str, Any]] = []
+
+    def add(self, x: Any, text: str) -> None:
+        """Tests of whether the argument that is written like this is like x: of its type, shape and dtype;
+        or equal to it; or is x.
+        """
+        if isinstance(x, (float, np.floating)):
+            self.tests.append(f"type({text}) is {self.name(type(x))}")
+        elif is_data(x) or is_plain(x):
+            self._parts(x, text)
+        else:
+            self.tests.append(f"{text} is {self.name(x)}")
+
+    def name(self, x: Any) -> str:
+        """A name for an object."""
+        name = f"k{len(self.known)}"
+        self.known[name] = x
+        return name
+
+    def _parts(self, x: Any, text: str) -> None:
+        self.tests.append(f"type({text}) is {self.name(type(x))}")
+        if isinstance(x, dict):
+            self.tests.append(f"[*{text}] == {self.name([*x])}")
+            if not all(isinstance(key, str) for key in x):  # 1 == True
+                self.tests.append(
+                    f"[*map({self.name(type)}, {text})] == {self.name([*map(type, x)])}"
+                )
+        elif isinstance(x, (tuple, list)):
+            self.tests.append(f"len({text}) == {len(x)}")
+        elif isinstance(x, (Tensor, np.ndarray)):
+            array = f"{text}._data" if isinstance(x, Tensor) else text
+            self.tests.append(f"{array}.shape == {self.name(x.shape)}")
+            self.tests.append(f"{array}.dtype == {self.name(x.dtype)}")
+            if isinstance(x, Tensor):
+                self.tests.append(f"not {text}.requires_grad")
+            self.arrays.append((text, x))
+        elif isinstance(x, (float, np.floating)) and (x == 0 or x != x):  # -0.0 == 0.0
+            self.tests.append(f"repr({text}) == {self.name(repr(x))}")
+        else:
+            self.tests.append(f"{text} == {self.name(x)}")
+        for key, part in _items(x):
+            self._parts(part, f"{text}[{self.name(key)}]")
+
+    def same_objects(self, state: set[int]) -> None:
+        """Add tests of which of the arrays are one object: in a recording, that was one symbol.
+
+        Args:
+            state: the ids of the arrays and tensors of the function's state.
+        """
+        first: dict[int, str] = {}
+        for text, x in self.arrays:
+            if id(x) in first:
+                self.tests.append(f"{first[id(x)]} is {text}")
+            elif id(x) in state:
+                self.tests.append(f"{text} is {self.name(x)}")
+            first.setdefault(id(x), text)
+        texts = [*first.values()]
+        if len(texts) <= 3:
+            self.tests += [f"{a} is not {b}" for a, b in itertools.combinations(texts, 2)]
+        else:
+            self.tests.append(
+                f"len({{{', '.join(f'id({text})' for text in texts)}}}) == {len(texts)}"
+            )
 
 
-def _same(x: Any, name: str) -> Iterator[Test]:
-    key = re.sub(r"\W", "_", name)
-    if isinstance(x, PLAIN):
-        yield f"type({name}) is T_{key} and {name} == v_{key}", {f"T_{key}": type(x), f"v_{key}": x}
-    else:
-        yield f"{name} is v_{key}", {f"v_{key}": x}
-
-
-def _parts_like(x: Any, name: str) -> Iterator[Test]:
-    key = re.sub(r"\W", "_", name)
-    if isinstance(x, (tuple, list, dict)):
-        yield f"type({name}) is {type(x).__name__} and len({name}) == {len(x)}", {}
-        for k, part in x.items() if isinstance(x, dict) else enumerate(x):
-            if isinstance(x, dict):
-                yield f"{k!r} in {name}", {}
-            yield from _parts_like(part, f"{name}[{k!r}]")
-    elif isinstance(x, (Tensor, np.ndarray)):
-        array = f"{name}._data" if isinstance(x, Tensor) else name
-        yield f"type({name}) is T_{key}", {f"T_{key}": type(x)}
-        known = {f"s_{key}": x.shape, f"d_{key}": x.dtype}
-        yield f"{array}.shape == s_{key} and {array}.dtype == d_{key}", known
-        if isinstance(x, Tensor):
-            yield f"not {name}.requires_grad", {}
-    else:
-        yield from _same(x, name)
+def _items(x: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(x, dict):
+        yield from x.items()
+    elif isinstance(x, (tuple, list)):
+        yield from enumerate(x)
 
 
 def said(x: Any, name: str) -> str:

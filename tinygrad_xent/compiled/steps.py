@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from threading import RLock
+from types import MethodType
 from typing import Any
 
 from ..engine import errors, lines
@@ -14,7 +15,8 @@ from ..engine.symbols import RECORDER
 from ..engine.tensors import Tensor
 from ..programs.instructions import parts
 from ..programs.recorder import RecordingError
-from .forms import MISS, ChangedError, Form, RetryError
+from .calling import MISS, ChangedError, RetryError
+from .forms import Form
 
 LIMIT = 8  # so many forms; more are a sign that shapes or settings keep changing
 
@@ -37,9 +39,9 @@ class Compiled:
         self._making = RLock()
 
     def __call__(self, *args: Any, **named: Any) -> Any:
+        failed: Exception | None = None
         if named:
-            bound = inspect.signature(self.function).bind(*args, **named)
-            args, named = bound.args, bound.kwargs
+            args, named = self._positional(args, named)
         try:
             if not named:
                 for form in self._forms:
@@ -56,7 +58,29 @@ class Compiled:
             self.retried += 1
         except ChangedError as error:
             raise error.__cause__ from None  # type: ignore[misc]
-        return self.function(*args, **named)
+        except RecordingError:
+            raise
+        except (
+            Exception
+        ) as error:  # of the function, which says so itself; or only of its recording
+            failed = error
+        result = self.function(*args, **named)
+        if failed is not None and not isinstance(failed, errors.NonFiniteError):
+            what = f"compile: its recording fails: {type(failed).__name__}: {failed}"
+            self._give_up(errors.GraphError(what))
+        return result
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A method: `step` of an instance is called with it."""
+        return self if instance is None else MethodType(self, instance)
+
+    def _positional(self, args: Any, named: Any) -> tuple[Any, dict[str, Any]]:
+        """Arguments by name in their places, but for those that have none."""
+        try:
+            bound = inspect.signature(self.function).bind(*args, **named)
+        except (TypeError, ValueError):  # calling the function says what is wrong
+            return args, named
+        return bound.args, bound.kwargs
 
     def _made_for(self, args: tuple[Any, ...]) -> Form | None:
         """A new form; None if there can be none."""
@@ -85,6 +109,13 @@ class Compiled:
         self.reason = str(error)
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
         lines.warn(f"{name} is not compiled, and runs as it is: {self.reason}", UserWarning)
+
+    def __reduce__(self) -> Any:
+        """A copy is a step that is not called yet."""
+        return Compiled, (self.function, self.strict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"function": self.function, "strict": self.strict}
 
     @property
     def signatures(self) -> list[str]:

@@ -114,7 +114,7 @@ class _LaneWriter:
 
     def scratch(self, number: int) -> str:
         write, length = self.ending.write, min(self.size, PIECE)
-        text = f"np.empty({length}, {self.lane.dtype!r})"
+        text = f"room(({length},), {self.lane.dtype!r})"
         name = write.once("scratch", text, ("scratch", number, text))
         return f"{name}[:n]" if self.size > PIECE else name
 
@@ -149,5 +149,5 @@ def slices(sizes: Iterable[int]) -> Iterator[slice]:
 def side_by_side(write: Writer, name: str, values: list[Instruction]) -> Iterator[slice]:
     """Memory for arrays side by side, in the set-up; where each lies."""
     sizes = [math.prod(i.shape or ()) for i in values]
-    write.setup.append(f"{name} = np.empty({sum(sizes)}, {values[0].dtype!r})")
+    write.setup.append(f"{name} = room(({sum(sizes)},), {values[0].dtype!r})")
     return slices(sizes)

@@ -25,6 +25,7 @@ class Writer:
         table: the instructions by number. memory: where results lie.
         names: what results are called. bound: objects that the text refers to by name.
         setup, body: the lines of `make` and of `step`.
+        noted, said: the formula, and the user's line, that were written last.
         select: whether a product with a mask may stand for a choice, because every gradient is checked.
     """
 
@@ -38,6 +39,7 @@ class Writer:
     taken: set[str] = field(default_factory=set)
     known: dict[Any, str] = field(default_factory=dict)
     noted: str = ""
+    said: str = ""
 
     def __post_init__(self) -> None:
         self.listed = list(self.table.values())
@@ -134,7 +136,7 @@ class Writer:
         if i.id not in self.names:
             name, block = self.name(i), self.memory.blocks[i.id]
             if block.first == i.id:
-                text = f"np.empty({i.shape}, {i.dtype!r})"
+                text = f"room({i.shape}, {i.dtype!r})"
             else:
                 old = self.table[block.first]
                 same = old.shape == i.shape and old.dtype == i.dtype
@@ -175,7 +177,20 @@ def _plain(x: Any) -> bool:
 
 
 RESERVED = {
-    *("np", "math", "over", "step", "make", "late", "call", "partial", "setitem", "wrap", "touch"),
+    *(
+        "np",
+        "math",
+        "room",
+        "over",
+        "step",
+        "make",
+        "late",
+        "call",
+        "partial",
+        "setitem",
+        "wrap",
+        "touch",
+    ),
     *(
         "finish",
         "complete",

@@ -14,7 +14,15 @@ import hashlib
 import random
 import sys
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
@@ -95,17 +103,21 @@ class Reading:
 
     Attributes:
         slots: everything that was read, as a holder and a key: a variable of a closure and "", a
-            dict of globals and a name, an object and an attribute.
+            dict of globals and a name, an object and an attribute. A name may be absent.
+        codes: the code of every function of the user that was read.
+        named_by_code: the names of attributes and globals in it.
+        imported: the modules that are imported inside of functions.
     """
 
     def __init__(self) -> None:
         self.slots: list[tuple[Any, str]] = []
-        self.seen: set[int] = set()
-        self.kept: list[Any] = []  # so that no id is used twice
+        self.codes: list[CodeType] = []
         self.named_by_code: set[str] = {"forward", "__call__"}
-        self.methods: list[
-            tuple[str, Any]
-        ] = []  # of classes, which are read if code has their names
+        self.imported: set[str] = set()
+        self._seen: set[int] = set()
+        self._kept: list[Any] = []  # so that no id is used twice
+        # Members of classes, which are read if code has their names: name, place and value.
+        self._members: list[tuple[str, str, Any]] = []
 
     def of(self, f: Any, arguments: list[Any]) -> Iterator[tuple[str, Any]]:
         """What a function reads, or an object that is called, and the methods of its arguments: values with
@@ -114,30 +126,36 @@ class Reading:
         for x in (f, *arguments):
             yield from self.behind(x)
         if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
-            yield type(f).__name__, f
-        while called := [m for m in self.methods if self._may_run(m[0])]:
-            self.methods = [m for m in self.methods if m not in called]
-            for _, method in called:
-                yield from self.behind(method)
+            yield from self.named(type(f).__name__, f, [])
+        while named := [m for m in self._members if self._may_be_used(m[0])]:
+            self._members = [m for m in self._members if not self._may_be_used(m[0])]
+            for _, place, value in named:
+                if isinstance(value, _METHODS):
+                    yield from self.behind(value)
+                else:
+                    yield from self.named(place, value, [])
 
-    def _may_run(self, name: str) -> bool:
-        """Whether a method may be called: code names it, or Python itself calls it for an operator."""
+    def _may_be_used(self, name: str) -> bool:
+        """Whether a member of a class is used: code names it, or Python itself calls it for an operator."""
         by_python = name.startswith("__") and name not in _NOT_WHILE_RUNNING
         return name in self.named_by_code or by_python
 
     def behind(self, x: Any) -> Iterator[tuple[str, Any]]:
         """What is read by a function, a partial, a method, a class or an object of the user."""
-        if id(x) in self.seen:
+        if id(x) in self._seen:
             return
-        self.seen.add(id(x))
-        self.kept.append(x)
+        self._seen.add(id(x))
+        self._kept.append(x)
         if isinstance(x, functools.partial):
             yield from self.behind(x.func)
-            yield "the partial's", (x.args, x.keywords)
+            yield from self.named("the partial's", (x.args, x.keywords), [])
         elif isinstance(x, (MethodType, staticmethod, classmethod)):
             yield from self.behind(x.__func__)
             if isinstance(x, MethodType) and not isinstance(x.__self__, type):
-                yield "self", x.__self__
+                yield from self.named("self", x.__self__, [])
+        elif isinstance(x, BuiltinFunctionType):
+            if not isinstance(x.__self__, (ModuleType, type, type(None))):
+                yield from self.named(f"what {x.__name__} belongs to", x.__self__, [])
         elif isinstance(x, property):
             yield from self.behind(x.fget)
         elif isinstance(x, FunctionType):
@@ -152,17 +170,20 @@ class Reading:
     def class_of(self, kind: type) -> Iterator[tuple[str, Any]]:
         """What a user's class holds, and what its methods read."""
         for base in kind.__mro__:
-            module = sys.modules.get(base.__module__)
-            file = getattr(module, "__file__", None) or f"<{base.__module__}>"
-            if base.__module__ in ("builtins", "typing", "types", "abc") or NOT_USERS[file]:
+            if (
+                base.__module__ in ("builtins", "typing", "types", "abc")
+                or NOT_USERS[file_of(base)]
+            ):
                 continue
             for name, value in vars(base).items():
-                if isinstance(value, PLAIN) and not name.startswith("__"):
+                place = f"{base.__module__} {base.__qualname__}.{name}"
+                if isinstance(value, (MemberDescriptorType, GetSetDescriptorType)):
+                    continue
+                if isinstance(value, _METHODS) or not name.startswith("__"):
                     self.slots.append((base, name))
-                    yield f"{base.__module__} {base.__qualname__}.{name}", value
-                elif isinstance(value, (FunctionType, staticmethod, classmethod, property)):
-                    self.slots.append((base, name))
-                    self.methods.append((name, value))
+                    self._members.append((name, place, value))
+                    if isinstance(value, PLAIN):
+                        yield place, value
 
     def function(self, f: FunctionType) -> Iterator[tuple[str, Any]]:
         """What a function's code names outside of itself, its defaults, and what it calls."""
@@ -171,20 +192,34 @@ class Reading:
         if NOT_USERS[f.__code__.co_filename]:
             yield from self.closures(f)
             return
+        self.codes.append(f.__code__)
         self.named_by_code |= set(names_in(f.__code__))
         self.slots += [(f, "__code__"), (f, "__defaults__"), (f, "__kwdefaults__")]
         yield f"{f.__module__} the code of {f.__qualname__}", _digest(f.__code__)
         defaults = {**(f.__kwdefaults__ or {}), "": f.__defaults__ or ()}
-        yield f"{f.__module__} a default of {f.__qualname__}", list(defaults.values())
+        place = f"{f.__module__} a default of {f.__qualname__}"
+        yield from self.named(place, list(defaults.values()), [])
+        for name, value in vars(f).items():
+            yield from self.named(f"{f.__module__} {f.__qualname__}.{name}", value, [])
+            self.slots.append((vars(f), name))
         cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
         for name, attributes in _names(f.__code__):
-            try:
-                value = cells[name].cell_contents if name in cells else f.__globals__[name]
-            except (KeyError, ValueError):
-                continue  # a builtin, or not assigned yet
-            self.slots.append((cells[name], "") if name in cells else (f.__globals__, name))
-            yield from self.named(f"{f.__module__}.{f.__qualname__} {name}", value, attributes)
-        for module in _imported(f.__code__):
+            place = f"{f.__module__}.{f.__qualname__} {name}"
+            if name in cells:
+                try:
+                    value = cells[name].cell_contents
+                except ValueError:
+                    continue  # not assigned yet
+                self.slots.append((cells[name], ""))
+            else:
+                self.slots.append((f.__globals__, name))
+                builtins = f.__builtins__  # type: ignore[attr-defined]
+                if name not in f.__globals__ and name not in builtins:
+                    continue  # not there yet
+                value = f.__globals__.get(name, builtins.get(name))
+            yield from self.named(place, value, attributes)
+        self.imported |= (modules := {*_imported(f.__code__)})
+        for module in sorted(modules):
             yield from self.module(module)
 
     def closures(self, f: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -207,24 +242,37 @@ class Reading:
             self.slots.append((value, attribute))
             value, place = getattr(value, attribute), f"{place}.{attribute}"
         if isinstance(value, ModuleType):
+            yield from self.module(value.__name__)
             return
         if getattr(value, "__module__", None) in _DRAWING and not isinstance(value, type):
             raise _draws(f"{place.rpartition(' ')[2]}")
-        yield from self.behind(value)
         yield place, value
+        for x in objects(value):
+            yield from self.behind(x)
 
     def module(self, name: str) -> Iterator[tuple[str, Any]]:
-        """The plain values of a user's module that is imported inside a function."""
+        """What code names of a user's module that is imported inside a function, and its plain values."""
         module = sys.modules.get(name)
         file = getattr(module, "__file__", None)
-        if module is not None and file is not None and not NOT_USERS[file]:
+        if id(module) in self._seen or module is None or file is None:
+            return
+        self._seen.add(id(module))
+        if not NOT_USERS[file]:
             for key, value in vars(module).items():
-                if isinstance(value, PLAIN) and not key.startswith("__"):
+                named = key in self.named_by_code or isinstance(value, PLAIN)
+                if named and not key.startswith("__"):
                     self.slots.append((module, key))
-                    yield f"{name} {key}", value
+                    yield from self.named(f"{name} {key}", value, [])
 
 
+_METHODS = (FunctionType, staticmethod, classmethod, property)
 _NOT_WHILE_RUNNING = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "__del__"}
+
+
+def file_of(kind: type) -> str:
+    """The file in which a class is written."""
+    module = sys.modules.get(kind.__module__)
+    return getattr(module, "__file__", None) or f"<{kind.__module__}>"
 
 
 def names_in(code: CodeType) -> Iterator[str]:

@@ -116,6 +116,7 @@ class Arguments:
         copies: the arguments for the recorded call; the user's own stay as they are.
         memo: by the id of each object of the arguments what stands for it in the copies.
         origins: by the number of each input where its value was found.
+        symbols: by the number of each array the symbol that stands for it.
 
     Args:
         graded: whether each parameter is taken to have a gradient already, of zeros if it has none.
@@ -134,6 +135,7 @@ class Arguments:
         self.graded, self.raw = graded, raw
         self.memo: dict[int, Any] = {}
         self.origins: dict[int, Origin] = {}
+        self.symbols: dict[int, ArraySymbol] = {}
         self.used: dict[str, int] = {}
         self.buffers = dict(_buffer_names(args))
         self.copies = tuple(map(self._copied, names, args))
@@ -165,16 +167,28 @@ class Arguments:
                 raise RecordingError(what, fix="return what later steps need")
         return updates, gradients
 
+    def replaced(self) -> Iterator[Path]:
+        """Where the recorded call put another array in the place of one. Others are changed in place."""
+        for path, x in self._contents():
+            was = self.before.get(path)
+            symbol = self.symbols.get(was.id) if isinstance(was, Ref) else None
+            now = x._data if isinstance(x, Tensor) else x
+            if symbol is not None and now is not symbol:
+                yield path
+
     def _state(self) -> dict[Path, Any]:
         """For each path in the copies a `Ref` to the array's instruction, or the plain value."""
         found: dict[Path, Any] = {}
-        for name, arg in zip(self.arguments, self.copies, strict=True):
-            for path, x in contents(arg, (name,)):
-                if isinstance(x, Tensor) and (grad := getattr(x._node, "grad", None)) is not None:
-                    found[(*path, ".grad")] = Ref(grad._data.id)
-                x = x._data if isinstance(x, Tensor) else x
-                found[path] = Ref(x.id) if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
+        for path, x in self._contents():
+            if isinstance(x, Tensor) and (grad := getattr(x._node, "grad", None)) is not None:
+                found[(*path, ".grad")] = Ref(grad._data.id)
+            x = x._data if isinstance(x, Tensor) else x
+            found[path] = Ref(x.id) if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
         return found
+
+    def _contents(self) -> Iterator[tuple[Path, Any]]:
+        for name, arg in zip(self.arguments, self.copies, strict=True):
+            yield from contents(arg, (name,))
 
     def _replace(self, path: Path, x: Any) -> None:
         """Have the copy hold a symbol in place of an array, a tensor or a generator."""
@@ -188,6 +202,7 @@ class Arguments:
             self.origins[self.memo[id(x)].id] = Origin(path, x)
         elif isinstance(x, Tensor):
             symbol = self.recorder.input(name, np.array(x._data))
+            self.symbols[symbol.id] = symbol
             leaf = Leaf(symbol, x.requires_grad, name)
             self.memo[id(x)] = wrap(symbol, leaf)
             self.origins[symbol.id] = Origin(path, x)
@@ -199,6 +214,7 @@ class Arguments:
                 self.origins[leaf.grad._data.id] = Origin(path, x, ".grad")
         else:
             symbol = self.recorder.input(name, np.array(x))
+            self.symbols[symbol.id] = symbol
             self.origins[symbol.id] = Origin(path, x)
             inside = any(str(key).startswith(".") for key in path)
             self.memo[id(x)] = symbol if inside or self.raw else self._standing_for(symbol, name)
@@ -207,11 +223,16 @@ class Arguments:
         """The argument for the recorded call. A float is an input too: a number that widens no array."""
         for path, part in contents(x, (name,)):
             self._replace(path, part)
+        if self.raw and isinstance(x, np.ndarray) and id(x) in self.memo:
+            return self.memo[id(x)]  # one object, given twice
         if type(x) is float or isinstance(x, (np.generic, np.ndarray)):
             symbol = self.recorder.input(
                 self._name((name,)), x if type(x) is float else np.array(x)[()]
             )
+            self.symbols[symbol.id] = symbol
             self.origins[symbol.id] = Origin((name,), x)
+            if self.raw and isinstance(x, np.ndarray):
+                self.memo[id(x)] = symbol
             return symbol if self.raw else self._standing_for(symbol, name)
         try:
             return copy.deepcopy(x, self.memo)

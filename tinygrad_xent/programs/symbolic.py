@@ -52,7 +52,11 @@ class ArraySymbol(SymbolBase):
     flags = property(lambda self: np.asarray(self.value).flags)
     itemsize = property(lambda self: np.asarray(self.value).itemsize)
     nbytes = property(lambda self: np.asarray(self.value).nbytes)
-    __hash__ = object.__hash__
+
+    def __hash__(self) -> int:
+        if not isinstance(self.value, np.ndarray):
+            self._asked("hash(), a key of a dict or a member of a set", "a branch by tx.where")
+        return id(self)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -379,6 +383,7 @@ def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
         "round": "round()",
         "trunc": "math.trunc()",
         "format": "printing it",
+        "repr": "printing it",
         "reduce": "pickle",
     }
     for name, how in asking.items():

@@ -1,0 +1,105 @@
+"""What a compiled step costs line by line: a floor under what its text can do, and where the rest goes."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+ROUNDS, SECONDS = 15, 2e-3  # of each line, of which the fastest round counts
+CHECKS = ("if not", "if max", "if unsigned")
+ENDING = ("result", "changes", "touch", "new_counts")
+
+
+def compiled_step(run: Callable[[], Any]) -> tuple[Any, tuple[Any, ...]] | None:
+    """The compiled function that a run calls, and its arguments; None if it calls another."""
+    if not isinstance(run, functools.partial):
+        return None
+    run()  # the first call compiles it
+    return (run.func, run.args) if hasattr(run.func, "source") else None
+
+
+def of_lines(step: Any, args: tuple[Any, ...]) -> str:
+    """The time of a call, of the step's text alone, and of each of its lines."""
+    call = step._forms[0].call
+    inner, data = call.__globals__["_step"], args
+    both = [(fastest(lambda: step(*args)), fastest(lambda: inner(*data))) for _ in range(3)]
+    whole, text = map(min, zip(*both, strict=True))
+    with np.errstate(all="ignore"):
+        lines = list(timed(step.source, inner, data))
+    known = [(line, seconds) for line, seconds in lines if seconds is not None]
+    bare = sum(s for line, s in known if not line.startswith((*CHECKS, *ENDING)))
+    parts = {
+        "a call": whole,
+        "guards and arguments": whole - text,
+        "array calls alone: the floor": bare,
+        "checks of values": sum(s for line, s in known if line.startswith(CHECKS)),
+        "update, gradients and result": sum(s for line, s in known if line.startswith(ENDING)),
+        "between the lines": text - sum(s for _, s in known),
+    }
+    table = [f"{seconds * 1e6:10.2f} us  {name}" for name, seconds in parts.items()]
+    costly = sorted(known, key=lambda pair: -pair[1])[:20]
+    return "\n".join([*table, "", *(f"{s * 1e6:10.2f} us  {line}" for line, s in costly)])
+
+
+def timed(source: str, step: Any, args: tuple[Any, ...]) -> Iterator[tuple[str, float | None]]:
+    """The first words of each line of a step, and its seconds; None where it does not run alone."""
+    (make,) = (x for x in ast.parse(source).body if isinstance(x, ast.FunctionDef))
+    (inner,) = (x for x in make.body if isinstance(x, ast.FunctionDef))
+    names = dict(step.__globals__)
+    names |= {
+        n: c.cell_contents for n, c in zip(step.__code__.co_freevars, step.__closure__, strict=True)
+    }
+    names |= zip((a.arg for a in inner.args.args), args, strict=True)
+    parts = [*units([x for x in inner.body if not isinstance(x, ast.Return)])]
+    texts = ["\n".join(map(ast.unparse, lines)) for lines in parts]
+    for place, lines in enumerate(parts):
+        for text in texts[: place + 1]:  # what was timed before has changed what it wrote to
+            exec(text, names)
+        try:
+            yield texts[place].partition("\n")[0], fastest_of(lines, names)
+        except Exception:
+            yield texts[place].partition("\n")[0], None
+
+
+def units(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
+    """Lines that can be timed alone: an iterator belongs to the line that uses it up."""
+    for line, following in zip(body, [*body[1:], None], strict=True):
+        if isinstance(line, ast.Try):
+            continue
+        yield [line, following] if isinstance(following, ast.Try) else [line]
+
+
+def fastest_of(lines: list[ast.stmt], names: dict[str, Any]) -> float:
+    """Seconds of lines that run as they do in a function, over and over."""
+    given = [name for name in names if name.isidentifier() and not name.startswith("__")]
+    header = f"def line({', '.join(given)}):\n def many(times, clock):\n  start = clock()\n"
+    body = "\n".join(f"   {part}" for x in lines for part in ast.unparse(x).splitlines())
+    text = f"{header}  for _ in times:\n{body}\n  return clock() - start\n return many"
+    space: dict[str, Any] = {}
+    exec(text, {}, space)
+    many = space["line"](*(names[name] for name in given))
+    return best(lambda count: many(repeat(None, count), time.perf_counter))
+
+
+def fastest(run: Callable[[], Any]) -> float:
+    def many(count: int) -> float:
+        start = time.perf_counter()
+        for _ in repeat(None, count):
+            run()
+        return time.perf_counter() - start
+
+    return best(many)
+
+
+def best(many: Callable[[int], float]) -> float:
+    """Seconds of one time, from the fastest of many rounds."""
+    once = statistics.median(many(1) for _ in range(3))
+    count = max(1, int(SECONDS / max(once, 1e-7)))
+    return min(many(count) for _ in range(ROUNDS)) / count

@@ -1,0 +1,375 @@
+"""What a function does or asks besides computing: done as often as without compiling, or refused by name.
+
+Each scenario is run twice, with functions as they are and compiled, and must observe the same.
+"""
+
+import array
+import contextvars
+import functools
+import itertools
+import random
+import sys
+import threading
+import time
+import types
+import weakref
+from collections import deque
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import tinygrad_xent as tx
+from tests.compiled.worlds import check_same, numbers
+
+X = np.array([[1.0, 2.0]])
+THIS = sys.modules[__name__]
+
+
+# --- effects ----------------------------------------------------------------------------------------
+
+
+def effect_list(compile):
+    log = []
+    f = compile(lambda x: (log.append(1), x * 2.0)[1])
+    for _ in range(3):
+        yield f(X)
+        yield list(log)
+
+
+def effect_dict(compile):
+    counter = {"n": 0}
+
+    def g(x):
+        counter["n"] += 1
+        return x * counter["n"]
+
+    f = compile(g)
+    for _ in range(3):
+        yield f(X)
+        yield dict(counter)
+
+
+def effect_then_refused(compile):
+    counter = {"n": 0}
+
+    def g(x):
+        counter["n"] += 1
+        return float(tx.exp(x).sum())
+
+    f = compile(g)
+    for _ in range(2):
+        yield f(X)
+        yield dict(counter)
+
+
+def effect_then_error(compile):
+    counter = {"n": 0}
+
+    def g(x, y):
+        counter["n"] += 1
+        return tx.cross_entropy(x, y)
+
+    f = compile(g)
+    for y in ([5], [0]):
+        try:
+            yield f(X, np.array(y))
+        except tx.OutOfRangeError as error:
+            yield str(error).partition("\n")[0]
+        yield dict(counter)
+
+
+def effect_default(compile):
+    def g(x, seen=[]):  # noqa: B006 -- that is what is tried
+        seen.append(1)
+        return x * len(seen)
+
+    f = compile(g)
+    yield from (f(X), f(X), f(X))
+
+
+def effect_attribute_of_function(compile):
+    def g(x):
+        g.count += 1
+        return x * g.count
+
+    g.count = 0
+    f = compile(g)
+    yield from (f(X), f(X), g.count)
+
+
+def effect_object(compile):
+    class Counter:
+        total = 0
+
+        def __init__(self):
+            self.n = 0
+
+        def up(self):
+            self.n += 1
+            Counter.total += 1
+            return self.n
+
+    counter = Counter()
+    f = compile(lambda x: x * counter.up())
+    yield from (f(X), f(X), counter.n, Counter.total)
+
+
+def effect_slots(compile):
+    class Counter:
+        __slots__ = ("n",)
+
+    counter = Counter()
+    counter.n = 0
+
+    def g(x):
+        counter.n += 1
+        return x * counter.n
+
+    f = compile(g)
+    yield from (f(X), f(X), counter.n)
+
+
+def effect_deque_and_set(compile):
+    last, seen = deque(maxlen=2), set()
+    f = compile(lambda x: (last.append(len(seen)), seen.add(len(last)), x * len(last))[2])
+    yield from (f(X), f(X), list(last), sorted(seen))
+
+
+def effect_bound_method(compile):
+    log = []
+    note = log.append
+    f = compile(lambda x: (note(3), x * 2.0)[1])
+    yield from (f(X), f(X), list(log))
+
+
+def effect_module(compile):
+    THIS.CALLS = 0
+    f = compile(count_calls)
+    yield from (f(X), f(X), THIS.CALLS)
+
+
+CALLS = 0
+
+
+def count_calls(x):
+    THIS.CALLS += 1
+    return x * 2.0
+
+
+def effect_global(compile):
+    THIS.CALLS = 0
+    f = compile(count_calls_by_name)
+    yield from (f(X), f(X), CALLS)
+
+
+def count_calls_by_name(x):
+    global CALLS
+    CALLS += 1
+    return x * CALLS
+
+
+def effect_append_to_argument(compile):
+    f = compile(lambda p: (p.append(p[0] * 2.0), p[0] + 1.0)[1])
+    p = [X.copy()]
+    yield from (f(p), f(p), len(p))
+
+
+def replaces_an_item(compile):
+    f = compile(lambda p: p.__setitem__(0, p[0] * 2.0))
+    x = X.copy()
+    p = [x]
+    f(p), f(p)
+    yield from (p[0], x)
+
+
+def replaces_an_attribute(compile):
+    running = SimpleNamespace(mean=np.zeros(2))
+    old = running.mean
+
+    def g(x):
+        running.mean = 0.9 * running.mean + 0.1 * x[0]
+        return x - running.mean
+
+    f = compile(g)
+    yield from (f(X), f(X), running.mean, old)
+
+
+def swaps(compile):
+    pair = {"a": np.ones(2), "b": np.zeros(2)}
+
+    def g(x):
+        pair["a"], pair["b"] = pair["b"], pair["a"]
+        return x + pair["a"]
+
+    f = compile(g)
+    yield from (f(X), f(X), f(X), pair["a"])
+
+
+# --- what is asked of the outside ---------------------------------------------------------------------
+
+
+def asks_iterator(compile):
+    ticks = itertools.count(1)
+    f = compile(lambda x: x * next(ticks))
+    yield from (f(X), f(X), f(X))
+
+
+def asks_generator(compile):
+    ticks = (n * 2.0 for n in range(9))
+    f = compile(lambda x: x * next(ticks))
+    yield from (f(X), f(X), f(X))
+
+
+def asks_bound_iterator(compile):
+    tick = itertools.count(1).__next__
+    f = compile(lambda x: x * tick())
+    yield from (f(X), f(X), f(X))
+
+
+def asks_clock(compile):
+    start = time.perf_counter_ns()
+    f = compile(lambda x: x * 0.0 + (time.perf_counter_ns() - start))
+    first, second = numbers([f(X), f(X)])
+    yield bool((second > first).all())
+
+
+def asks_globals(compile):
+    THIS.CALLS = 2
+    f = compile(lambda x: x * globals()["CALLS"])
+    yield f(X)
+    THIS.CALLS = 3
+    yield f(X)
+
+
+def asks_context_variable(compile):
+    scale = contextvars.ContextVar("scale", default=1.0)
+    f = compile(lambda x: x * scale.get())
+    yield f(X)
+    scale.set(3.0)
+    yield f(X)
+
+
+def asks_thread_local(compile):
+    local = threading.local()
+    local.scale = 1.0
+    f = compile(lambda x: x * local.scale)
+    yield f(X)
+    local.scale = 3.0
+    yield f(X)
+
+
+def asks_weak_reference(compile):
+    class Config:
+        scale = 1.0
+
+    config = Config()
+    there = weakref.ref(config)
+    f = compile(lambda x: x * there().scale)
+    yield f(X)
+    config.scale = 3.0
+    yield f(X)
+
+
+def asks_bytes(compile):
+    scale, other = bytearray([2]), array.array("d", [3.0])
+    f = compile(lambda x: x * scale[0] * other[0])
+    yield f(X)
+    scale[0], other[0] = 5, 7.0
+    yield f(X)
+
+
+def asks_read_only_dict(compile):
+    settings = {"scale": 1.0}
+    view = types.MappingProxyType(settings)
+    f = compile(lambda x: x * view["scale"])
+    yield f(X)
+    settings["scale"] = 3.0
+    yield f(X)
+
+
+def asks_type_of_argument(compile):
+    yield compile(lambda x, lr: x * (1.0 if isinstance(lr, float) else 9.0))(X, 0.5)
+    yield compile(lambda x: x * (1.0 if isinstance(x, np.ndarray) else 9.0))(X)
+    yield compile(lambda x: x * (1.0 if type(x) is np.ndarray else 9.0))(X)
+    yield compile(lambda x: x * (1.0 if x.__class__ is np.ndarray else 9.0))(X)
+
+    def match(x):
+        match x:
+            case np.ndarray():
+                return x * 3.0
+        return x
+
+    yield compile(match)(X)
+
+
+def asks_text_of_argument(compile):
+    yield compile(lambda x, s: x * len(str(s)))(X, 0.5)
+    yield compile(lambda x, s: x * len(f"{s}"))(X, 0.5)
+    yield compile(lambda x, s: x * {0.5: 2.0}.get(s, 7.0))(X, 0.5)
+    yield compile(lambda x, s: x * (hash(s) % 7))(X, 0.5)
+    yield compile(lambda x, s: x * (2.0 if s.is_integer() else 3.0))(X, 0.5)
+
+
+def asks_memory(compile):
+    x = np.asfortranarray(np.ones((3, 2)))
+    f = compile(lambda x: x * (2.0 if np.isfortran(x) else 3.0))
+    yield from (f(x), f(np.ones((3, 2))))
+    g = compile(lambda x: x * float(x.strides[0]))
+    yield from (g(x), g(np.ones((3, 2))))
+
+
+EFFECTS = [
+    s for name, s in vars(THIS).items() if name.startswith(("effect_", "replaces_", "swaps"))
+]
+ASKING = [s for name, s in vars(THIS).items() if name.startswith("asks_")]
+
+
+@pytest.mark.parametrize("scenario", [*EFFECTS, *ASKING], ids=lambda s: s.__name__)
+def test_effects_happen_as_often_and_the_outside_is_asked_each_time(scenario):
+    reasons = check_same(scenario)
+    assert all(reasons), "compiled, though a step can't know this"
+    assert all(r.startswith(("compile: ", "program: ")) for r in reasons)
+
+
+def test_strict_refuses_before_anything_happens():
+    log = []
+    step = tx.compile(lambda x: (log.append(1), x * 2.0)[1], strict=True)
+    with pytest.raises(tx.GraphError, match=r"changes log(.|\n)*return the new value"):
+        step(X)
+    assert log == []
+
+
+def test_libraries_that_are_not_known_to_compute_only_are_refused_by_name():
+    with pytest.raises(tx.GraphError, match="uses print, which does or asks more than to compute"):
+        tx.compile(lambda x: (print("step"), x)[1], strict=True)(X)
+    with pytest.raises(tx.GraphError, match=r"uses time\.time"):
+        tx.compile(lambda x: x * time.time(), strict=True)(X)
+    rng = random.Random(0)
+    with pytest.raises(tx.GraphError, match="calls rng, whose numbers would be the same"):
+        tx.compile(lambda x: x * rng.random(), strict=True)(X)
+
+
+class Logged:
+    """A user's object with things that no step could know, which the step does not use."""
+
+    def __init__(self):
+        self.lock, self.file, self.scale = threading.Lock(), sys.stdout, 2.0
+
+    def step(self, x):
+        return x * self.scale
+
+
+def test_attributes_that_the_code_does_not_name_are_nobodys_business():
+    step = tx.compile(Logged().step, strict=True)
+    np.testing.assert_array_equal(numbers(step(X))[0], X * 2.0)
+
+
+def test_memoised_helpers_and_constants_of_every_harmless_kind_compile():
+    @functools.lru_cache
+    def half(n):
+        return n / 2
+
+    table = {"a": (1, 2.0), "b": [slice(0, 1), range(3), frozenset({1}), 1j, ...]}
+    step = tx.compile(lambda x: x * half(4) * table["a"][1] * len(table["b"]), strict=True)
+    np.testing.assert_array_equal(numbers(step(X))[0], X * 2.0 * 2.0 * 5)
