@@ -26,7 +26,8 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "CACHED", 1)
     monkeypatch.setattr(blocks, "FEWEST", 5)
     monkeypatch.setattr(blocks, "_pays", lambda made: True)
-    monkeypatch.setattr(small, "FEW_LOGITS", 0)  # what is small otherwise is not here
+    monkeypatch.setattr(small, "FEW_LOGITS", 0)  # what is for small arrays is not for blocks
+    monkeypatch.setattr(small, "FEW", 0)
     monkeypatch.setattr(small, "BLOCK", 0)
 
 

@@ -76,7 +76,7 @@ def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], d
     """
     rewriting = Rewriting(program, needed)
     rewriting.run()
-    instructions, now = _cleared(_looked_up_early([*rewriting.table.values()]), needed)
+    instructions, now = _cleared(_looked_up_early(list(rewriting.table.values())), needed)
     smaller, then = _cleared(*for_small_arrays(instructions, [now[n] for n in needed]))
     return smaller, {old: then[new] for old, new in now.items() if new in then}
 
@@ -93,14 +93,14 @@ def _looked_up_early(instructions: list[Instruction]) -> list[Instruction]:
     """Labels are looked up as soon as there is a matrix to do it in, so that the next result may overwrite it;
     and checked before.
     """
-    done: list[Instruction] = []
-    inputs = {i.id for i in instructions if i.call == "input"}  # which come before all calls
-    for i in instructions:
+    inputs = [i for i in instructions if i.call == "input"]
+    done = [*inputs]
+    for i in (i for i in instructions if i.call != "input"):
         at = len(done)
         if i.call in ("labels", "take_labels"):
-            first = (*i.refs, *inputs)
-            at = 1 + max(k for k, earlier in enumerate(done) if earlier.id in first)
-        done.insert(at, i)
+            read = (k for k, earlier in enumerate(done) if earlier.id in i.refs)
+            at = 1 + max(read, default=-1)
+        done.insert(max(at, len(inputs)), i)
     return done
 
 
