@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.compiled.worlds import Pair, check_near, quietly, state, train, trained
-from tinygrad_xent.compiled import blocks, building, looping, pieces, rows, scaling, small
+from tinygrad_xent.compiled import blocks, looping, pieces, rows, scaling, small
 
 ROWS, LOOP = 12, "for start in range("
 
@@ -383,7 +383,7 @@ def made_of(count, width, classes, monkeypatch):
         seen.append(blocks.in_blocks(*args))
         return seen[-1]
 
-    monkeypatch.setattr(building, "in_blocks", noted)
+    monkeypatch.setattr(looping, "in_blocks", noted)
     step = tx.compile(lambda w, x, y: train_linear(w, x, y), strict=True)
     step(linear(np.float32, width, classes)(), *batch(count, np.float32, width, classes))
     return seen[0]

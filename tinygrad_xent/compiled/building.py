@@ -12,16 +12,14 @@ from ..engine.tensors import is_tensor, raw
 from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
-from .blocks import in_blocks
-from .emitting import emit, emit_finite
+from .emitting import emit_all, emit_finite
 from .folding import folded
 from .lanes import Lane, grouped, lanes, late_calls
-from .looping import Loop
+from .looping import Loop, looped
 from .memory import Memory, plan
 from .recordings import Recording
 from .results import Result, spent_node
 from .rewriting import rewritten
-from .scaling import scaled_late
 from .small import by_sign
 from .updating import Ending, side_by_side
 from .writer import Writer
@@ -69,7 +67,6 @@ class Builder:
         self.held = {now[n] for n in held}
         self.states = dict(self._states())
         self.pinned: dict[int, str] = {}  # results with memory of their own, by the flat array
-        self.said = ""  # the user's line of the call that is written
 
     def _states(self) -> Iterator[tuple[int, Any]]:
         """The inputs that are the same arrays in every run."""
@@ -99,10 +96,10 @@ class Builder:
             loop.make_totals(write, self.pinned)
         write.memory = self.memory(early, groups, loop)
         self.fetch()
-        if loop is not None:
-            loop.emit(write, self.emit)
+        if loop is None:
+            emit_all(write, early)
         else:
-            self.emit(early)
+            loop.emit(write)
         self.check_finite(early)
         ending = self.ending = Ending(write)
         for group in groups:
@@ -111,15 +108,6 @@ class Builder:
         self.copy_updates({lane.states[k] for g in groups for lane in g for k, _ in lane.results})
         self.install()
         return self.step()
-
-    def emit(self, instructions: Iterable[Instruction]) -> None:
-        """Write calls, each under the line of the user's that it comes from."""
-        for i in instructions:
-            text = i.line.text.strip() if i.line is not None and i.call != "input" else ""
-            if text not in ("", self.said):
-                self.said = text
-                self.write.body += ["", f"# {text}"]
-            emit(self.write, i)
 
     # --- what comes first, and what last ------------------------------------------------------------
 
@@ -153,12 +141,8 @@ class Builder:
     def in_blocks(self, early: list[Instruction], groups: list[list[Lane]]) -> Loop | None:
         """The early calls in blocks of rows of the data, if they can be and it pays."""
         given = {n for n, origin in self.origins.items() if self.is_data(origin)}
-        late = {
-            number for group in groups for lane in group for i in lane.members for number in i.refs
-        }
-        kept = {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients), *late}
-        blocks = in_blocks(early, given - {*self.updates}, kept & {i.id for i in early})
-        return None if blocks is None else Loop(scaled_late(blocks), self.table)
+        late = {n for group in groups for lane in group for i in lane.members for n in i.refs}
+        return looped(early, given - {*self.updates}, self.kept | late, self.table)
 
     def may_multiply(self, early: list[Instruction]) -> bool:
         """Whether a gradient may be multiplied by a mask where eager code chooses. If it is not finite
@@ -199,9 +183,10 @@ class Builder:
     ) -> Memory:
         read_late = {number for group in groups for lane in group for number in lane.outside}
         read_late |= {*self.results, *self.updates.values(), *(i.id for _, i in self.gradients)}
-        if loop is None:
-            return plan(early, self.states, {*self.pinned}, read_late)
-        return plan(loop.order, self.states | loop.totals, {*self.pinned}, read_late | loop.kept)
+        if loop is not None:
+            early, read_late = loop.order, read_late | loop.kept
+        totals = loop.totals if loop is not None else {}
+        return plan(early, self.states | totals, {*self.pinned}, read_late)
 
     def fetch(self) -> None:
         """The lines for inputs that are looked up in each run."""

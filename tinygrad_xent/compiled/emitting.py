@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..engine.sums import BLOCK, columns
@@ -18,6 +18,16 @@ MANY = 4096  # numbers, from which on clip is faster than maximum
 LONG_ROW = 1 << 12  # numbers of a row, of which BLAS adds several at a time, without losing a digit
 FEW_SQUARES = 64  # whose sum is seldom so large that one of them must be
 FEW_LABELS, FEW_CLASSES = 32, 4096  # which Python looks up faster than NumPy
+
+
+def emit_all(write: Writer, instructions: Iterable[Instruction]) -> None:
+    """Write calls, each under the line of the user's that it comes from."""
+    for i in instructions:
+        text = i.line.text.strip() if i.line is not None and i.call != "input" else ""
+        if text not in ("", write.said):
+            write.said = text
+            write.body += ["", f"# {text}"]
+        emit(write, i)
 
 
 def emit(write: Writer, i: Instruction) -> None:

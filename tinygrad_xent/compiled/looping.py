@@ -5,20 +5,28 @@ those of the others.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from ..programs.instructions import Instruction, Ref, replaced
 from . import calls
-from .blocks import Block, Blocks
-from .emitting import called
+from .blocks import Block, Blocks, in_blocks
+from .emitting import called, emit_all
 from .pieces import Pieces
+from .scaling import scaled_late
 from .writer import Writer
 
 LARGE_SUM = 1 << 23  # bytes
 COLUMNS = 1 << 23  # bytes of those of a large sum that are added to it at a time
+
+
+def looped(
+    early: list[Instruction], data: set[int], kept: set[int], table: dict[int, Instruction]
+) -> Loop | None:
+    """The early calls in blocks, see `in_blocks`; their instructions are added to the table."""
+    blocks = in_blocks(early, data, kept & {i.id for i in early})
+    return None if blocks is None else Loop(scaled_late(blocks), table)
 
 
 class Loop:
@@ -55,29 +63,23 @@ class Loop:
         """Memory for the sums that have none elsewhere."""
         for i in self.blocks.sums:
             if i.shape and i.id not in pinned:
-                write.setup.append(f"{write.name(i)} = np.empty({i.shape}, {i.dtype!r})")
+                write.setup.append(f"{write.name(i)} = room({i.shape}, {i.dtype!r})")
                 pinned[i.id] = ""
 
-    def emit(self, write: Writer, emit: Callable[[Iterable[Instruction]], None]) -> None:
-        """Write all calls.
-
-        Args:
-            emit: writes calls in order.
-        """
+    def emit(self, write: Writer) -> None:
+        """Write all calls."""
         self.start = write.unused("start")
-        emit(self.blocks.before)
+        emit_all(write, self.blocks.before)
         write.body.append("")
         for i in self.blocks.sums:
             if i.id in self.large:  # the first block's product is written there
                 continue
             write.line(f"{write.name(i)}.fill(0)" if i.shape else f"{write.name(i)} = 0")
         for block in self.parts:
-            self._block(write, block, emit)
-        emit(self.blocks.after)
+            self._block(write, block)
+        emit_all(write, self.blocks.after)
 
-    def _block(
-        self, write: Writer, block: Block, emit: Callable[[Iterable[Instruction]], None]
-    ) -> None:
+    def _block(self, write: Writer, block: Block) -> None:
         outer, write.body, start = write.body, [], self.start
         for number, whole in block.inputs.items():
             stem = write.name(self.table[whole])
@@ -88,9 +90,9 @@ class Loop:
             if run[0].call == "add_product":
                 self._add_product(write, run[0], self.table[block.sums[run[0].id]])
             elif len(run) > 1:
-                pieces.emit(run, emit)
+                pieces.emit(run)
             else:
-                emit(run)
+                emit_all(write, run)
             for i in run:
                 if i.id in block.sums and i.call != "add_product":
                     self._add(write, i, self.table[block.sums[i.id]])
@@ -121,7 +123,7 @@ class Loop:
         rows, width = total.shape  # type: ignore[misc]
         size = math.ceil(width / math.ceil(calls.bytes_of(total) / COLUMNS))
         name, given, k = write.name(total), write.name(b), write.unused("k")
-        part = write.once("part", f"np.empty({rows * size}, {total.dtype!r})")
+        part = write.once("part", f"room(({rows * size},), {total.dtype!r})")
         columns, *views = map(
             write.unused, (f"{name}_columns", f"{given}_part", f"{name}_part", part)
         )

@@ -4,11 +4,11 @@ row by row between two products goes through it in pieces of a few rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ..programs.instructions import Instruction
 from . import calls
-from .emitting import LONG_ROW
+from .emitting import LONG_ROW, emit_all
 from .memory import Block as Place
 from .writer import Writer
 
@@ -69,7 +69,7 @@ class Pieces:
         numbers = dict.fromkeys(n for i in run for n in (*i.refs, i.id))
         return [self.table[n] for n in numbers if n in self.table]
 
-    def emit(self, run: list[Instruction], emit: Callable[[list[Instruction]], None]) -> None:
+    def emit(self, run: list[Instruction]) -> None:
         """Write a run as a loop over pieces, which are views that the set-up makes."""
         write, arrays = self.write, self.arrays(run)
         names = {i.id: write.out(i) for i in arrays}
@@ -81,7 +81,7 @@ class Pieces:
         write.setup.append(f"{parts} = [({inside}) for {k} in range(0, {rows}, {size})]")
         outer, write.body = write.body, []
         write.names |= views
-        emit(run)
+        emit_all(write, run)
         write.names |= names
         lines, write.body = write.body, outer
         write.body.append(f"for {', '.join(views.values())} in {parts}:  # {size} rows at a time")

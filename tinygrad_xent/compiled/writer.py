@@ -25,6 +25,7 @@ class Writer:
         table: the instructions by number. memory: where results lie.
         names: what results are called. bound: objects that the text refers to by name.
         setup, body: the lines of `make` and of `step`.
+        noted, said: the formula, and the user's line, that were written last.
         select: whether a product with a mask may stand for a choice, because every gradient is checked.
     """
 
@@ -38,6 +39,7 @@ class Writer:
     taken: set[str] = field(default_factory=set)
     known: dict[Any, str] = field(default_factory=dict)
     noted: str = ""
+    said: str = ""
 
     def __post_init__(self) -> None:
         self.listed = list(self.table.values())
