@@ -23,6 +23,7 @@ from .results import Result, spent_node
 from .rewriting import rewritten
 from .scaling import scaled_late
 from .small import by_sign
+from .threads import on_few
 from .updating import Ending, side_by_side
 from .writer import Writer
 
@@ -36,7 +37,7 @@ class Step:
         bound: objects by the names that the source has for them.
         flat: for each flat array of states its name and where the states were found.
         nbytes: of the memory for results that are no gradients.
-        generators: from which it draws.
+        generators: from which it draws. alone: whether it is faster with BLAS on one thread.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Step:
     flat: list[tuple[str, list[Any]]]
     nbytes: int
     generators: list[Any]
+    alone: bool
 
 
 class Builder:
@@ -89,6 +91,7 @@ class Builder:
         if multiplies:
             early, groups = folded(by_sign(early, self.kept), groups, self.seen)
             self.table.update((i.id, i) for i in early)
+        self.alone = on_few(early)
         loop = self.in_blocks(early, groups)
         write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
@@ -367,7 +370,7 @@ class Builder:
         rngs = [
             o.holder for o in self.origins.values() if isinstance(o.holder, np.random.Generator)
         ]
-        return Step(text, write.bound, flat, write.memory.nbytes, rngs)
+        return Step(text, write.bound, flat, write.memory.nbytes, rngs, self.alone)
 
     def handed_out(self, number: int, how: Result) -> str:
         """A result as text: a copy if it is in the step's memory."""
