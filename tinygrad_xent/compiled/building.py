@@ -21,6 +21,7 @@ from .recordings import Recording
 from .results import Result, spent_node
 from .rewriting import rewritten
 from .small import by_sign
+from .threads import on_few
 from .updating import Ending, side_by_side
 from .writer import Writer
 
@@ -34,7 +35,7 @@ class Step:
         bound: objects by the names that the source has for them.
         flat: for each flat array of states its name and where the states were found.
         nbytes: of the memory for results that are no gradients.
-        generators: from which it draws.
+        generators: from which it draws. alone: whether it is faster with BLAS on one thread.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Step:
     flat: list[tuple[str, list[Any]]]
     nbytes: int
     generators: list[Any]
+    alone: bool
 
 
 class Builder:
@@ -86,6 +88,7 @@ class Builder:
         if multiplies:
             early, groups = folded(by_sign(early, self.kept), groups, self.seen)
             self.table.update((i.id, i) for i in early)
+        self.alone = on_few(early)
         loop = self.in_blocks(early, groups)
         write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
@@ -352,7 +355,7 @@ class Builder:
         rngs = [
             o.holder for o in self.origins.values() if isinstance(o.holder, np.random.Generator)
         ]
-        return Step(text, write.bound, flat, write.memory.nbytes, rngs)
+        return Step(text, write.bound, flat, write.memory.nbytes, rngs, self.alone)
 
     def handed_out(self, number: int, how: Result) -> str:
         """A result as text: a copy if it is in the step's memory."""

@@ -29,6 +29,7 @@ from .homes import Homes
 from .memory import room
 from .recordings import Recording, record_call
 from .signatures import is_data, is_plain, said
+from .threads import on_one_thread
 
 _numbers = itertools.count()
 
@@ -56,6 +57,8 @@ class Form:
         states = {n: o.holder for n, o in origins.items() if not o.key and o.path[0] not in data}
         built = Builder(recording, data, homes.held(states)).build()
         step = drawing(bound(built, homes), built.generators)
+        if built.alone:
+            step = on_one_thread(step)
         lock = Lock()
         self.busy = lock.locked
         state = {id(x) for _, x in contents(recording.reach.read)}
