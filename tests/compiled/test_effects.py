@@ -319,13 +319,162 @@ def asks_memory(compile):
     yield from (g(x), g(np.ones((3, 2))))
 
 
-EFFECTS = [
-    s for name, s in vars(THIS).items() if name.startswith(("effect_", "replaces_", "swaps"))
+class Weights:
+    w = np.ones(2)
+
+    @staticmethod
+    def grow(x):
+        HELD[0][...] += 1.0
+        return x * HELD[0]
+
+
+HELD = [np.ones(2)]
+
+
+def effect_on_array_of_a_class(compile):
+    def g(x):
+        Weights.w[...] += 1.0
+        return x * Weights.w
+
+    f = compile(g)
+    yield from (f(X), f(X), Weights.w.copy())
+    Weights.w[...] = 1.0
+
+
+def effect_on_array_that_a_static_method_names(compile):
+    f = compile(lambda x: Weights.grow(x))
+    yield from (f(X), f(X), HELD[0].copy())
+    HELD[0][...] = 1.0
+
+
+def effect_on_default_array(compile):
+    w = np.ones(2)
+
+    def g(x, *, w=w):
+        w[...] += 1.0
+        return x * w
+
+    f = compile(g)
+    yield from (f(X), f(X), w)
+
+
+def effect_of_a_constructor(compile):
+    made = []
+
+    class Scaled:
+        def __init__(self, x):
+            made.append(1)
+            self.x = x * 2.0
+
+    f = compile(lambda x: Scaled(x).x)
+    yield from (f(X), f(X), list(made))
+
+
+def effect_of_a_setter(compile):
+    seen = []
+
+    class Config:
+        @property
+        def scale(self):
+            return 2.0
+
+        @scale.setter
+        def scale(self, value):
+            seen.append(value)
+
+    config = Config()
+
+    def g(x):
+        config.scale = 3.0
+        return x * config.scale
+
+    f = compile(g)
+    yield from (f(X), f(X), list(seen))
+
+
+def effect_new_attribute_of_a_class(compile):
+    class Config:
+        pass
+
+    def g(x):
+        Config.calls = getattr(Config, "calls", 0) + 1
+        return x * Config.calls
+
+    f = compile(g)
+    yield from (f(X), f(X), Config.calls)
+
+
+def effect_of_a_wrapper(compile):
+    class Counting:
+        def __init__(self, f):
+            self.f, self.n = f, 0
+            functools.update_wrapper(self, f)
+
+        def __call__(self, x):
+            self.n += 1
+            return self.f(x) * self.n
+
+    counting = Counting(lambda x: x * 2.0)
+    f = compile(lambda x: counting(x))
+    yield from (f(X), f(X), counting.n)
+
+
+def effect_attributes_of_a_dict(compile):
+    class Config(dict):
+        pass
+
+    config = Config()
+    config.n = 0
+
+    def g(x):
+        config.n += 1
+        return x * config.n
+
+    f = compile(g)
+    yield from (f(X), f(X), config.n)
+
+
+def asks_class_by_another_name(compile):
+    kinds, number = (np.ndarray, list), float
+    yield compile(lambda x: x * (2.0 if isinstance(x, kinds) else 3.0))(X)
+    yield compile(lambda x, lr: x * (2.0 if isinstance(lr, number) else 3.0))(X, 0.5)
+    yield compile(lambda x, lr: x * (2.0 if np.isscalar(lr) else 3.0))(X, 0.5)
+    yield compile(lambda x: x * (2.0 if x.base is None else 3.0))(X)
+
+
+def asks_for_floating_point_errors(compile):
+    def g(x):
+        with np.errstate(divide="raise"):
+            try:
+                return 1.0 / x
+            except FloatingPointError:
+                return x
+
+    yield compile(g)(np.zeros(2))
+
+
+def returns_containers_it_was_given(compile):
+    given = [X]
+    yield compile(lambda xs: xs)(given) is given
+    state = {"w": np.ones(2)}
+    yield compile(lambda x: (x * 2.0, state))(X)[1] is state
+
+    def twice(x):
+        found = [x * 2.0]
+        return found, found
+
+    one, two = compile(twice)(X)
+    yield one is two
+
+
+SCENARIOS = [
+    s
+    for name, s in vars(THIS).items()
+    if name.startswith(("effect_", "replaces_", "swaps", "asks_", "returns_"))
 ]
-ASKING = [s for name, s in vars(THIS).items() if name.startswith("asks_")]
 
 
-@pytest.mark.parametrize("scenario", [*EFFECTS, *ASKING], ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_effects_happen_as_often_and_the_outside_is_asked_each_time(scenario):
     reasons = check_same(scenario)
     assert all(reasons), "compiled, though a step can't know this"

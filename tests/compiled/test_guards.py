@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -255,3 +256,97 @@ TABLE = {"a": 1.0}
 )
 def test_what_code_leads_to_is_looked_at(scenario):
     assert check_same(scenario) == [""]  # compiled, each time anew
+
+
+def numbers_of_a_users_own_optimiser(compile):
+    class Descent:
+        def __init__(self, lr):
+            self.lr, self.count, self._label = lr, 1.0, 1.0
+
+    @dataclass
+    class Settings:
+        lr: float = 1.0
+        count: float = 1.0
+
+    own, settings = Descent(2.0), Settings()
+    f = compile(lambda x: x * own.lr * own.count * own._label * settings.lr * settings.count)
+    yield f(X)
+    for holder, name in ((own, "lr"), (own, "count"), (own, "_label"), (settings, "lr")):
+        setattr(holder, name, 3.0)
+        yield f(X)
+
+
+def reads_of_constructors_and_defaults(compile):
+    scale = [2.0]
+
+    class Scaled:
+        def __init__(self, x):
+            self.x = x * scale[0]
+
+    f = compile(lambda x: Scaled(x).x)
+    yield f(X)
+    scale[0] = 3.0
+    yield f(X)
+
+
+def reads_what_pickle_leaves_out(compile):
+    class Trainer:
+        def __init__(self):
+            self.scale = [2.0]
+
+        def __getstate__(self):
+            return {}
+
+    trainer = Trainer()
+    f = compile(lambda x: x * trainer.scale[0])
+    yield f(X)
+    trainer.scale[0] = 3.0
+    yield f(X)
+
+
+def reads_by_names_that_are_computed(compile):
+    f = compile(lambda x: x * getattr(Config, "ste" + "ps")[0])
+    yield f(X)
+    Config.steps[0] = 3.0
+    yield f(X)
+    Config.steps[0] = 1.0
+
+
+MEAN = np.array([0.5, 0.25])
+
+
+class Normed(tx.nn.Module):
+    def forward(self, x):
+        return (x - MEAN) * 2.0
+
+
+def methods_that_name_arrays(compile):
+    net = Normed()
+    f = compile(lambda x: net(x))
+    yield f(X)
+    MEAN[:] += 1.0
+    yield f(X)
+    MEAN[:] -= 1.0
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        numbers_of_a_users_own_optimiser,
+        reads_of_constructors_and_defaults,
+        reads_what_pickle_leaves_out,
+        reads_by_names_that_are_computed,
+        methods_that_name_arrays,
+    ],
+    ids=lambda s: s.__name__,
+)
+def test_more_of_what_code_leads_to(scenario):
+    assert check_same(scenario) == [""]
+
+
+def test_a_program_sees_the_rate_of_a_users_own_optimiser():
+    own = SimpleNamespace(lr=2.0, count=1.0)
+    scaled = tx.program(lambda x: x * own.lr * own.count, X)
+    np.testing.assert_array_equal(scaled(X), X * 2.0)
+    own.lr, own.count = 3.0, 5.0
+    np.testing.assert_array_equal(scaled(X), X * 15.0)

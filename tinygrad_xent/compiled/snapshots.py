@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.symbols import Symbol
 from ..engine.tensors import raw
-from ..programs.structures import OPAQUE
+from ..programs.structures import OPAQUE, OWN, is_ours
 
 _FIXED = (*OPAQUE, np.ndarray, Symbol)
 
@@ -104,9 +104,16 @@ def _parts(x: Any) -> list[Any]:
         return [*x.items()]
     if isinstance(x, (list, set, deque)):
         return [*x]
-    named = [*getattr(x, "__dict__", {}).items()]
+    named = [*_attributes(x).items()]
     slots = copyreg._slotnames(type(x))  # type: ignore[attr-defined]
     return named + [(name, getattr(x, name)) for name in slots if hasattr(x, name)]
+
+
+def _attributes(x: Any) -> dict[str, Any]:
+    """An object's attributes, without what this package's classes note about themselves."""
+    found = getattr(x, "__dict__", {})
+    ours = is_ours(type(x))
+    return {name: value for name, value in found.items() if not (ours and f".{name}" in OWN)}
 
 
 def _differ(now: Any, before: Any) -> bool:
@@ -124,5 +131,5 @@ def _refill(x: Any, parts: list[Any]) -> None:
     else:
         for name, value in parts:
             setattr(x, name, value)
-        for name in {*getattr(x, "__dict__", ())} - {name for name, _ in parts}:
+        for name in {*_attributes(x)} - {name for name, _ in parts}:
             delattr(x, name)
