@@ -303,3 +303,15 @@ def test_nan_in_the_first_call_is_skipped_with_a_warning():
     assert pair.compiled.signatures == []
     pair.run(x, y)
     assert pair.compiled.reason == ""
+
+
+def test_arguments_that_have_a_name_only_are_refused():
+    def scaled(x, *, by):
+        return x * by
+
+    step = tx.compile(scaled)
+    with pytest.warns(UserWarning, match="arguments that have a name only: by"):
+        np.testing.assert_array_equal(numbers(step(X, by=2.0))[0], X * 2.0)
+    np.testing.assert_array_equal(numbers(step(X, by=3.0))[0], X * 3.0)
+    with pytest.raises(tx.GraphError, match="give the parameters a place"):
+        tx.compile(scaled, strict=True)(X, by=2.0)

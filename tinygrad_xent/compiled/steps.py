@@ -80,6 +80,9 @@ class Compiled:
             bound = inspect.signature(self.function).bind(*args, **named)
         except (TypeError, ValueError):  # calling the function says what is wrong
             return args, named
+        if bound.kwargs and not self.reason:
+            what = f"compile: arguments that have a name only: {', '.join(bound.kwargs)}"
+            self._give_up(RecordingError(what, fix="give the parameters a place: no * before them"))
         return bound.args, bound.kwargs
 
     def _made_for(self, args: tuple[Any, ...]) -> Form | None:
