@@ -131,12 +131,7 @@ class Reading:
         """
         if name in _MAKING:
             return kind in self._made
-        if name in _WRITING:
-            formats = (
-                "FORMAT" in s.opname for f in self.functions for s in dis.get_instructions(f)
-            )
-            return bool(self.named_by_code & _WRITERS) or any(formats)
-        by_python = name.startswith("__") and name != "__del__"
+        by_python = name.startswith("__") and name not in _WRITING
         return name in self.named_by_code or by_python or (self._by_name and not callable(value))
 
     @property
@@ -280,7 +275,7 @@ _METHODS = (FunctionType, staticmethod, classmethod, property)
 BY_NAME = {"getattr", "vars", "__dict__", "attrgetter", "methodcaller", "__getattribute__", "dir"}
 """Names of what finds attributes by their names."""
 _MAKING = {"__init__", "__new__", "__post_init__"}
-_WRITING, _WRITERS = {"__repr__", "__str__", "__format__"}, {"repr", "str", "format", "print"}
+_WRITING = {"__repr__", "__str__", "__format__", "__del__"}
 
 
 def is_wrapper(x: Any) -> bool:
