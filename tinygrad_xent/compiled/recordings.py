@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.nodes import Leaf
 from ..engine.tensors import Tensor, is_tensor, raw
 from ..optim.base import Optimizer
 from ..programs.guards import Draws
@@ -18,6 +19,7 @@ from ..programs.listing import Program
 from ..programs.recorder import Recorder, RecordingError
 from ..programs.recording import output_of, parameter_names
 from ..programs.structures import Arguments, Origin, contents, objects, written
+from ..programs.symbolic import ArraySymbol
 from ..programs.variables import finished
 from .capturing import Reach, Rebinding
 from .results import Result, handed_out, refuse_containers
@@ -142,6 +144,7 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
     draws.check()
     done = finished(recorder, outputs, updates, slopes, {})
     place = {number: i.id for number, i in zip(done.inputs, done.program.inputs, strict=True)}
+    _let_go(arguments, recorder)
     return Recording(
         done.program,
         {place[number]: arguments.origins[number] for number in done.inputs},
@@ -156,6 +159,17 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         reach,
         (*args, *reach.state.values()),
     )
+
+
+def _let_go(arguments: Arguments, recorder: Recorder) -> None:
+    """Free the numbers of the example: functions with copies are circles, which the collector finds late."""
+    recorder.examples, recorder.stand_ins = {}, {}
+    for copy in (*arguments.memo.values(), *arguments.symbols.values()):
+        symbol, leaf = raw(copy) if is_tensor(copy) else copy, getattr(copy, "_node", None)
+        if isinstance(leaf, Leaf):
+            leaf.grad = None
+        if isinstance(symbol, ArraySymbol):
+            symbol.value = None
 
 
 def _added(optimizer: Optimizer, copy: Any) -> list[int]:

@@ -8,6 +8,7 @@ their attributes and items.
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 import hashlib
@@ -217,10 +218,9 @@ class Reading:
                 self.slots.append((cells[name], ""))
             else:
                 self.slots.append((f.__globals__, name))
-                builtins = f.__builtins__  # type: ignore[attr-defined]
-                if name not in f.__globals__ and name not in builtins:
+                if name not in f.__globals__ and not hasattr(builtins, name):
                     continue  # not there yet
-                value = f.__globals__.get(name, builtins.get(name))
+                value = f.__globals__.get(name, getattr(builtins, name, None))
             yield from self.named(place, value, attributes)
         self.imported |= (
             modules := {*_imported(f.__code__, f.__globals__.get("__package__") or "")}
