@@ -234,6 +234,22 @@ def asks_clock(compile):
     yield bool((second > first).all())
 
 
+def asks_clock_that_it_imports(compile):
+    def whole(x):
+        import time as clock
+
+        return x * 0.0 + clock.perf_counter_ns()
+
+    def part(x):
+        from time import perf_counter_ns
+
+        return x * 0.0 + perf_counter_ns()
+
+    for f in (compile(whole), compile(part)):
+        first, second = numbers([f(X), f(X)])
+        yield bool((second > first).all())
+
+
 def asks_globals(compile):
     THIS.CALLS = 2
     f = compile(lambda x: x * globals()["CALLS"])

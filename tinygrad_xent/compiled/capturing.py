@@ -34,7 +34,7 @@ class Reach:
         found = [*reading.of(f, [*objects(args)])]
         looked = Objects([("args", args), *found], reading.named_by_code)
         self.objects, self.left_out = looked.used, looked.left_out
-        refuse_effects(self.objects, reading.functions)
+        refuse_effects(self.objects, reading.functions, reading.imported)
         self.state: dict[str, Any] = {}
         self.read = [value for _, value in found]
         self.slots = reading.slots

@@ -12,6 +12,7 @@ import builtins
 import dis
 import functools
 import re
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -74,19 +75,30 @@ _ENGINE = __name__.partition(".")[0] + ".engine"
 """Whose objects, rows of the table say, only note things about themselves."""
 
 
-def refuse_effects(found: list[tuple[str, Any]], functions: list[FunctionType]) -> None:
+_OUTSIDE = "do that outside, and pass what the step needs"
+
+
+def refuse_effects(
+    found: list[tuple[str, Any]], functions: list[FunctionType], imported: set[str]
+) -> None:
     """Raise if a function does, or asks, more than a recording knows.
 
     Args:
-        found: the objects that it reads, by name. functions: all that may run.
+        found: the objects that it reads, by name. functions: all that may run. imported: the modules that they
+            import when they run.
     """
+    for name in sorted(imported):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if _top(name) not in HARMLESS and (file is None or NOT_USERS[file]):
+            what = f"compile: the function imports {name}, which does or asks more than to compute"
+            raise RecordingError(what, fix=_OUTSIDE)
     for f in functions:
         cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
         _refuse_code(f.__code__, partial(_value_of, f.__globals__, cells))
     for name, x in found:
         if why := _unseen(x):
             what = f"compile: the function uses {name}, {why}"
-            raise RecordingError(what, fix="do that outside, and pass what the step needs")
+            raise RecordingError(what, fix=_OUTSIDE)
 
 
 class Objects:
