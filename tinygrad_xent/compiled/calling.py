@@ -49,13 +49,8 @@ class Apart:
 
     def test(self, likeness: Likeness, data: list[str]) -> str:
         """The test as text; quick if the arguments own their memory, and it is nobody else's."""
-        if self.arguments:  # whether a change of a view is one of the array depends on the strides
-            likeness.tests += [
-                f"{text + '._data' * (raw(x) is not x)}.strides == {likeness.name(raw(x).strides)}"
-                for text, x in likeness.arrays
-            ]
         whole = f"{likeness.name(self)}(({', '.join(data)},))"
-        texts = [text + "._data" * (raw(x) is not x) for text, x in likeness.arrays]
+        texts = [text for text, _ in likeness.arrays]
         if self.arguments or not texts:
             return whole
         own = [f"{text}.base is None" for text in texts]
@@ -103,6 +98,8 @@ def checked(
         likeness.add(x, name)
     likeness.same_objects(state)
     data = [name for name, x in zip(names, args, strict=True) if is_data(x)]
+    if apart.arguments:
+        likeness.same_strides()
     sharing = f"not {apart.test(likeness, data)}" if apart.needed and data else "False"
     tests = [*likeness.tests, "_mode().recording is _recording", "_recorder() is None"]
     text = f"""

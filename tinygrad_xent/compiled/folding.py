@@ -14,9 +14,8 @@ from ..programs.instructions import Instruction, Ref, refs_in, replaced
 from . import calls
 from .lanes import Call, Lane, Operand
 
-SMALLEST = (
-    1e-12  # rate: so much of what overflows is a number whose square overflows, which is checked
-)
+SMALLEST = 1e-12
+"""Rate: so much of what overflows is a number whose square overflows, which is checked."""
 _CHECKED_BY_SQUARES = ("float32", "float64")
 _OF_ONE = (
     "np.add.reduce",

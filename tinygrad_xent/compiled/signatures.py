@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensors import Tensor
+from ..engine.tensors import Tensor, raw
 from ..programs.structures import PLAIN
 
 _CONTAINERS = (tuple, list, dict)
@@ -46,14 +46,12 @@ class Likeness:
 
     Attributes:
         tests: expressions. known: the objects that they name.
-        arrays: for each array and tensor of the data the text of it.
-        objects: the same, of lists and dicts too.
+        objects: the arrays, tensors, lists and dicts, each with its text.
     """
 
     def __init__(self) -> None:
         self.tests: list[str] = []
         self.known: dict[str, Any] = {}
-        self.arrays: list[tuple[str, Any]] = []
         self.objects: list[tuple[str, Any]] = []
 
     def add(self, x: Any, text: str) -> None:
@@ -89,7 +87,6 @@ class Likeness:
             self.tests.append(f"{array}.dtype == {self.name(x.dtype)}")
             if isinstance(x, Tensor):
                 self.tests.append(f"not {text}.requires_grad")
-            self.arrays.append((text, x))
         elif isinstance(x, (float, np.floating)) and (x == 0 or x != x):  # -0.0 == 0.0
             self.tests.append(f"repr({text}) == {self.name(repr(x))}")
         else:
@@ -98,6 +95,16 @@ class Likeness:
             self.objects.append((text, x))
         for key, part in _items(x):
             self._parts(part, f"{text}[{self.name(key)}]")
+
+    @property
+    def arrays(self) -> list[tuple[str, Any]]:
+        """The raw arrays, those of tensors too, each with its text."""
+        found = [(text, x) for text, x in self.objects if not isinstance(x, (list, dict))]
+        return [(text + "._data" * isinstance(x, Tensor), raw(x)) for text, x in found]
+
+    def same_strides(self) -> None:
+        """Add tests of whether arrays lie as they did: whether something is a view of one depends on it."""
+        self.tests += [f"{text}.strides == {self.name(a.strides)}" for text, a in self.arrays]
 
     def same_objects(self, state: set[int]) -> None:
         """Add tests of which of the arrays and containers are one object: in a recording, that was one symbol.

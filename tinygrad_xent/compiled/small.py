@@ -15,9 +15,8 @@ from ..engine.sums import BLOCK
 from ..programs.instructions import Instruction, Ref, replaced
 
 FEW = 1024  # numbers, up to which one call more costs more than the work of several
-FEW_LOGITS = (
-    1 << 14
-)  # of which a look at the largest and the smallest costs less than a shift of each row
+FEW_LOGITS = 1 << 14
+"""Of which a look at the largest and the smallest costs less than a shift of each row."""
 LARGEST = {"float32": 40.0, "float64": 300.0}
 """Of numbers no larger, neither exp nor a quotient of two of them overflows or vanishes."""
 SHIFTING = ("shift_rows", "log_share")

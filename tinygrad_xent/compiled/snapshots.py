@@ -15,7 +15,7 @@ import numpy as np
 
 from ..engine.symbols import Symbol
 from ..engine.tensors import raw
-from ..programs.structures import OPAQUE, OWN, is_ours
+from ..programs.structures import OPAQUE, is_note
 
 _FIXED = (*OPAQUE, np.ndarray, Symbol)
 
@@ -112,8 +112,7 @@ def _parts(x: Any) -> list[Any]:
 def _attributes(x: Any) -> dict[str, Any]:
     """An object's attributes, without what this package's classes note about themselves."""
     found = getattr(x, "__dict__", {})
-    ours = is_ours(type(x))
-    return {name: value for name, value in found.items() if not (ours and f".{name}" in OWN)}
+    return {name: value for name, value in found.items() if not is_note(x, name)}
 
 
 def _differ(now: Any, before: Any) -> bool:

@@ -60,10 +60,8 @@ class Compiled:
             raise error.__cause__ from None  # type: ignore[misc]
         except RecordingError:
             raise
-        except (
-            Exception
-        ) as error:  # of the function, which says so itself; or only of its recording
-            failed = error
+        except Exception as error:
+            failed = error  # of the function, which says so itself below; or only of its recording
         result = self.function(*args, **named)
         if failed is not None and not isinstance(failed, errors.NonFiniteError):
             what = f"compile: its recording fails: {type(failed).__name__}: {failed}"

@@ -107,8 +107,8 @@ class Reading:
         self._kept: list[Any] = []  # so that no id is used twice
         self._classes: set[type] = set()
         self._made: set[type] = set()  # of which code may make objects
-        # Members of classes, which are read if code has their names: name, class, place and value.
-        self._members: list[tuple[str, type, str, Any]] = []
+        # Members of classes, which are read if they may be used: name, class, value and place.
+        self._members: list[tuple[str, type, Any, str]] = []
 
     def of(self, f: Any, arguments: list[Any]) -> Iterator[tuple[str, Any]]:
         """What a function reads, or an object that is called, and the methods of its arguments: values with
@@ -118,17 +118,17 @@ class Reading:
             yield from self.behind(x)
         if not isinstance(f, (FunctionType, MethodType, functools.partial, type)):
             yield from self.named(type(f).__name__, f, [])
-        while named := [m for m in self._members if self._may_be_used(m[0], m[1], m[3])]:
-            self._members = [m for m in self._members if not self._may_be_used(m[0], m[1], m[3])]
-            for _, _, place, value in named:
+        while used := [m for m in self._members if self._may_be_used(*m)]:
+            self._members = [m for m in self._members if m not in used]
+            for _, _, value, place in used:
                 if isinstance(value, _METHODS):
                     yield from self.behind(value)
                 else:
                     yield from self.named(place, value, [])
 
-    def _may_be_used(self, name: str, kind: type, value: Any) -> bool:
-        """Whether a member of a class is used: code names it, or Python itself calls it for an operator, or
-        when it makes an object or writes one.
+    def _may_be_used(self, name: str, kind: type, value: Any, place: str) -> bool:
+        """Whether a member of a class is used: code names it, or may find it by a name that it does not
+        contain, or Python itself calls it, for an operator or to make an object.
         """
         if name in _MAKING:
             return kind in self._made
@@ -186,7 +186,7 @@ class Reading:
                     continue
                 if isinstance(value, _METHODS) or not name.startswith("__"):
                     self.slots.append((base, name))
-                    self._members.append((name, base, place, value))
+                    self._members.append((name, base, value, place))
                     if isinstance(value, PLAIN):
                         yield place, value
 

@@ -82,16 +82,20 @@ def members(x: Any) -> list[tuple[Any, Any]]:
         raise RecordingError(what, fix="pass a numpy.random.Generator: np.random.default_rng(0)")
     if isinstance(x, functools.partial):
         return [(".args", x.args), (".keywords", x.keywords)]
-    ours = is_ours(type(x))
     try:  # a user's own __getstate__ may leave out what code reads
-        state = x.__getstate__() if ours else object.__getstate__(x)
+        state = x.__getstate__() if is_ours(type(x)) else object.__getstate__(x)
     except Exception:  # what can't be pickled, a lock say
         return []
     states = state if isinstance(state, tuple) else (state,)
     found = [
         (f".{name}", value) for s in states if isinstance(s, dict) for name, value in s.items()
     ]
-    return [(key, value) for key, value in found if not (ours and key in OWN)]
+    return [(key, value) for key, value in found if not is_note(x, key[1:])]
+
+
+def is_note(x: Any, name: str) -> bool:
+    """Whether an attribute is what this package's classes note about themselves."""
+    return f".{name}" in OWN and is_ours(type(x))
 
 
 def is_ours(kind: type) -> bool:
