@@ -1,84 +1,33 @@
-"""Steps in blocks of rows: they agree with eager code, and what can't be done in blocks is not."""
+"""Steps in blocks of rows: they agree with eager code."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
-from tests.compiled.worlds import Pair, check_near, quietly, state, train, trained
-from tinygrad_xent.compiled import blocks, looping, pieces, rows, scaling, small
-
-ROWS, LOOP = 12, "for start in range("
-
-
-FEATURES, TABLE, PAIR = (
-    tx.constant(a) for a in (np.arange(1.0, 5.0), np.full((3, 3), 0.3), np.ones((1, 1, 2)))
+from tests.compiled.blocked import (
+    LOOP,
+    LOSSES,
+    PAIR,
+    ROWS,
+    TABLE,
+    agree,
+    batch,
+    linear,
+    logits,
+    small_blocks,
+    stepping,
+    train_linear,
+    twice,
 )
+from tests.compiled.worlds import Pair, check_near, quietly, state, train, trained
+from tinygrad_xent.compiled import looping, pieces
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    """Blocks of five rows or fewer, whether they pay or not."""
-    monkeypatch.setattr(blocks, "LARGE", 1)
-    monkeypatch.setattr(blocks, "CACHED", 1)
-    monkeypatch.setattr(blocks, "FEWEST", 5)
-    monkeypatch.setattr(blocks, "_pays", lambda made: True)
-    monkeypatch.setattr(small, "FEW_LOGITS", 0)  # what is for small arrays is not for blocks
-    monkeypatch.setattr(small, "FEW", 0)
-    monkeypatch.setattr(small, "BLOCK", 0)
-
-
-def batch(count=ROWS, dtype=np.float64, width=4, classes=3, seed=3):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(count, width)).astype(dtype), rng.integers(0, classes, count)
-
-
-def linear(dtype=np.float64, width=4, classes=3, kind="SGD", **options):
-    """A world with a linear layer W, b and an optimiser."""
-
-    def make():
-        rng = np.random.default_rng(1)
-        W = tx.Tensor(rng.normal(size=(width, classes)).astype(dtype), requires_grad=True)
-        b = tx.Tensor(rng.normal(size=classes).astype(dtype), requires_grad=True)
-        optimizer = getattr(tx.optim, kind)([W, b], **{"lr": 0.1} | options)
-        return SimpleNamespace(W=W, b=b, optimizer=optimizer)
-
-    return make
-
-
-def stepping(loss_of):
-    """A training step with the loss of a world and a batch, and whatever else that function returns."""
-
-    def step(world, *args):
-        world.optimizer.zero_grad()
-        found = loss_of(world, *args)
-        loss = found[0] if isinstance(found, tuple) else found
-        loss.backward()
-        world.optimizer.step()
-        return found
-
-    return step
-
-
-def logits(world, x):
-    return tx.linear(x, world.W, world.b)
-
-
-def agree(make, step, *batches, blocked=True):
-    """Run both worlds on the batches; assert that the step is, or is not, in blocks."""
-    pair = Pair(make, step)
-    for args in batches:
-        pair.run(*args)
-    assert pair.compiled.retried == 0
-    assert (LOOP in pair.compiled.source) == blocked
-    return pair.compiled.source
-
-
-def twice(count=ROWS, **options):
-    return batch(count, **options), batch(count, **options, seed=4)
+def blocks_of_few_rows(monkeypatch):
+    small_blocks(monkeypatch)
 
 
 # --- what is done in blocks -------------------------------------------------------------------------
@@ -96,25 +45,6 @@ def test_mean_loss_of_a_linear_layer(count, dtype):
 def test_a_network_before_the_loss(kind):
     for count in (12, 13):
         agree(lambda: trained((4, 6, 5, 3), kind, np.float64), train, *twice(count))
-
-
-LOSSES = {
-    "cross_entropy": lambda w, x, y: tx.cross_entropy(logits(w, x), y),
-    "sum": lambda w, x, y: tx.cross_entropy(logits(w, x), y, reduction="sum"),
-    "label_smoothing": lambda w, x, y: tx.cross_entropy(logits(w, x), y, label_smoothing=0.1),
-    "linear_cross_entropy": lambda w, x, y: tx.linear_cross_entropy(x, w.W, w.b, y),
-    "no bias": lambda w, x, y: tx.cross_entropy(x @ w.W, y) + w.b.sum(),
-    "weight decay": lambda w, x, y: (
-        tx.cross_entropy(logits(w, x), y) + 0.1 * (w.W * w.W).sum() + (w.b**2).mean()
-    ),
-    "scaled": lambda w, x, y: 3 * tx.cross_entropy(logits(w, x) / 2, y),
-    "two losses": lambda w, x, y: tx.cross_entropy(logits(w, x), y) + (logits(w, x) ** 2).mean(),
-    "mean of squares": lambda w, x, y: (tx.tanh(logits(w, x)) ** 2).mean(),
-    "softmax of rows": lambda w, x, y: (tx.softmax(logits(w, x), axis=1) ** 3).sum() / ROWS,
-    "clipped": lambda w, x, y: tx.cross_entropy(tx.relu(logits(w, x)), y),
-    "layer norm": lambda w, x, y: tx.cross_entropy(tx.layer_norm(logits(w, x), 3), y),
-    "features scaled": lambda w, x, y: tx.cross_entropy(logits(w, x * FEATURES), y),
-}
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -239,10 +169,6 @@ def test_names_of_the_text_are_no_argument():
     assert "for start2 in range(" in step.source
 
 
-def train_linear(world, x, y):
-    return stepping(LOSSES["cross_entropy"])(world, x, y)
-
-
 def test_the_scale_goes_through_a_layer_before():
     def make():
         return trained((3, 4, 11), "SGD")
@@ -283,168 +209,6 @@ def test_a_number_that_is_not_finite_in_any_block(place):
     quietly(pair.run, x, y)  # no step
     assert pair.compiled.retried == 1
     pair.run(*batch(13))
-
-
-# --- what is not -----------------------------------------------------------------------------------
-
-REFUSED = {
-    "softmax over the rows": lambda w, x, y: (
-        tx.softmax(x * logits(w, x)[:, :1], axis=0) ** 2
-    ).sum(),
-    "the largest of a column": lambda w, x, y: logits(w, x).max(axis=0).sum(),
-    "centred columns": lambda w, x, y: ((logits(w, x) - logits(w, x).mean(axis=0)) ** 2).mean(),
-    "products of rows": lambda w, x, y: (logits(w, x) @ logits(w, x).T).sum(),
-    "sum along the rows": lambda w, x, y: (tx.cumsum(logits(w, x), axis=0) ** 2).mean(),
-    "rows turned around": lambda w, x, y: (tx.flip(logits(w, x), 0) * logits(w, x)).mean(),
-    "sorted columns": lambda w, x, y: (tx.sort(logits(w, x), axis=0) * logits(w, x)).mean(),
-    "some rows": lambda w, x, y: tx.cross_entropy(logits(w, x)[1:7], y[1:7]),
-    "each second row": lambda w, x, y: (logits(w, x)[::2] ** 2).mean(),
-    "the first row": lambda w, x, y: (logits(w, x) * logits(w, x)[0]).mean(),
-    "rows by their labels": lambda w, x, y: (logits(w, x)[y] * logits(w, x)).mean(),
-    "a square of a sum": lambda w, x, y: (logits(w, x) - logits(w, x).sum()).mean(),
-    "rows of three numbers": lambda w, x, y: (
-        tx.reshape(logits(w, x), (ROWS // 2, 6))[:, :3] ** 2
-    ).mean(),
-    "ignored labels": lambda w, x, y: tx.cross_entropy(logits(w, x), y, ignore_index=1),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_row_by_row_runs_whole(name):
-    agree(linear(), stepping(REFUSED[name]), *twice(), blocked=False)
-
-
-def test_a_square_matrix_is_no_table_of_rows():
-    """An axis that is as long by chance: the columns of the data, the classes, a matrix beside it."""
-    mixed = stepping(lambda w, x, y, a: tx.cross_entropy(a @ logits(w, x), y))
-    square = np.random.default_rng(0).normal(size=(ROWS, ROWS))
-    agree(linear(), mixed, (*batch(), square), (*batch(), square * 2), blocked=False)
-    flipped = stepping(lambda w, x, y, a: (logits(w, x).T @ a).sum())
-    agree(linear(), flipped, (*batch(), square), (*batch(), square * 2))
-    across = stepping(lambda w, x, y: (logits(w, x) * y).mean())
-    agree(linear(classes=ROWS), across, *twice(), blocked=False)
-    agree(linear(width=ROWS, classes=ROWS), train_linear, *twice(width=ROWS, classes=ROWS))
-
-
-def test_rows_that_are_given_back_stay_whole():
-    def loss(w, x, y):
-        z = logits(w, x)
-        return tx.cross_entropy(z, y), z
-
-    agree(linear(), stepping(loss), *twice(), blocked=False)
-
-
-def test_draws_stay_whole():
-    def make():
-        world = linear()()
-        world.dropout = tx.nn.Dropout(0.5, rng=5)
-        return world
-
-    step = stepping(lambda w, x, y: tx.cross_entropy(logits(w, w.dropout(x)), y))
-    agree(make, step, *twice(), blocked=False)
-
-
-def test_statistics_of_a_batch_stay_whole():
-    one, zero = tx.constant(np.ones(3)), tx.constant(np.zeros(3))
-
-    def loss(w, x, y):
-        return tx.cross_entropy(tx.batch_norm(tx.tanh(logits(w, x)), weight=one, bias=zero), y)
-
-    agree(linear(), stepping(loss), *twice(), blocked=False)
-
-
-def test_float16_stays_whole():
-    agree(
-        linear(np.float16),
-        stepping(LOSSES["mean of squares"]),
-        *twice(dtype=np.float16),
-        blocked=False,
-    )
-
-
-def test_few_rows_stay_whole():
-    agree(linear(), train_linear, *twice(5), blocked=False)
-
-
-def test_small_results_stay_whole(monkeypatch):
-    monkeypatch.undo()
-    agree(linear(), train_linear, *twice(), blocked=False)
-
-
-# --- whether it pays -------------------------------------------------------------------------------
-
-
-def made_of(count, width, classes, monkeypatch):
-    """What is decided about a linear layer of this size."""
-    monkeypatch.undo()
-    seen = []
-
-    def noted(*args):
-        seen.append(blocks.in_blocks(*args))
-        return seen[-1]
-
-    monkeypatch.setattr(looping, "in_blocks", noted)
-    step = tx.compile(lambda w, x, y: train_linear(w, x, y), strict=True)
-    step(linear(np.float32, width, classes)(), *batch(count, np.float32, width, classes))
-    return seen[0]
-
-
-def test_a_block_stays_in_the_cache(monkeypatch):
-    made = made_of(8192, 8, 300, monkeypatch)
-    assert (made.rows, made.size) == (8192, 512)
-    assert made.nbytes <= blocks.CACHED
-
-
-def test_large_gradients_beside_few_rows_do_not_pay(monkeypatch):
-    assert made_of(512, 4096, 5000, monkeypatch) is None
-
-
-# --- the proof itself -------------------------------------------------------------------------------
-
-
-def kinds(f, *args):
-    """The kinds of all results of a function of rows, by the calls' names."""
-    instructions = tx.program(f, *args).instructions
-    data = {i.id for i in instructions if i.call == "input"}
-    found = rows.kinds_of(instructions, data, len(args[0]))
-    return None if found is None else [(i.call, found[i.id]) for i in instructions]
-
-
-def test_kinds():
-    x = batch()[0]
-    found = kinds(lambda x: (np.exp(x) - np.exp(x).max(axis=1, keepdims=True)).sum(axis=0), x)
-    assert {kind for _, kind in found} == {"rows", "sum"}
-    assert kinds(lambda x: x.T @ x, x)[-2:] == [
-        ("ndarray.transpose", "turned"),
-        ("operator.matmul", "sum"),
-    ]
-    assert kinds(lambda x: x.sum(axis=0) * 2, x)[-1][1] == "after"
-    assert kinds(lambda x: x - x.max(axis=0), x) is None
-    assert kinds(lambda x: x @ x[:4], x) is None
-    assert kinds(lambda x, y: x[tx.arange(12), y], *batch())[-1][1] == "rows"
-    assert kinds(lambda x, y: x[tx.arange(12)[::-1], y], *batch()) is None
-
-
-def test_a_wrong_proof_is_found(monkeypatch):
-    """If a reduction over rows passed for one along them, the tests above would fail."""
-    monkeypatch.setattr(rows._Kinds, "reduction", lambda self, i: "rows" if i.shape else "sum")
-    monkeypatch.setattr(rows._Kinds, "is_aligned", lambda self, x, i: True)
-    monkeypatch.setattr(rows._Kinds, "row_by_row", lambda self, i: True)
-    wrong = 0
-    for name in ("softmax over the rows", "centred columns", "rows turned around"):
-        try:
-            agree(linear(), stepping(REFUSED[name]), *twice())
-        except Exception:
-            wrong += 1
-    assert wrong == 3
-
-
-def test_a_wrong_scale_is_found(monkeypatch):
-    monkeypatch.setattr(scaling._Scaled, "narrow", lambda self, i: True)
-    agree(linear(width=6), train_linear, *twice(width=6))  # it need not pay to be right
-    monkeypatch.setattr(scaling._Scaled, "unscaled", lambda self: iter([self.of_labels]))
-    with pytest.raises((AssertionError, tx.GraphError)):
-        agree(linear(classes=9), train_linear, *twice(classes=9))
 
 
 # --- random programs --------------------------------------------------------------------------------
