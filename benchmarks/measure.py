@@ -158,8 +158,8 @@ class Bench(AbstractContextManager):
         except PeerError as error:
             print(f"{case.name}: memory of {row.peer}: {error}", file=sys.stderr)
 
-    def first_call(self, case: Case, times: int = 3) -> float | None:
-        """The seconds of the first call of a compiled step, each in a fresh process."""
+    def first_call(self, case: Case, times: int = 7) -> float | None:
+        """The processor's seconds of the first call of a compiled step, each in a fresh process."""
         found = []
         for _ in range(times):
             try:

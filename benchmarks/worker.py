@@ -160,13 +160,13 @@ class Answers:
         return machine.memory_of_process("VmHWM") - start
 
     def first_call(self, case: Case, tiny: Case) -> float:
-        """The seconds of the first run, after one of a tiny case of the kind."""
+        """The processor's seconds of the first run, after one of a tiny case of the kind."""
         self.build(tiny)
         self.job.run()
         self.build(case)
-        start = time.perf_counter()
+        start = time.process_time()
         self.job.run()
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     def profile(self, what: str) -> str:
         """Where the "time" of the runs goes, or that of the "first call", or the "memory" at their peak.

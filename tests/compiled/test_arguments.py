@@ -300,7 +300,9 @@ def test_nan_in_the_first_call_is_skipped_with_a_warning():
     hole = x.copy()
     hole[0, 0] = np.nan
     quietly(pair.run, hole, y)  # the warnings are eager code's own
-    assert pair.compiled.signatures == []
+    assert (
+        pair.compiled.retried == 1
+    )  # the step is made, and leaves what is not finite to the function
     pair.run(x, y)
     assert pair.compiled.reason == ""
 

@@ -106,8 +106,8 @@ def test_the_gradient_of_relu_by_sign(size):
     assert pair.compiled.retried == 0
 
 
-def test_without_a_check_of_gradients_a_mask_chooses():
-    """0 times infinity is NaN, which nothing would notice."""
+def test_by_sign_what_is_not_finite_is_left_to_eager_code():
+    """0 times infinity is NaN; no setting of the optimiser keeps that from being noticed."""
 
     def make():
         world = trained((4, 8, 3), "SGD")
@@ -116,7 +116,11 @@ def test_without_a_check_of_gradients_a_mask_chooses():
 
     pair = Pair(make, train)
     pair.run(*batch())
-    assert "np.sign" not in pair.compiled.source
+    assert "np.sign" in pair.compiled.source
+    x, y = batch()
+    x[0, 0] = np.inf
+    quietly(pair.run, x, y)
+    assert pair.compiled.retried == 1
 
 
 # --- each of the shortcuts' conditions matters ------------------------------------------------------

@@ -12,8 +12,8 @@ from tinygrad_xent.command_line import names_of
 SUBJECTS = {f"{s.group} {s.name}": s for s in subjects()}
 
 REFUSED = {
-    "row unique": "as many elements as the values say",
-    "row compress": "as many elements as the values say",
+    "row unique": "depends on the numbers",
+    "row compress": "depends on the numbers",
     "row extract": "a boolean mask as index",
 }
 """What no list of array calls can do: the shape of its result depends on values."""

@@ -5,6 +5,7 @@ there, and whether the result is a view.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,17 +51,24 @@ LOOKING_UP = ("take_labels", "log_share")
 
 def elementwise(i: Instruction) -> tuple[str, tuple[Any, ...]] | None:
     """The name of the ufunc of one result that a call is, with its arguments; None if it is none."""
-    home, _, name = i.call.partition(".")
+    args = i.args
     if i.kwargs or not i.shape:
         return None
-    args = i.args
     if i.call == "operator.pow" and not isinstance(args[1], Ref) and args[1] in _POWERS:
         return _POWERS[args[1]], args[:1]
+    name, count = _ufunc(i.call)
+    return (name, args) if len(args) == count else None
+
+
+@lru_cache(maxsize=512)
+def _ufunc(call: str) -> tuple[str, int]:
+    """The name of the ufunc of one result that a call is, and of how many arguments: -1 if it is none."""
+    home, _, name = call.partition(".")
     name = _OPERATORS.get(name, "") if home == "operator" else name if home == "np" else ""
     ufunc = getattr(np, name, None)
     if not isinstance(ufunc, np.ufunc) or ufunc.nout > 1 or ufunc.signature:
-        return None
-    return (name, args) if len(args) == ufunc.nin else None
+        return name, -1
+    return name, ufunc.nin
 
 
 def is_product(i: Instruction) -> bool:

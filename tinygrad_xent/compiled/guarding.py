@@ -86,22 +86,17 @@ class Guard:
 
     def _written(self) -> Callable[[], bool]:
         names: dict[str, Any] = {}
-        parts = []
-        for n, term in enumerate(self.terms.values()):
-            names |= {f"h{n}": term.holder, f"v{n}": term.value, f"k{n}": term.key}
-            parts.append(term.text(f"h{n}", f"v{n}", f"k{n}"))
-        for n, leaf in enumerate(self.graded):
-            names[f"g{n}"] = leaf
-            parts.append(f"g{n}.grad is not None")
-        given = ", ".join(names)
-        lines = [
-            f"def make({given}):",
-            "    def holds():",
-            f"        return {' and '.join(parts or ['True'])}",
-        ]
-        space: dict[str, Any] = {}
-        exec("\n".join([*lines, "    return holds"]), space)
-        return space["make"](**names)  # type: ignore[no-any-return]
+        known: dict[int, str] = {}
+
+        def name(x: Any) -> str:
+            called = known.setdefault(id(x), f"x{len(known)}")
+            names[called] = x
+            return called
+
+        parts = [term.text(name) for term in self.terms.values()]
+        parts += [f"{name(leaf)}.grad is not None" for leaf in self.graded]
+        exec(f"def holds():\n    return {' and '.join(parts or ['True'])}", names)
+        return names["holds"]  # type: ignore[no-any-return]
 
     def agrees(self) -> bool:
         """Whether everything is equal; if so, the objects that are there now are the ones to expect."""
@@ -145,7 +140,9 @@ class _Term:
             return copy.copy(self.holder)
         return look(self.holder, self.key)
 
-    def text(self, holder: str, value: str, key: str) -> str:
+    def text(self, name: Callable[[Any], str]) -> str:
+        """The test, with names for objects."""
+        holder, value = name(self.holder), name(self.value)
         if self.key is _LENGTH:
             return f"len({holder}) == {value}"
         if self.key is _KEYS:
@@ -158,8 +155,8 @@ class _Term:
             return f"{holder}.__dict__.get({self.key!r}) is {value}"
         if isinstance(self.holder, dict):
             if self.value is GONE:
-                return f"{key} not in {holder}"
-            return f"{holder}.get({key}) is {value}"
+                return f"{name(self.key)} not in {holder}"
+            return f"{holder}.get({name(self.key)}) is {value}"
         if isinstance(self.holder, list):
             return f"{holder}[{self.key}] is {value}"
         return f"{holder}.{self.key} is {value}"

@@ -44,7 +44,7 @@ class Loop:
     def __init__(self, blocks: Blocks, table: dict[int, Instruction]) -> None:
         self.blocks, self.table = blocks, table
         self.large = {i.id for i in blocks.sums if _is_large(i, blocks)}
-        self.parts = [self._with_columns(block) for block in blocks.numbered(len(table))]
+        self.parts = [self._with_columns(block) for block in blocks.numbered(1 + max(table))]
         bodies = [i for block in self.parts for i in block.body]
         table.update((i.id, i) for i in bodies)
         self.totals = {i.id: np.empty(i.shape, i.dtype) for i in blocks.sums if i.shape}

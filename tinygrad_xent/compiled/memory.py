@@ -67,10 +67,12 @@ def plan(
     memory = Memory(fixed=dict(states))
     for i in instructions:
         _locate(i, memory)
-    last = _last_uses(instructions, memory, alive | pinned)
+    ends: dict[int, list[int]] = {}
+    for root, last in _last_uses(instructions, memory, alive | pinned).items():
+        ends.setdefault(last, []).append(root)
     free: list[Block] = []
     for now, i in enumerate(instructions):
-        ending = [root for root in last if last[root] == now and root in memory.blocks]
+        ending = [root for root in ends.get(now, ()) if root in memory.blocks]
         if calls.writes(i) and i.id not in pinned:
             reused = _overwritten(i, ending, memory)
             if reused is None:

@@ -23,6 +23,7 @@ from ..programs.symbolic import ArraySymbol
 from ..programs.variables import finished
 from .capturing import Reach, Rebinding
 from .results import Result, handed_out, refuse_containers
+from .sketching import Sketch
 from .snapshots import Snapshot
 
 
@@ -114,7 +115,7 @@ def _refuse_followed(made: Recording, args: tuple[Any, ...]) -> None:
 
 def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Recording:
     names = [*parameter_names(f, len(args)), *reach.state]
-    recorder, draws = Recorder(), Draws()
+    recorder, draws = Sketch(), Draws()
     with recorder.at_work():
         arguments = Arguments(
             recorder, names, (*args, *reach.state.values()), graded, True, reach.left_out
@@ -142,6 +143,12 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         changed_at = next((at for at in changes if at is not None), None)
         left = {id(o.holder): arguments.memo[id(o.holder)]._node.grad for o in leaves}
     draws.check()
+    recorder.check_gradients()
+    origins = arguments.origins
+    lacking = {n for n, o in origins.items() if o.key == ".grad" and o.holder._node.grad is None}
+    bare = [origins[n].holder for n in recorder.without(lacking)]
+    if not graded:
+        bare = [o.holder for o in leaves if o.holder.requires_grad]
     done = finished(recorder, outputs, updates, slopes, {})
     place = {number: i.id for number, i in zip(done.inputs, done.program.inputs, strict=True)}
     _let_go(arguments, recorder)
@@ -154,7 +161,7 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         [(arguments.origins[n].holder, ref) for n, ref in done.gradients.items()],
         [o.holder for o in leaves if o.holder._node and left[id(o.holder)] is None],
         [(x, added) for x, added in counted if any(added)],
-        [] if graded else [o.holder for o in leaves if o.holder.requires_grad],
+        bare,
         changed_at,
         reach,
         (*args, *reach.state.values()),
@@ -169,12 +176,12 @@ def _let_go(arguments: Arguments, recorder: Recorder) -> None:
         if isinstance(leaf, Leaf):
             leaf.grad = None
         if isinstance(symbol, ArraySymbol):
-            symbol.value = None
+            symbol.like = None
 
 
 def _added(optimizer: Optimizer, copy: Any) -> list[int]:
     """By how much the recorded call has raised each count of updates."""
-    now = [getattr(n, "value", n) for n in copy._counts]
+    now = [getattr(n, "like", n) for n in copy._counts]  # 1 more is computed, of a plain number
     return [new - old for new, old in zip(now, optimizer._counts, strict=True)]
 
 

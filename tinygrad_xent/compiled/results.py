@@ -104,7 +104,7 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
             x, symbol, root, arguments.memo.get(id(origin.holder))
         ):
             yield Result(kind, given=origin)
-        elif "array" in (roots.get(id(root)), kind) and id(root) in roots and np.shape(root.value):
+        elif "array" in (roots.get(id(root)), kind) and id(root) in roots and np.shape(root.like):
             what = "compile: the function returns two results that share memory"
             raise RecordingError(what, [x], "return one of them, or a .copy()")
         elif number in changed:

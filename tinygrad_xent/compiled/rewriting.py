@@ -17,7 +17,7 @@ from typing import Any
 from ..programs.calls import function
 from ..programs.instructions import Instruction, Ref, replaced
 from ..programs.listing import Program
-from ..programs.simplifying import simplified
+from ..programs.simplifying import merged
 from .small import for_small_arrays
 
 Table = dict[int, Instruction]
@@ -69,7 +69,7 @@ class Rewriting:
 
 
 def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], dict[int, int]]:
-    """Fewer and faster instructions, numbered anew, and for each old number that is left the new one.
+    """Fewer and faster instructions, and for each old number that is left the new one.
 
     Args:
         needed: the numbers of results that must stay.
@@ -77,16 +77,20 @@ def rewritten(program: Program, needed: list[int]) -> tuple[list[Instruction], d
     rewriting = Rewriting(program, needed)
     rewriting.run()
     instructions, now = _cleared(_looked_up_early(list(rewriting.table.values())), needed)
-    smaller, then = _cleared(*for_small_arrays(instructions, [now[n] for n in needed]))
+    needed = [now[n] for n in needed]
+    smaller = for_small_arrays(instructions, needed)
+    if smaller == instructions:
+        return instructions, now
+    smaller, then = _cleared(smaller, needed)
     return smaller, {old: then[new] for old, new in now.items() if new in then}
 
 
 def _cleared(
     instructions: list[Instruction], needed: list[int]
 ) -> tuple[list[Instruction], dict[int, int]]:
-    """The instructions without those that nobody needs, and their new numbers."""
+    """The instructions without those that nobody needs, and what stands for each that was there."""
     kept = [i.id for i in instructions if i.call in (*CHECKS, "input")]
-    return simplified(instructions, [*needed, *kept])
+    return merged(instructions, [*needed, *kept])
 
 
 def _looked_up_early(instructions: list[Instruction]) -> list[Instruction]:

@@ -51,17 +51,15 @@ class Program:
         self.table[i.id] = replaced(i, **{"kwargs": (), **changes})
 
 
-def for_small_arrays(
-    instructions: list[Instruction], needed: list[int]
-) -> tuple[list[Instruction], list[int]]:
-    """The instructions, with those of small arrays replaced, and what is needed. Others may be left over."""
+def for_small_arrays(instructions: list[Instruction], needed: list[int]) -> list[Instruction]:
+    """The instructions, with those of small arrays replaced. Others may be left over."""
     program = Program(instructions, needed)
     for i in instructions:
         if (found := _Softmax.of(i, program)) is not None:
             found.unshifted(program)
         elif (averaged := _averaged(i, program)) is not None:
             program.put(i, call="weighted_sum", args=averaged)
-    return list(program.table.values()), needed
+    return list(program.table.values())
 
 
 class _Softmax(NamedTuple):

@@ -41,9 +41,6 @@ class Writer:
     noted: str = ""
     said: str = ""
 
-    def __post_init__(self) -> None:
-        self.listed = list(self.table.values())
-
     # --- names --------------------------------------------------------------------------------------
 
     def unused(self, name: str) -> str:
@@ -58,7 +55,7 @@ class Writer:
     def name(self, i: Instruction) -> str:
         """What a result is called; it gets its name here."""
         if i.id not in self.names:
-            named = i.name or nickname(i, self.listed, self.names)
+            named = i.name or nickname(i, self.table, self.names)
             self.names[i.id] = self.unused(named)
         return self.names[i.id]
 

@@ -97,14 +97,14 @@ def literal(x: Any) -> Any:
 def somewhere(mask: Any) -> bool:
     """Whether a mask holds anywhere; True if nobody knows."""
     if isinstance(mask, Symbol):
-        return not mask.known or bool(mask.value.any())
+        return not mask.known or bool(mask.like.any())
     return bool(mask.any())
 
 
 def everywhere(mask: Any) -> bool:
     """Whether a mask holds everywhere; False if nobody knows."""
     if isinstance(mask, Symbol):
-        return mask.known and bool(mask.value.all())
+        return mask.known and bool(mask.like.all())
     return bool(mask.all())
 
 

@@ -98,7 +98,7 @@ class Tensor(Methods):
         """The gradient that `backward()` added up, in the leaf's shape and dtype; None before."""
         node = self._node
         if type(node) is Leaf:
-            if type(node.grad) is Held:
+            if isinstance(node.grad, Held):
                 node.grad = node.grad.own()
             return node.grad  # type: ignore[no-any-return]  # nodes know no tensors
         if type(node) is Node:

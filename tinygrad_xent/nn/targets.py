@@ -102,7 +102,10 @@ class Classes:
         ignored are looked for if the example has one.
         """
         classes, axis = self.shape[self.axis], self.axis
-        ignored = bool((places.value == ignore_index).any()) or 0 <= ignore_index < classes
+        ignored = (
+            bool((places.recorder.numbers(places) == ignore_index).any())
+            or 0 <= ignore_index < classes
+        )
         right = (places >= 0) & (places < classes)
         what = f"{self.loss}: a label is out of range for {classes} classes"
         if not ignored:

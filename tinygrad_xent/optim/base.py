@@ -291,9 +291,10 @@ def _rows_at_once(shape: tuple[int, ...]) -> int | None:
 
 def _scratch(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any]) -> list[tuple[Array, Array]]:
     """Two arrays of each shape, all slices of the same two: updates run one after the other."""
-    if noting():  # a program shares no memory
-        pairs = zip(shapes, dtypes, strict=True)
-        return [(empty(shape, dtype), empty(shape, dtype)) for shape, dtype in pairs]
+    if noting():  # what is written to is another array then, so one will do for all of a shape
+        pairs = [*zip(shapes, dtypes, strict=True)]
+        made = {pair: (empty(*pair), empty(*pair)) for pair in {*pairs}}
+        return [made[pair] for pair in pairs]
     sizes = [math.prod(shape) for shape in shapes]
     largest: dict[Any, int] = {}
     for n, dtype in zip(sizes, dtypes, strict=True):

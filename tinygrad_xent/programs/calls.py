@@ -28,8 +28,9 @@ DATA_SHAPED = {
     *("nonzero", "flatnonzero", "argwhere", "unique", "unique_all", "unique_counts", "compress"),
     *("unique_inverse", "unique_values", "extract", "bincount", "union1d", "intersect1d"),
     *("setdiff1d", "setxor1d", "trim_zeros", "histogram", "histogram_bin_edges", "in1d"),
+    *("histogram2d", "histogramdd", "lstsq", "eig", "eigvals", "roots", "poly", "real_if_close"),
 }
-"""Functions whose result has a shape that depends on values: no program could say which."""
+"""Functions whose result has a shape or a dtype that depends on values: no program could say which."""
 
 CHANGING = {"copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "sort", "fill"}
 """Functions and methods that change their first argument."""
@@ -127,6 +128,8 @@ _HOMES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft, "np.emath": np.ema
 _HOMES["np.lib.stride_tricks"] = np.lib.stride_tricks
 
 
-def own(generator: np.random.Generator) -> np.random.Generator:
-    """A generator that draws the same numbers, and leaves the user's where it is."""
-    return copy.deepcopy(generator)
+def own(x: Any) -> Any:
+    """An array, a number or a generator that is like the user's, and leaves that as it is."""
+    if isinstance(x, np.random.Generator):
+        return copy.deepcopy(x)
+    return np.array(x) if isinstance(x, np.ndarray) else x

@@ -15,9 +15,11 @@ _NOT_DRAWS = ("bit_generator", "spawn", "shuffle")
 class GeneratorSymbol(np.random.Generator):
     """Stands for a generator that is an argument. The draws of the recording come from a copy of it."""
 
+    known = False  # each run draws other numbers
+
     def __init__(self, recorder: Any, id: int, generator: np.random.Generator) -> None:
-        self.value = own(generator)
-        super().__init__(self.value.bit_generator)
+        self.like = own(generator)
+        super().__init__(self.like.bit_generator)
         self.recorder, self.id = recorder, id
 
     def __deepcopy__(self, memo: Any) -> GeneratorSymbol:

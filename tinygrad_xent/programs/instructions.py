@@ -62,12 +62,20 @@ class Instruction(Plain):
         return [ref.id for ref in refs_in((self.args, self.kwargs))]
 
 
+def instruction(**attributes: Any) -> Instruction:
+    """A new instruction: what the class gives, in a fifth of the time."""
+    return replaced(_PLAIN, **attributes)
+
+
 def replaced(i: Instruction, **changes: Any) -> Instruction:
     """A copy with some attributes changed: what `dataclasses.replace` gives, in a fifth of the time."""
     new: Instruction = object.__new__(Instruction)
     vars(new).update(vars(i) | changes)
     vars(new).pop("refs", None)  # of the old arguments
     return new
+
+
+_PLAIN = Instruction(0, "")
 
 
 def parts(x: Any) -> Iterator[Any]:
@@ -88,7 +96,13 @@ _CONTAINERS = (tuple, list, dict, slice)
 
 def refs_in(x: Any) -> list[Ref]:
     """The results that nested tuples, lists, dicts and slices refer to, in order."""
-    return [part for part in parts(x) if isinstance(part, Ref)]
+    found: list[Ref] = []
+    for part in x if isinstance(x, tuple) else parts(x):  # most often a tuple of plain values
+        if type(part) is Ref:
+            found.append(part)
+        elif isinstance(part, _CONTAINERS):
+            found += refs_in(part)
+    return found
 
 
 def renumbered(x: Any, now: Mapping[int, int]) -> Any:
@@ -103,13 +117,13 @@ def as_tuple(index: Any) -> tuple[Any, ...]:
 
 def mapped(function: Callable[[Any], Any], x: Any) -> Any:
     """x with each part of its nested tuples, lists, dicts and slices replaced by the function's."""
-    if not isinstance(x, _CONTAINERS):
-        return function(x)
-    if isinstance(x, tuple):
-        done = [mapped(function, part) for part in x]
+    if isinstance(x, (tuple, list)):
+        done = [mapped(function, p) if isinstance(p, _CONTAINERS) else function(p) for p in x]
+        if isinstance(x, list):
+            return done
         return type(x)(*done) if hasattr(x, "_fields") else tuple(done)
-    if isinstance(x, list):
-        return [mapped(function, part) for part in x]
     if isinstance(x, dict):
         return {key: mapped(function, part) for key, part in x.items()}
-    return slice(*(mapped(function, part) for part in (x.start, x.stop, x.step)))
+    if isinstance(x, slice):
+        return slice(*(mapped(function, part) for part in (x.start, x.stop, x.step)))
+    return function(x)

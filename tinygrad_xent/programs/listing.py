@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,12 +99,7 @@ class Program(Plain):
                 " Whole numbers, booleans and strings are the same in each run; record again for others"
             )
         values = {i.id: given(i, array) for i, array in zip(wanted, arrays, strict=True)}
-        for i in self.instructions:
-            if i.call in FIXED:
-                values[i.id] = i.args[0]
-            elif i.call != "input":
-                args, kwargs = mapped(lambda x: _value(x, values), (i.args, dict(i.kwargs)))
-                values[i.id] = calls.function(i.call)(*args, **kwargs)
+        run(self.instructions, values)
         return values
 
     def __str__(self) -> str:
@@ -118,6 +114,16 @@ class Program(Plain):
         lines.append("return " + _shown(self.outputs, names))
         lines += [f"update {name} = {names[ref.id]}" for name, ref in self.updates]
         return "\n".join(lines)
+
+
+def run(instructions: Iterable[Instruction], values: dict[int, Any]) -> None:
+    """Add the result of every instruction to the values, by number; those of inputs are there."""
+    for i in instructions:
+        if i.call in FIXED:
+            values[i.id] = i.args[0]
+        elif i.call != "input":
+            args, kwargs = mapped(lambda x: _value(x, values), (i.args, dict(i.kwargs)))
+            values[i.id] = calls.function(i.call)(*args, **kwargs)
 
 
 def given(wanted: Instruction, array: Any) -> Any:

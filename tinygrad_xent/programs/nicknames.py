@@ -57,11 +57,15 @@ _OF_PAIRS = {
 """Names by a call and that of its last operand (of a difference) or its first."""
 
 
-def nickname(i: Instruction, earlier: Sequence[Instruction], names: Mapping[int, str]) -> str:
+def nickname(
+    i: Instruction,
+    table: Sequence[Instruction] | Mapping[int, Instruction],
+    names: Mapping[int, str],
+) -> str:
     """A name for a result; a gradient has that of its value with a "d" before it.
 
     Args:
-        earlier: the program's instructions. names: those that are given already.
+        table: the program's instructions by number. names: those that are given already.
     """
     if i.gradient_of is not None:
         value = names.get(i.gradient_of)
@@ -69,13 +73,13 @@ def nickname(i: Instruction, earlier: Sequence[Instruction], names: Mapping[int,
     if i.stage == "update" and i.shape == () and i.call in _OF_UPDATES:
         return _OF_UPDATES[i.call]
     if i.refs:
-        operand = earlier[i.refs[-1] if i.call == "operator.sub" else i.refs[0]]
+        operand = table[i.refs[-1] if i.call == "operator.sub" else i.refs[0]]
         if (i.call, operand.call) in _OF_PAIRS:
             return _OF_PAIRS[i.call, operand.call]
     if i.call.startswith("draw."):
         return "drawn"
     if i.call in VIEWS and isinstance(i.args[0], Ref):
-        return _of_view(i, earlier[i.args[0].id], names)
+        return _of_view(i, table[i.args[0].id], names)
     if i.call == "operator.add" and i.dtype.startswith("Python"):
         return "total"
     name = _OF_CALLS.get(i.call, i.call.rpartition(".")[2].rpartition(":")[2])

@@ -18,11 +18,11 @@ import numpy as np
 from ..engine import errors
 from ..engine.nodes import Leaf, Node
 from ..engine.symbols import RECORDER
-from ..engine.tensors import Tensor
+from ..engine.tensors import Tensor, wrap
 from . import calls, notes
 from .calls import own
 from .draws import GeneratorSymbol
-from .instructions import Instruction, Ref, mapped
+from .instructions import Instruction, Ref, instruction, mapped
 from .symbolic import ArraySymbol
 
 _TAME = """abs add conv conv_input conv_weight cos identity linear log_softmax logsumexp matmul mul neg
@@ -52,9 +52,9 @@ def _is_scalar_type(x: Any) -> bool:
     return isinstance(x, type) and (issubclass(x, np.generic) or x in (bool, int, float))
 
 
-def _value_of(x: Any) -> Any:
-    """An argument's value at the example."""
-    return x.value if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
+def like(x: Any) -> Any:
+    """What a call is tried on in place of an argument."""
+    return x.like if isinstance(x, (ArraySymbol, GeneratorSymbol)) else x
 
 
 @lru_cache(maxsize=64)
@@ -100,9 +100,13 @@ class Recorder:
 
     def input(self, name: str, value: Any) -> ArraySymbol:
         """An array, or a plain number, that each run is given."""
-        made: ArraySymbol = self.note("input", (), {}, value, name=name)
-        self.examples[made.id] = value
+        made: ArraySymbol = self.note("input", (), {}, own(value), name=name)
+        self.examples[made.id] = made.like
         return made
+
+    def old_gradient(self, symbol: ArraySymbol) -> Tensor:
+        """What a leaf has for a gradient before the function is called."""
+        return wrap(symbol, None)
 
     def generator(self, name: str, generator: np.random.Generator) -> GeneratorSymbol:
         """A generator that each run is given, and draws from anew."""
@@ -132,31 +136,46 @@ class Recorder:
     # --- calls --------------------------------------------------------------------------------------
 
     def call(self, name: str, args: Any, kwargs: Any) -> Any:
-        """Run a call on the example's values and note it. Several results are returned as a tuple."""
+        """Note a call. Several results are returned as a tuple.
+
+        Raises:
+            What the call itself raises on the values of the example.
+        """
         args, kwargs = tuple(args), dict(kwargs)
         noted = mapped(self.noted, args), mapped(self.noted, kwargs) if kwargs else kwargs
-        values = mapped(_value_of, args), mapped(_value_of, kwargs) if kwargs else kwargs
-        result = calls.function(name)(*values[0], **values[1])
-        return self.note(name, *noted, result)
+        return self.note(name, *noted, self.result(name, args, kwargs))
 
-    def note(self, call: str, args: Any, kwargs: Any, value: Any, **more: Any) -> Any:
-        """Add an instruction, with what is known about where it comes from."""
-        kind = type(value)
-        if isinstance(value, (tuple, list)):
+    def result(self, name: str, args: Any, kwargs: Any) -> Any:
+        """What a call gives at the example."""
+        likes = mapped(like, args), mapped(like, kwargs) if kwargs else kwargs
+        return calls.function(name)(*likes[0], **likes[1])
+
+    def numbers(self, x: Any) -> Any:
+        """The value at the example of what takes part in a call."""
+        return like(x)
+
+    def note(self, call: str, args: Any, kwargs: Any, like: Any, **more: Any) -> Any:
+        """Add an instruction, with what is known about where it comes from.
+
+        Args:
+            like: an array, or several, of the shape, dtype and memory order of what comes out of it.
+        """
+        kind = type(like)
+        if isinstance(like, (tuple, list)):
             whole = self._add(call, args, kwargs, None, "tuple", more)
             found = [
                 self.note("operator.getitem", (Ref(whole), i), {}, part)
-                for i, part in enumerate(value)
+                for i, part in enumerate(like)
             ]
             return kind(*found) if hasattr(kind, "_fields") else kind(found)
         if kind in (bool, int, float):
             shape, dtype = (), f"Python {kind.__name__}"
-        elif isinstance(value, (np.ndarray, np.generic)):
-            shape, dtype = value.shape, _name(value.dtype)
+        elif isinstance(like, (np.ndarray, np.generic)):
+            shape, dtype = like.shape, _name(like.dtype)
         else:
             raise self.not_recordable(f"{call}, which gives {kind.__name__}")
         number = self._add(call, args, kwargs, shape, dtype, more)
-        return ArraySymbol(self, number, value, number not in self.varying)
+        return ArraySymbol(self, number, like, number not in self.varying)
 
     def _add(
         self, call: str, args: Any, kwargs: Any, shape: Any, dtype: str, more: dict[str, Any]
@@ -164,7 +183,9 @@ class Recorder:
         number = len(self.instructions)
         named = tuple(sorted(kwargs.items())) if kwargs else ()
         known = self.notes.here(number) | more
-        made = Instruction(number, call, args, named, shape, dtype, **known)
+        made = instruction(
+            id=number, call=call, args=args, kwargs=named, shape=shape, dtype=dtype, **known
+        )
         self.instructions.append(made)
         starts = call in ("input", "np.empty") or call.startswith("draw.")
         if starts or not self.varying.isdisjoint(made.refs):
@@ -174,7 +195,7 @@ class Recorder:
     def check(self, holds: Any, what: str, error: type[Exception]) -> None:
         """Note that a mask must hold in each run; what is the same in each run is looked at once."""
         if holds.known:
-            calls.check(holds.value, what, error.__name__)
+            calls.check(holds.like, what, error.__name__)
             return
         self.call("check", (holds, what, error.__name__), {})
 
@@ -195,7 +216,7 @@ class Recorder:
         """Whether all numbers of these are finite at the example: if not, the walk back is recorded with
         the masks of what was chosen.
         """
-        return all(np.isfinite(_value_of(x)).all() for x in arrays)
+        return all(np.isfinite(self.numbers(x)).all() for x in arrays)
 
     def noted(self, x: Any) -> Any:
         """An argument as an instruction holds it."""
@@ -266,10 +287,8 @@ class Recorder:
         return self.refuse(what, [x], f"{fix} plain int, bool or str")
 
     def data_shaped(self, name: str) -> RecordingError:
-        """The error for functions whose result has a shape that depends on values."""
-        what = (
-            f"program: {name} gives as many elements as the values say, so no later shape is known"
-        )
+        """The error for functions whose result has a shape, or a dtype, that depends on values."""
+        what = f"program: {name} gives a result whose shape or dtype depends on the numbers"
         return self.refuse(what, fix="tx.where(mask, x, 0) keeps the shape")
 
     def not_recordable(self, name: str) -> RecordingError:

@@ -248,7 +248,7 @@ class _Replay:
                 self.sources[source] = wrap(symbol, Leaf(symbol))
                 return self.sources[source]
             name = name or f"x{len(self.sources)}"
-            symbol = self.recorder.input(name, np.array(source.data))
+            symbol = self.recorder.input(name, source.data)
             self.sources[source] = wrap(symbol, Leaf(symbol, source.requires_grad, name))
         return self.sources[source]
 

@@ -22,7 +22,17 @@ _BINARY |= {f"np.{name}" for name in ("add", "subtract", "multiply", "divide")}
 def simplified(
     instructions: list[Instruction], needed: list[int], optional: Collection[int] = ()
 ) -> tuple[list[Instruction], dict[int, int]]:
-    """Fewer instructions, numbered anew, and for each old number the new one.
+    """Fewer instructions, numbered anew, and for each old number the new one. See `merged`."""
+    kept, now = merged(instructions, needed, optional)
+    numbers = {i.id: number for number, i in enumerate(kept)}
+    done = [_renumbered(i, numbers, id=numbers[i.id]) for i in kept]
+    return done, {old: numbers[new] for old, new in now.items()}
+
+
+def merged(
+    instructions: list[Instruction], needed: list[int], optional: Collection[int] = ()
+) -> tuple[list[Instruction], dict[int, int]]:
+    """Fewer instructions, and for each old number the number of the one that is left of equal ones.
 
     Args:
         needed: the results that must stay. Checks and draws stay as well, and inputs but for the
@@ -41,33 +51,22 @@ def simplified(
             same = known.setdefault(_key(i), i.id)
         now[old.id] = same
         rewritten.setdefault(same, i)
-    return _without_unused(rewritten, now, needed, optional)
-
-
-def _without_unused(
-    rewritten: dict[int, Instruction],
-    now: dict[int, int],
-    needed: list[int],
-    optional: Collection[int],
-) -> tuple[list[Instruction], dict[int, int]]:
     wanted = {now[number] for number in needed}
     for i in reversed(list(rewritten.values())):
         given = i.call == "input" and i.id not in optional
         if given or i.id in wanted or i.call == "check" or i.call.startswith("draw."):
             wanted.update((i.id, *i.refs))
     kept = [i for i in rewritten.values() if i.id in wanted]
-    numbers = {i.id: number for number, i in enumerate(kept)}
-    done = []
-    for i in kept:
-        done.append(replaced(_renumbered(i, numbers), id=numbers[i.id]))
-    return done, {old: numbers[new] for old, new in now.items() if new in numbers}
+    return kept, {old: new for old, new in now.items() if new in wanted}
 
 
-def _renumbered(i: Instruction, now: dict[int, int]) -> Instruction:
-    """An instruction whose references have the new numbers."""
-    if all(now[number] == number for number in i.refs):
-        return i
-    return replaced(i, args=renumbered(i.args, now), kwargs=renumbered(i.kwargs, now))
+def _renumbered(i: Instruction, now: dict[int, int], **changes: Any) -> Instruction:
+    """An instruction whose references have the new numbers, and with other changes."""
+    refs = [now[number] for number in i.refs]
+    if refs != i.refs:
+        changes |= {"args": renumbered(i.args, now)}
+        changes |= {"kwargs": renumbered(i.kwargs, now)} if i.kwargs else {}
+    return replaced(i, **changes) if changes else i
 
 
 def _key(i: Instruction) -> Any:

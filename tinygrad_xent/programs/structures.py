@@ -37,6 +37,7 @@ VARYING: dict[type, tuple[str, ...]] = {Optimizer: ("lr", "_counts"), Schedule: 
 """The numbers of an object that differ from run to run: inputs of a program."""
 VARYING_NAMES = {"_counts": "t"}
 _ABSENT = object()
+_PACKAGE = __name__.partition(".")[0] + "."
 BUFFER_OF = "\0"
 """In the name of an optimiser's buffer: between its kind and the name of the parameter."""
 
@@ -100,8 +101,7 @@ def is_note(x: Any, name: str) -> bool:
 
 def is_ours(kind: type) -> bool:
     """Whether a class is this package's, or made from one."""
-    package = __name__.partition(".")[0]
-    return any(base.__module__.partition(".")[0] == package for base in kind.__mro__)
+    return any(f"{base.__module__}.".startswith(_PACKAGE) for base in kind.__mro__)
 
 
 def called(x: Any) -> str:
@@ -228,7 +228,7 @@ class Arguments:
             self.memo[id(x)] = self.recorder.generator(name, x)
             self.origins[self.memo[id(x)].id] = Origin(path, x)
         elif isinstance(x, Tensor):
-            symbol = self.recorder.input(name, np.array(x._data))
+            symbol = self.recorder.input(name, np.asarray(x._data))
             self.symbols[symbol.id] = symbol
             leaf = Leaf(symbol, x.requires_grad, name)
             self.memo[id(x)] = wrap(symbol, leaf)
@@ -240,7 +240,7 @@ class Arguments:
                 leaf.grad = self._old_gradient(symbol, name, old)
                 self.origins[leaf.grad._data.id] = Origin(path, x, ".grad")
         else:
-            symbol = self.recorder.input(name, np.array(x))
+            symbol = self.recorder.input(name, x)
             self.symbols[symbol.id] = symbol
             self.origins[symbol.id] = Origin(path, x)
             inside = any(str(key).startswith(".") for key in path)
@@ -257,7 +257,7 @@ class Arguments:
         )  # raw: whole numbers are the same in each run
         if type(x) is float or isinstance(x, (numbers, np.ndarray)):
             symbol = self.recorder.input(
-                self._name((name,)), x if type(x) is float else np.array(x)[()]
+                self._name((name,)), x if type(x) is float else np.asarray(x)[()]
             )
             self.symbols[symbol.id] = symbol
             self.origins[symbol.id] = Origin((name,), x)
@@ -274,10 +274,10 @@ class Arguments:
 
     def _old_gradient(self, of: ArraySymbol, name: str, old: Tensor) -> Tensor:
         """A gradient that is there already: an input, if the function does not forget it first."""
-        symbol = self.recorder.input(self._name((f"d{name}",)), np.array(old._data))
+        symbol = self.recorder.input(self._name((f"d{name}",)), np.asarray(old._data))
         self.recorder.optional.add(symbol.id)
         self.recorder.old_gradients[of.id] = symbol.id
-        return wrap(symbol, None)
+        return self.recorder.old_gradient(symbol)
 
     def _standing_for(self, symbol: ArraySymbol, name: str) -> Tensor:
         """A tensor in place of an array: `x += 1` changes it, as it would change the array."""

@@ -1,5 +1,5 @@
-"""The array that stands for an array: it notes what is done with it, and knows what came out of it at
-the example.
+"""The array that stands for an array: it notes what is done with it, and knows its shape, dtype and memory
+order.
 
 It is no ndarray, so nothing can take its numbers without asking, and asking is an error that says
 what to do instead. What NumPy changes in place gets a new result, here and in what it is a view of;
@@ -28,16 +28,17 @@ class ArraySymbol(SymbolBase):
 
     Attributes:
         recorder: what notes the calls. id: the instruction whose result it is.
-        value: what came out of it at the example; never changed, and never shown to the user.
-        known: whether that is so in each run: it follows from numbers, shapes and constants alone.
+        like: an array of its shape, dtype and memory order, or a number; never changed, and never shown to
+            the user. Its numbers are others, but for what is known.
+        known: whether it is the same in each run: it follows from numbers, shapes and constants alone.
         given: whether it is an argument that is an array, and so is changed by `x += 1`.
         base: what it is a view of, with a function that writes a changed view back; or None.
     """
 
-    __slots__ = ("back", "base", "given", "id", "known", "recorder", "stale", "value", "views")
+    __slots__ = ("back", "base", "given", "id", "known", "like", "recorder", "stale", "views")
 
-    def __init__(self, recorder: Any, id: int, value: Any, known: bool = False) -> None:
-        self.recorder, self.id, self.value, self.known = recorder, id, value, known
+    def __init__(self, recorder: Any, id: int, like: Any, known: bool = False) -> None:
+        self.recorder, self.id, self.like, self.known = recorder, id, like, known
         self.base: ArraySymbol | None = None
         self.back: Callable[[ArraySymbol], Any] | None = None
         self.views: list[ref[ArraySymbol]] = []
@@ -45,21 +46,21 @@ class ArraySymbol(SymbolBase):
 
     # --- what is known without running anything ----------------------------------------------------
 
-    shape = property(lambda self: np.shape(self.value))
-    ndim = property(lambda self: np.ndim(self.value))
-    size = property(lambda self: math.prod(np.shape(self.value)))
-    dtype = property(lambda self: np.asarray(self.value).dtype)
-    flags = property(lambda self: np.asarray(self.value).flags)
-    itemsize = property(lambda self: np.asarray(self.value).itemsize)
-    nbytes = property(lambda self: np.asarray(self.value).nbytes)
+    shape = property(lambda self: np.shape(self.like))
+    ndim = property(lambda self: np.ndim(self.like))
+    size = property(lambda self: math.prod(np.shape(self.like)))
+    dtype = property(lambda self: np.asarray(self.like).dtype)
+    flags = property(lambda self: np.asarray(self.like).flags)
+    itemsize = property(lambda self: np.asarray(self.like).itemsize)
+    nbytes = property(lambda self: np.asarray(self.like).nbytes)
 
     def __hash__(self) -> int:
-        if not isinstance(self.value, np.ndarray):
+        if not isinstance(self.like, np.ndarray):
             self._asked("hash(), a key of a dict or a member of a set", "a branch by tx.where")
         return id(self)
 
     def __len__(self) -> int:
-        return len(self.value)
+        return len(self.like)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -120,17 +121,17 @@ class ArraySymbol(SymbolBase):
         if dtype:
             self._asked("a view of other bits")
         return self._viewed(
-            ArraySymbol(self.recorder, self.id, self.value, self.known), lambda changed: changed
+            ArraySymbol(self.recorder, self.id, self.like, self.known), lambda changed: changed
         )
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         dtype = np.dtype(dtype)
-        if dtype == self.dtype and isinstance(self.value, (np.ndarray, np.generic)):
+        if dtype == self.dtype and isinstance(self.like, (np.ndarray, np.generic)):
             return self.copy() if copy else self
         return self._call("ndarray.astype", dtype.name)
 
     def copy(self, order: str = "C") -> Any:
-        return ArraySymbol(self.recorder, self.recorder.current(self), self.value, self.known)
+        return ArraySymbol(self.recorder, self.recorder.current(self), self.like, self.known)
 
     __copy__ = copy
 
@@ -183,8 +184,8 @@ class ArraySymbol(SymbolBase):
 
     def _viewed(self, view: Any, back: Callable[[ArraySymbol], Any]) -> Any:
         """A result that may share memory with this array, and how a change of it changes this one."""
-        both = isinstance(view.value, np.ndarray) and isinstance(self.value, np.ndarray)
-        if both and np.may_share_memory(view.value, self.value):
+        both = isinstance(view.like, np.ndarray) and isinstance(self.like, np.ndarray)
+        if both and np.may_share_memory(view.like, self.like):
             view.base, view.back = self, back
             self.views = [r for r in self.views if r() is not None] + [ref(view)]
         return view
@@ -193,7 +194,7 @@ class ArraySymbol(SymbolBase):
         """Take on a new value, as a change in place does; so does what this is a view of."""
         self._spoil_views()
         new = self.recorder.fitted(new, self)
-        self.id, self.value, self.known = new.id, new.value, new.known
+        self.id, self.like, self.known = new.id, new.like, new.known
         if self.base is not None and self.back is not None:
             base, back = self.base, self.back
             base.become(back(self))
@@ -230,7 +231,8 @@ class ArraySymbol(SymbolBase):
             return _KNOWN[function](*args, **kwargs)
         short = function.__name__
         name = name_of(function)
-        if short in DATA_SHAPED or (function is np.where and len(args) == 1):
+        shaped = short in DATA_SHAPED or (function is np.where and len(args) == 1)
+        if shaped or (name or "").startswith("np.emath."):
             raise self.recorder.data_shaped(name or short)
         if name is None or short.startswith(("save", "array2string", "array_", "put_mask")):
             raise self.recorder.not_recordable(name or short)
@@ -310,7 +312,7 @@ _KNOWN: dict[Any, Callable[..., Any]] = {
     np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
     np.may_share_memory: lambda a, b, *_: isinstance(a, ArraySymbol) and a.shares(b),
     np.shares_memory: lambda a, b, *_: isinstance(a, ArraySymbol) and a.shares(b),
-    np.result_type: lambda *a: np.result_type(*(getattr(x, "value", x) for x in a)),
+    np.result_type: lambda *a: np.result_type(*(getattr(x, "like", x) for x in a)),
     np.iscomplexobj: lambda x: False,
     np.copy: lambda a, *_, **__: a.copy(),
 }
@@ -347,7 +349,7 @@ def _operators() -> Iterator[tuple[str, Callable[..., Any]]]:
             return self.recorder.call(f"operator.{name}", (other, self), {})
 
         def in_place(self: ArraySymbol, other: Any, name: str = name) -> Any:
-            if not isinstance(self.value, np.ndarray) or isinstance(other, Methods):
+            if not isinstance(self.like, np.ndarray) or isinstance(other, Methods):
                 return NotImplemented
             self.become(self.recorder.call(f"operator.{name}", (self, other), {}))
             return self
