@@ -14,15 +14,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import growth, imports, machine, targets
-from .cases import CASES, CURVES, MANY_LAYERS, Case, tiny
-from .measure import Bench
-from .peers import COMPILED, OURS, PEERS, REFERENCE, TORCH
+from .cases import ADAM_STEPS, CASES, CURVES, MANY_LAYERS, STEPS, Case, tiny
+from .measure import Bench, Result
+from .peers import COMPILED, JAX, OURS, PEERS, REFERENCE, TORCH
 from .report import Run, render
 
 HERE = Path(__file__).parent
+ONE_THREAD_ROUNDS = 15
 CURVE_ROUNDS = 5  # the curves have many points, of which the fastest round counts
 
 
@@ -36,7 +38,7 @@ def main() -> int:
             return 1
         if options.quick:
             return quick(bench, options.only)
-        run = measure(bench, options.only)
+        run = measure(bench, options)
     full = options.save or (not options.only and options.peers == [""])
     folder = HERE if full else Path("out")
     if run.curves:
@@ -79,11 +81,26 @@ def quick(bench: Bench, only: list[str]) -> int:
     return int(wrong > 0 or not checked)
 
 
-def measure(bench: Bench, only: list[str]) -> Run:
+def on_one_thread(peers: Iterable[str], only: list[str], rounds: int) -> dict[str, Result]:
+    """The processor's time of compiled steps, and of what they are compared with."""
+    found = {}
+    with Bench(peers, 1, min(rounds, ONE_THREAD_ROUNDS), clock="process_time") as bench:
+        for case in (*STEPS, *ADAM_STEPS):
+            if chosen(case.name, only):
+                progress(f"one thread: {case.name}")
+                found[case.name] = bench.run(case, memory=False)
+    return found
+
+
+def measure(bench: Bench, options: argparse.Namespace) -> Run:
+    only = options.only
     # Described first: the load shows whether the machine was free.
     packages = {k: v for worker in bench.workers.values() for k, v in worker.versions.items()}
     blas = bench.workers[REFERENCE].ask("blas")
     run = Run(machine.describe(bench.threads, packages, blas, bench.missing))
+    if COMPILED in bench.workers:
+        peers = [p for p in (REFERENCE, OURS, COMPILED, JAX) if p in bench.workers]
+        run.one_thread = on_one_thread(peers, only, options.rounds)
     for case in CASES:
         if chosen(case.name, only):
             progress(case.name)
@@ -96,7 +113,9 @@ def measure(bench: Bench, only: list[str]) -> Run:
         run.first_call = bench.first_call(MANY_LAYERS)
     if chosen("growth", only):
         run.curves = [measure_curve(bench, title, cases) for title, cases in CURVES.items()]
-    run.verdicts = targets.verdicts(run.results, run.imports, run.curves, run.first_call)
+    run.verdicts = targets.verdicts(
+        run.results, run.imports, run.curves, run.first_call, run.one_thread
+    )
     run.profiles = {
         title: explain(bench, verdict) for title, verdict in targets.misses(run.verdicts).items()
     }

@@ -58,30 +58,40 @@ def timed(source: str, step: Any, args: tuple[Any, ...]) -> Iterator[tuple[str, 
     }
     names |= zip((a.arg for a in inner.args.args), args, strict=True)
     parts = [*units([x for x in inner.body if not isinstance(x, ast.Return)])]
-    texts = ["\n".join(map(ast.unparse, lines)) for lines in parts]
-    for place, lines in enumerate(parts):
+    texts = ["\n".join(map(ast.unparse, lines)) for lines, _ in parts]
+    for place, (lines, times) in enumerate(parts):
         for text in texts[: place + 1]:  # what was timed before has changed what it wrote to
             exec(text, names)
         try:
-            yield texts[place].partition("\n")[0], fastest_of(lines, names)
+            yield texts[place].partition("\n")[0], fastest_of(lines, names) * times
         except Exception:
             yield texts[place].partition("\n")[0], None
 
 
-def units(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
-    """Lines that can be timed alone: an iterator belongs to the line that uses it up."""
+def units(body: list[ast.stmt]) -> Iterator[tuple[list[ast.stmt], int]]:
+    """Lines that can be timed alone, and how often they run: an iterator belongs to the line that uses it
+    up. Of a loop over blocks the lines of the first one; what differs in the others is after an else.
+    """
     for line, following in zip(body, [*body[1:], None], strict=True):
-        if isinstance(line, ast.Try):
-            continue
-        yield [line, following] if isinstance(following, ast.Try) else [line]
+        if isinstance(line, ast.For) and ast.unparse(line.iter).startswith("range("):
+            blocks = eval(ast.unparse(line.iter))
+            yield ast.parse(f"{ast.unparse(line.target)} = {blocks[0]}").body, 1
+            for inner in line.body:
+                if isinstance(inner, ast.If) and inner.orelse:
+                    yield inner.body, 1
+                    yield inner.orelse, len(blocks) - 1
+                else:
+                    yield [inner], len(blocks)
+        elif not isinstance(line, ast.Try):
+            yield [line, following] if isinstance(following, ast.Try) else [line], 1
 
 
 def fastest_of(lines: list[ast.stmt], names: dict[str, Any]) -> float:
     """Seconds of lines that run as they do in a function, over and over."""
     given = [name for name in names if name.isidentifier() and not name.startswith("__")]
-    header = f"def line({', '.join(given)}):\n def many(times, clock):\n  start = clock()\n"
+    header = f"def line({', '.join(given)}):\n def many(times, clock):\n  _began = clock()\n"
     body = "\n".join(f"   {part}" for x in lines for part in ast.unparse(x).splitlines())
-    text = f"{header}  for _ in times:\n{body}\n  return clock() - start\n return many"
+    text = f"{header}  for _ in times:\n{body}\n  return clock() - _began\n return many"
     space: dict[str, Any] = {}
     exec(text, {}, space)
     many = space["line"](*(names[name] for name in given))

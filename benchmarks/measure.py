@@ -21,7 +21,7 @@ from .worker import PeerError, Worker
 
 SECONDS = 0.12  # for one peer in one round
 # Where a round takes longer than so many seconds, there are at most so many: noise is short.
-MOST_ROUNDS = ((5.0, 11), (20.0, 3), (60.0, 1))
+MOST_ROUNDS = ((5.0, 7), (20.0, 3), (60.0, 1))
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}  # of the largest element of each array
 
 
@@ -71,12 +71,21 @@ class Result:
 
 
 class Bench(AbstractContextManager):
-    """The peers' living processes, and how they are asked. `missing`: what was not there, and why."""
+    """The peers' living processes, and how they are asked. `missing`: what was not there, and why.
+
+    Args:
+        clock: that of the module `time` which counts: "perf_counter", or "process_time" for the processor's.
+    """
 
     def __init__(
-        self, peers: Iterable[str], threads: int = 1, rounds: int = 25, seconds: float = SECONDS
+        self,
+        peers: Iterable[str],
+        threads: int = 1,
+        rounds: int = 25,
+        seconds: float = SECONDS,
+        clock: str = "perf_counter",
     ) -> None:
-        self.threads, self.rounds, self.seconds = threads, rounds, seconds
+        self.threads, self.rounds, self.seconds, self.clock = threads, rounds, seconds, clock
         self.workers: dict[str, Worker] = {}
         self.missing: list[str] = []
         for peer in peers:
@@ -111,12 +120,14 @@ class Bench(AbstractContextManager):
             row.note = row.note or difference(found, reference)
         return result
 
-    def run(self, case: Case, peers: Iterable[str] = (), rounds: int | None = None) -> Result:
+    def run(
+        self, case: Case, peers: Iterable[str] = (), rounds: int | None = None, memory: bool = True
+    ) -> Result:
         """Check the case; time the peers that are right, and measure their memory."""
         result = self.check(case, peers)
         rows = [row for row in result.rows.values() if not row.note]
         self.time(case, rows, rounds or self.rounds)
-        for row in rows:
+        for row in rows if memory else ():
             self.memory(case, row)
         return result
 
@@ -124,10 +135,11 @@ class Bench(AbstractContextManager):
         """Interleaved rounds: fewer where one takes long. A peer that fails is out."""
         for row in rows:
             self.attempt(row, "build", case)
+            self.attempt(row, "warm_up")
         done = 0
         while done < rounds:
             for row in rows:
-                seconds = self.attempt(row, "time", self.seconds)
+                seconds = self.attempt(row, "time", self.seconds, self.clock)
                 row.rounds += [] if seconds is None else [seconds]
             done += 1
             took = sum(row.rounds[-1] for row in rows if row.rounds)

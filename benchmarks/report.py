@@ -18,6 +18,9 @@ voids the row. Rounds are interleaved; a time is the median of the rounds, ± ha
 interquartile range; a ratio is the median of the rounds' ratios. Memory is the peak above what stood
 when parameters and data had been made, in a fresh process, after a tiny case of the same kind.
 """
+ONE_THREAD = """\
+Every peer has one thread, and what counts is the processor's time of the step as a training loop calls it: \
+guards, checks of labels and of what is not finite, and notes of versions included."""
 GROWTH = """\
 The exponent is the slope of the larger half in logarithms: 1 is linear. The steepest step is the \
 largest growth of what one more costs, from one pair of neighbouring sizes to the next."""
@@ -32,6 +35,7 @@ class Run:
     imports: Mapping[str, Row] = field(default_factory=dict)
     curves: Sequence[Growth] = ()
     first_call: float | None = None  # of a compiled step
+    one_thread: Mapping[str, Result] = field(default_factory=dict)
     verdicts: Sequence[Verdict] = ()
     profiles: Mapping[str, str] = field(default_factory=dict)
 
@@ -44,6 +48,8 @@ def render(run: Run) -> str:
         parts += ["## Targets", targets(run.verdicts)]
     for name, profile in run.profiles.items():
         parts += [f"### What the profile shows of a missed target: {name}", f"```\n{profile}\n```"]
+    if run.one_thread:
+        parts += ["## tx.compile on one thread", ONE_THREAD, compiled(run.one_thread.values())]
     for title, cases in SECTIONS.items():
         if found := [run.results[case.name] for case in cases if case.name in run.results]:
             parts += [f"## {title}", details(found)]
@@ -69,6 +75,20 @@ def targets(verdicts: Iterable[Verdict]) -> str:
     words = {True: "met", False: "**missed**", None: "not measured"}
     rows = [(v.text, number(v.measured), f"≤ {v.limit:.3g}", words[v.met]) for v in verdicts]
     return table(("target", "measured", "limit", "verdict"), rows)
+
+
+def compiled(results: Iterable[Result]) -> str:
+    """One line per case, with times relative to hand-written NumPy and to jax.jit."""
+    header = ("training step", "by hand", "× by hand", "±", "× jax.jit", "eager × by hand")
+    lines = []
+    for result in results:
+        ratios = [result.ratio(*pair) for pair in ((COMPILED, REFERENCE), (COMPILED, JAX))]
+        step, hand = result.rows[COMPILED], result.rows[REFERENCE]
+        spread = "–" if step.note else f"{step.spread:.0%}"
+        eager = result.ratio(OURS, REFERENCE)
+        times = [number(ratios[0]), spread, number(ratios[1]), number(eager)]
+        lines.append([result.case.name, seconds(hand), *times])
+    return table(header, lines)
 
 
 def details(results: Iterable[Result]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,13 +120,14 @@ def test_the_profiles_name_the_function_and_the_line() -> None:
 @pytest.mark.parametrize("case", [STEPS[0], ADAM_STEPS[0]])
 @pytest.mark.parametrize(("seconds", "met"), [(0.5, [True, True]), (0.8, [False, False])])
 def test_a_compiled_step_is_judged_beside_hand_written_code_and_jax(case, seconds, met) -> None:
-    found = result(case, compiled=seconds, hand=1.0, jax=0.75)
-    rows = [v for v in targets.verdicts({case.name: found}, {}) if v.peer == COMPILED]
+    found = {case.name: result(case, compiled=seconds, hand=1.0, jax=0.75)}
+    rows = [v for v in targets.verdicts({}, {}, one_thread=found) if v.peer == COMPILED]
     assert [v.met for v in rows] == met
-    assert "tx.compile against jax.jit" in rows[1].text
+    assert "tx.compile on one thread against jax.jit" in rows[1].text
     titles = [] if all(met) else [f"time of {case.name}, tx.compile"]
     assert list(targets.misses(rows)) == titles
-    assert f"| {seconds / 0.75:.2f} |" in render(Run([], results={case.name: found}))
+    line = f"| {case.name} | 1 s | {seconds:.2f} | 0% | {seconds / 0.75:.2f} | – |"
+    assert line in render(Run([], one_thread=found))
 
 
 def test_a_compiled_step_takes_no_more_memory_than_eager_code() -> None:
@@ -143,15 +145,25 @@ def test_the_first_call_is_judged(seconds: float, met: bool) -> None:
     assert not list(targets.verdicts({}, {}))
 
 
-def test_the_floor_is_what_the_lines_of_a_compiled_step_cost(monkeypatch) -> None:
-    monkeypatch.setattr(floor, "SECONDS", 1e-4)
-    run = compiled.step(tiny(STEPS[0]).settings).run
+def lines_of(run: Any) -> dict[str, float]:
     found = floor.compiled_step(run)
     assert found is not None
-    text = floor.of_lines(*found)
-    times = {
-        name: float(t) for t, name in (line.split(" us  ") for line in text.splitlines() if line)
-    }
+    lines = [line.split(" us  ") for line in floor.of_lines(*found).splitlines() if line]
+    return {name: float(time) for time, name in lines}
+
+
+def test_the_floor_of_a_step_in_blocks_is_that_of_all_blocks(monkeypatch) -> None:
+    monkeypatch.setattr(floor, "SECONDS", 1e-4)
+    monkeypatch.setattr(floor, "ROUNDS", 3)
+    case = STEPS[5].with_settings(batch=2560)  # two blocks at least
+    times = lines_of(compiled.step(case.settings).run)
+    products = [time for name, time in times.items() if ".dot(" in name and "isfinite" not in name]
+    assert 0 < sum(products) <= times["array calls alone: the floor"]
+
+
+def test_the_floor_is_what_the_lines_of_a_compiled_step_cost(monkeypatch) -> None:
+    monkeypatch.setattr(floor, "SECONDS", 1e-4)
+    times = lines_of(compiled.step(tiny(STEPS[0]).settings).run)
     assert 0 < times["array calls alone: the floor"] < times["a call"]
     assert times["checks of values"] > 0
     assert times["changes = map(call, late)"] > 0
