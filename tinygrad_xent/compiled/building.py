@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..engine.sums import BLOCK
 from ..engine.tensors import is_tensor, raw
 from ..programs.instructions import Instruction, Ref, refs_in, renumbered
 from ..programs.structures import Origin
 from . import calls
+from .biases import ANY, host_of, with_bias_rows
 from .emitting import emit_all, emit_finite
 from .folding import folded
 from .lanes import Lane, grouped, lanes, late_calls
 from .looping import Loop, looped
 from .memory import Memory, plan
 from .recordings import Recording
-from .results import Result, spent_node
+from .returning import Returned, is_data
 from .rewriting import rewritten
 from .small import by_sign
 from .threads import on_few
@@ -80,7 +82,7 @@ class Builder:
 
     def is_data(self, origin: Origin) -> bool:
         """Whether each run is given another value."""
-        return bool(origin.path) and origin.path[0] in self.data
+        return is_data(origin, self.data)
 
     def build(self) -> Step:
         early, groups = self.split()
@@ -88,10 +90,11 @@ class Builder:
         if multiplies:
             early, groups = folded(by_sign(early, self.kept), groups, self.seen)
             self.table.update((i.id, i) for i in early)
+        early, loop = self.with_biases(early, groups)
         self.alone = on_few(early)
-        loop = self.in_blocks(early, groups)
         write = self.write = Writer(self.table, Memory(), multiplies)
         self.given = {name: write.unused(name) for name in self.data}
+        self.returned = Returned(write, self.given)
         for number, state in self.states.items():
             write.bound[write.name(self.table[number])] = state
         self.pin(groups)
@@ -141,6 +144,20 @@ class Builder:
         arrays = [self.states.get(s) for s in lane.states]
         return all(a is not None and a.flags.c_contiguous and a.flags.writeable for a in arrays)
 
+    def with_biases(
+        self, early: list[Instruction], groups: list[list[Lane]]
+    ) -> tuple[list[Instruction], Loop | None]:
+        """The early calls with biases as rows of their weights, and in blocks; both where it pays."""
+        free = 1 + max(self.table, default=0)
+        whole, in_blocks = (with_bias_rows(early, groups, free, n) for n in (BLOCK, ANY))
+        self.table.update((i.id, i) for i in in_blocks)
+        loop = self.in_blocks(in_blocks, groups)
+        if loop is not None and loop.blocks.size <= BLOCK:
+            return in_blocks, loop
+        self.table.update((i.id, i) for i in (*early, *whole))
+        loop = self.in_blocks(early, groups)
+        return (whole, None) if loop is None else (early, loop)
+
     def in_blocks(self, early: list[Instruction], groups: list[list[Lane]]) -> Loop | None:
         """The early calls in blocks of rows of the data, if they can be and it pays."""
         given = {n for n, origin in self.origins.items() if self.is_data(origin)}
@@ -166,20 +183,24 @@ class Builder:
                 values = [self.table[lane.outside[k]] for lane in group]
                 numbers = {i.id for i in values}
                 free = len(numbers) == len(values) and not numbers & {*self.pinned}
-                if free and all(map(calls.writes, values)):
-                    self.place("gradients", values)
+                hosts = {i.id: i for i in (host_of(i, self.table) for i in values)}
+                if free and all(map(calls.writes, hosts.values())):
+                    self.pinned |= dict.fromkeys(
+                        numbers, self.place("gradients", [*hosts.values()])
+                    )
         for _, i in self.gradients:
             if i.id not in self.pinned and calls.writes(i):
                 write.setup.append(f"{write.name(i)} = room({i.shape}, {i.dtype!r})")
                 self.pinned[i.id] = ""
 
-    def place(self, name: str, values: list[Instruction]) -> None:
+    def place(self, name: str, values: list[Instruction]) -> str:
         write = self.write
         name = write.unused(name)
         for i, part in zip(values, side_by_side(write, name, values), strict=True):
             text = f"{name}[{part.start}:{part.stop}].reshape({i.shape})"
             write.setup.append(f"{write.name(i)} = {text}")
             self.pinned[i.id] = name
+        return name
 
     def memory(
         self, early: list[Instruction], groups: list[list[Lane]], loop: Loop | None
@@ -189,6 +210,7 @@ class Builder:
         if loop is not None:
             early, read_late = loop.order, read_late | loop.kept
         totals = loop.totals if loop is not None else {}
+        self.pinned |= {i.id: "" for i in early if i.call == "with_ones"}
         return plan(early, self.states | totals, {*self.pinned}, read_late)
 
     def fetch(self) -> None:
@@ -198,7 +220,7 @@ class Builder:
             if number in self.states:
                 continue
             if self.is_data(origin):
-                text = self.input(origin) + "._data" * is_tensor(origin.holder)
+                text = self.returned.input(origin) + "._data" * is_tensor(origin.holder)
                 if text in self.given.values() and number not in write.names:
                     write.names[number] = text
                     continue
@@ -320,17 +342,7 @@ class Builder:
     def step(self) -> Step:
         write, ending = self.write, self.ending
         flat = [(name, [self.origins[n].holder for n in numbers]) for name, numbers in ending.flat]
-        texts = [*map(self.handed_out, self.results, self.recording.kinds)]
-        lines = []
-        for place in sorted({r.again for r in self.recording.kinds if r.again is not None}):
-            name = write.unused("twice")
-            lines.append(f"{name} = {texts[place]}")
-            texts[place] = name
-        texts = [
-            text if r.again is None else texts[r.again]
-            for text, r in zip(texts, self.recording.kinds, strict=True)
-        ]
-        result = self.result(self.outputs, iter(texts))
+        lines, result = self.returned.lines(self.results, self.recording.kinds, self.outputs)
         body = [*write.body, "", *ending.before, *lines, f"result = {result}"]
         if ending.setup or ending.now:
             every = f"[*late, {', '.join(ending.now)}]" if ending.now else "late"
@@ -356,47 +368,6 @@ class Builder:
             o.holder for o in self.origins.values() if isinstance(o.holder, np.random.Generator)
         ]
         return Step(text, write.bound, flat, write.memory.nbytes, rngs, self.alone)
-
-    def handed_out(self, number: int, how: Result) -> str:
-        """A result as text: a copy if it is in the step's memory."""
-        write, i = self.write, self.table[number]
-        if how.given is not None:
-            return self.input(how.given) + "._data" * (
-                how.kind == "array" and is_tensor(how.given.holder)
-            )
-        text = write.value(Ref(number))
-        text = f"np.array({text})" if i.shape and not how.view else text
-        if how.kind == "array" or i.dtype.startswith("Python"):
-            return text
-        node = None
-        if how.kind == "on the tape":
-            node = write.object(spent_node(i.shape or (), i.dtype), "off_the_tape")
-        return f"wrap({text}, {node})"
-
-    def input(self, origin: Origin) -> str:
-        """The object that an input was found in, as text."""
-        if self.is_data(origin):
-            return self.given[origin.path[0]] + keys(origin.path[1:])
-        return self.write.object(origin.holder, "given")
-
-    def result(self, x: Any, texts: Iterator[str]) -> str:
-        """What the step returns, as text, with that of each array."""
-        write = self.write
-        if isinstance(x, Ref):
-            return next(texts)
-        if isinstance(x, (tuple, list)):
-            inside = ", ".join(self.result(part, texts) for part in x)
-            if hasattr(x, "_fields"):
-                return f"{write.object(type(x), type(x).__name__)}({inside})"
-            return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
-        if isinstance(x, dict):
-            return f"{{{', '.join(f'{k!r}: {self.result(v, texts)}' for k, v in x.items())}}}"
-        return write.value(x)
-
-
-def keys(path: Iterable[Any]) -> str:
-    """Keys and attributes as they are written."""
-    return "".join(str(k) if str(k).startswith(".") else f"[{k!r}]" for k in path)
 
 
 def _indented(lines: list[str], depth: int) -> list[str]:

@@ -47,6 +47,7 @@ WRITING = ("set_item", "minus_labels", "shift_rows")
 """Calls whose result is their first argument with a few numbers changed."""
 LOOKING_UP = ("take_labels", "log_share")
 """Calls whose result is a number for each row's label."""
+_NEW = (*LOOKING_UP, "with_ones")
 
 
 def elementwise(i: Instruction) -> tuple[str, tuple[Any, ...]] | None:
@@ -95,7 +96,7 @@ def writes(i: Instruction) -> bool:
     """Whether the result is written into memory that the step has."""
     if not i.shape or 0 in i.shape or not isinstance(i.dtype, str):
         return False
-    made = elementwise(i) or is_product(i) or reduction(i) or i.call in LOOKING_UP
+    made = elementwise(i) or is_product(i) or reduction(i) or i.call in _NEW
     return bool(made or masked(i) or changes_a_copy(i))
 
 

@@ -291,9 +291,30 @@ def _places(write: Writer, y: Ref, x: Instruction) -> str:
     return write.known[key]
 
 
+def _with_ones(write: Writer, i: Instruction) -> bool:
+    """The ones are there from the first call on: nobody else gets this memory."""
+    if i.call != "with_ones":
+        return False
+    name = write.name(i)
+    left = write.unused(f"{name}_left")
+    write.setup.append(f"{name} = room({i.shape}, {i.dtype!r})")
+    write.setup.append(f"{name}[:, -1] = 1")
+    write.setup.append(f"{left} = {name}[:, :-1]")
+    write.line(f"{left}[:] = {write.value(i.args[0])}", i)
+    return True
+
+
+def _below(write: Writer, i: Instruction) -> bool:
+    if i.call != "below":
+        return False
+    weight, bias = map(write.value, i.args)
+    write.setup.append(f"{write.name(i)} = beside({weight}, {bias}).reshape({i.shape})")
+    return True
+
+
 _WAYS: tuple[Callable[[Writer, Instruction], bool], ...] = (
     *(_elementwise, _product, _reduction, _masked, _changed, _taken),
-    _log_share,
+    *(_log_share, _with_ones, _below),
 )
 
 # --- checks -----------------------------------------------------------------------------------------

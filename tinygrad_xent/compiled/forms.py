@@ -25,7 +25,7 @@ from ..programs.structures import contents
 from .building import Builder, Step
 from .calling import Apart, ChangedError, RetryError, checked, drawing
 from .guarding import Guard
-from .homes import Homes
+from .homes import Homes, beside
 from .memory import room
 from .recordings import Recording, record_call
 from .signatures import is_data, is_plain, said
@@ -123,6 +123,7 @@ _NAMES: dict[str, Any] = {
     "setitem": operator.setitem,
     "room": room,
     "over": over,
+    "beside": beside,
     "wrap": wrap,
     "Held": Held,
     "touch": touch,

@@ -47,7 +47,7 @@ class Homes:
     def flat(self, holders: list[Any]) -> Any:
         """The flat array in which these are, or are from now on, side by side."""
         arrays = [raw(h) for h in holders]
-        found = _side_by_side(arrays)
+        found = beside(*arrays)
         if found is not None:
             return found
         flat, start = room((sum(a.size for a in arrays),), arrays[0].dtype), 0
@@ -74,7 +74,7 @@ _OWN = _references(wrap(_array := np.zeros(1), Leaf(_array))) - 1  # but for thi
 del _array
 
 
-def _side_by_side(arrays: list[Any]) -> Any:
+def beside(*arrays: Any) -> Any:
     """The flat array of which these are the parts, in order; or None."""
     base = arrays[0].base
     if not isinstance(base, np.ndarray) or base.ndim != 1 or base.dtype != arrays[0].dtype:

@@ -134,6 +134,8 @@ class _Kinds:
         if self.of(first) != "rows":
             return False
         same = self.shapes[first.id][:1] == (self.rows,)
+        if i.call == "with_ones":
+            return same
         if i.call in ("ndarray.reshape", "ndarray.astype"):
             return same and not i.kwargs and not refs_in(rest)
         if i.call == "np.broadcast_to":

@@ -179,6 +179,7 @@ RESERVED = {
         "math",
         "room",
         "over",
+        "beside",
         "step",
         "make",
         "late",
