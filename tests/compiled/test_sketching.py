@@ -96,6 +96,23 @@ def test_calls_by_axes(call, args, kwargs):
 
 
 @pytest.mark.parametrize(
+    ("call", "args", "kwargs"),
+    [
+        ("np.add", (np.ones((2000, 1)), [1.0, 2.0, 3.0]), {}),
+        ("operator.mul", (np.ones((2000, 1)), (1.0, 2.0)), {}),
+        ("np.clip", (np.ones((2000, 1)), (0.0, 0.5), 1.0), {}),
+        ("np.clip", (np.ones((2000, 1)), (0, 1), 1.0), {}),
+        ("np.max", ([np.ones(LARGE), np.ones(LARGE)],), {"axis": 1}),
+        ("np.sum", ((np.ones(LARGE), np.ones(LARGE)),), {"axis": 1}),
+        ("np.where", ([[True], [False]], np.ones(2000), 0.0), {}),
+        ("np.tensordot", (np.ones(LARGE), np.ones((50, 3))), {"axes": ([1], [0])}),
+    ],
+)
+def test_lists_and_tuples_bring_axes_of_their_own(call, args, kwargs):
+    same_kind(result_like(call, args, kwargs), function(call)(*args, **kwargs))
+
+
+@pytest.mark.parametrize(
     "call",
     ["operator.getitem", "ndarray.reshape", "np.stack", "np.repeat", "set_item", "np.linalg.inv"],
 )

@@ -21,9 +21,8 @@ FEW = 1024
 PAGES = 1 << 18
 """Bytes: of so many, memory comes from the system page by page, as it is written to."""
 
-_METHODS = (
-    """sum prod max min mean std var any all argmax argmin cumsum cumprod clip round astype"""
-)
+_REDUCING = "sum prod max min mean std var any all argmax argmin cumsum cumprod"
+_METHODS = f"{_REDUCING} clip round astype"
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul and_ or_ xor lt le gt ge eq ne neg pos abs
     invert"""
 _BY_AXES = {
@@ -34,9 +33,12 @@ _BY_AXES = {
 }
 
 
+_WITH_AXES = {*_REDUCING.split(), "reduce", "accumulate"}
+
+
 @lru_cache(maxsize=512)
 def is_by_axes(call: str) -> bool:
-    """Whether a call's result has the axes of its arguments: none is cut, joined, or made from a number."""
+    """Whether a call's result has the axes of its arrays: none is cut, joined, or made from a number."""
     if call in _BY_AXES:
         return True
     whole, _, way = call.rpartition(".")
@@ -56,12 +58,23 @@ def result_like(call: str, args: Any, kwargs: Any) -> Any:
     """
     run = function(call)
     arrays = [x for x in parts((args, kwargs)) if isinstance(x, np.ndarray)]
-    if is_by_axes(call) and any(x.size > FEW for x in arrays):
+    large = any(x.size > FEW for x in arrays)
+    if large and is_by_axes(call) and not _has_other_axes(call, (*args, *kwargs.values())):
         return _by_axes(run, arrays, args, kwargs)
     if call == "set_item" and np.size(args[0]) > FEW:
         np.broadcast_to(args[2], args[0][args[1]].shape)  # fits
         return _zeros(args[0].shape, args[0].dtype)
     return mapped(lambda y: _own(y, arrays), run(*args, **kwargs))
+
+
+def _has_other_axes(call: str, given: tuple[Any, ...]) -> bool:
+    """Whether an argument is a list or a tuple, which NumPy makes an array of; but for numbers of axes."""
+    with_axes = call.rpartition(".")[2] in _WITH_AXES
+    return any(
+        isinstance(x, list)
+        or (isinstance(x, tuple) and not (with_axes and all(isinstance(n, int) for n in x)))
+        for x in given
+    )
 
 
 def blank(x: Any) -> Any:
