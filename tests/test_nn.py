@@ -79,6 +79,16 @@ def test_results_of_operations_are_no_state():
     assert list(layer.state_dict()) == ["weight", "bias"]
 
 
+@pytest.mark.parametrize("name", ["_path", "_called", "_label"])
+def test_the_names_of_a_modules_own_notes_are_taken(name):
+    cure = f"choose another name: {name[1:]}"
+    with pytest.raises(ValueError, match=f"ReLU.{name}: an attribute that Module keeps") as caught:
+        setattr(ReLU(), name, 2.0)
+    assert cure in str(caught.value)
+    with pytest.raises(ValueError, match=cure):
+        type("Own", (Module,), {name: 2.0})
+
+
 def test_a_module_cannot_hold_itself():
     model = Model()
     with pytest.raises(tx.GraphError, match=r"Block.parent: a module can't hold itself"):

@@ -32,6 +32,10 @@ Member = TypeVar("Member")
 WIDTHS = {"b": 0, "i": 1, "u": 1, "f": 2}
 
 
+NOTED = frozenset({"_path", "_called", "_label"})
+"""What modules note about themselves: attributes that a subclass can't have for its own."""
+
+
 class Mismatch(NamedTuple):
     """The paths that `load_state_dict(strict=False)` could not match."""
 
@@ -76,6 +80,8 @@ class Module:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        for name in NOTED & vars(cls).keys():
+            raise _taken(cls, name)
         cls._label = cls.__name__
 
     @abstractmethod
@@ -98,6 +104,8 @@ class Module:
             MODE.set(before)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in NOTED:
+            raise _taken(type(self), name)
         if check := self._checks.get(name):
             value = check(self, name, value)
         own = vars(self)
@@ -274,6 +282,11 @@ def _walk(value: Any, keys: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], 
         members = enumerate(value)
     for key, member in members:
         yield from _walk(member, (*keys, key))
+
+
+def _taken(kind: type, name: str) -> errors.BadValueError:
+    what = f"{kind.__name__}.{name}: an attribute that Module keeps its own notes in"
+    return errors.BadValueError(what, fix=f"choose another name: {name.strip('_')}")
 
 
 def _written(keys: tuple[Any, ...]) -> str:

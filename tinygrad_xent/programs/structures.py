@@ -17,6 +17,7 @@ import numpy as np
 from ..engine.nodes import Leaf
 from ..engine.symbols import Symbol
 from ..engine.tensors import Tensor, wrap
+from ..nn.module import NOTED
 from ..optim.base import Optimizer
 from ..optim.schedules import Schedule
 from ..plain_data import same
@@ -42,7 +43,7 @@ BUFFER_OF = "\0"
 """In the name of an optimiser's buffer: between its kind and the name of the parameter."""
 
 
-OWN = frozenset(f".{name}" for name in ("_path", "_called", "_label", "_inline", "_skipped"))
+OWN = frozenset(f".{name}" for name in (*NOTED, "_inline", "_skipped"))
 """What the package's classes note about themselves: no numbers that a computation reads."""
 
 
