@@ -159,6 +159,12 @@ def asks_class_by_another_name(compile):
     yield compile(lambda x: x * (2.0 if x.base is None else 3.0))(X)
 
 
+def asks_for_an_attribute_of_arrays(compile):
+    for name in ("strides", "real", "byteswap"):
+        yield compile(lambda x, name=name: x * (2.0 if hasattr(x, name) else 3.0))(X)
+        yield compile(lambda x, name=name: x * (3.0 if getattr(x, name, None) is None else 2.0))(X)
+
+
 def asks_for_floating_point_errors(compile):
     def g(x):
         with np.errstate(divide="raise"):

@@ -86,6 +86,11 @@ class ArraySymbol(SymbolBase):
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         self._asked("printing, np.array() or np.asarray()", "tx.stack([a, b]) joins tensors")
 
+    def __getattr__(self, name: str) -> NoReturn:
+        if hasattr(np.ndarray, name) and not name.startswith("_"):  # not even hasattr shall miss it
+            raise self.recorder.not_recordable(f"array.{name}")
+        raise AttributeError(f"an array has no attribute {name!r}")
+
     def __bool__(self) -> NoReturn:
         self._asked("a branch (if, while, and, or, not)", "tx.where(condition, a, b) in its place")
 
