@@ -1,9 +1,12 @@
-"""What a compiled step costs line by line: a floor under what its text can do, and where the rest goes."""
+"""What a compiled step costs line by line: a floor under what its text can do, and where the rest goes. And
+what memory it holds.
+"""
 
 from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -27,8 +30,7 @@ def compiled_step(run: Callable[[], Any]) -> tuple[Any, tuple[Any, ...]] | None:
 
 def of_lines(step: Any, args: tuple[Any, ...]) -> str:
     """The time of a call, of the step's text alone, and of each of its lines."""
-    call = step._forms[0].call
-    inner, data = call.__globals__["_step"], args
+    inner, data = _inner(step), args
     both = [(fastest(lambda: step(*args)), fastest(lambda: inner(*data))) for _ in range(3)]
     whole, text = map(min, zip(*both, strict=True))
     with np.errstate(all="ignore"):
@@ -46,6 +48,30 @@ def of_lines(step: Any, args: tuple[Any, ...]) -> str:
     table = [f"{seconds * 1e6:10.2f} us  {name}" for name, seconds in parts.items()]
     costly = sorted(known, key=lambda pair: -pair[1])[:20]
     return "\n".join([*table, "", *(f"{s * 1e6:10.2f} us  {line}" for line, s in costly)])
+
+
+def _inner(step: Any) -> Any:
+    """The function of the step's text, without what stands around it."""
+    inner = step._forms[0].call.__globals__["_step"]
+    while inner.__name__ != "step":  # with BLAS on one thread
+        inner = inspect.getclosurevars(inner).nonlocals["step"]
+    return inner
+
+
+def of_memory(step: Any) -> str:
+    """The arrays that a step holds between its calls: each piece of memory once, with what lies in it."""
+    inner = _inner(step)
+    owners: dict[int, tuple[Any, list[str]]] = {}
+    for name, cell in zip(inner.__code__.co_freevars, inner.__closure__, strict=True):
+        array = cell.cell_contents
+        while isinstance(getattr(array, "base", None), np.ndarray):
+            array = array.base
+        if isinstance(array, np.ndarray):
+            owners.setdefault(id(array), (array, []))[1].append(name)
+    found = sorted(owners.values(), key=lambda pair: -pair[0].nbytes)
+    whole = sum(array.nbytes for array, _ in found)
+    lines = [f"{array.nbytes / 1e6:10.2f} MB  {', '.join(names)}"[:100] for array, names in found]
+    return "\n".join([f"{whole / 1e6:10.2f} MB  held by the step", "", *lines[:10]])
 
 
 def timed(source: str, step: Any, args: tuple[Any, ...]) -> Iterator[tuple[str, float | None]]:

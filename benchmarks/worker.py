@@ -175,15 +175,15 @@ class Answers:
     def profile(self, what: str) -> str:
         """Where the "time" of the runs goes, or that of the "first call", or the "memory" at their peak.
 
-        Of a compiled step: what its lines cost.
+        Of a compiled step: what its lines cost, and the memory that it holds.
         """
         of = {
             "time": profiles.of_time,
             "memory": profiles.of_memory,
             "first call": profiles.of_first,
         }
-        if what == "time" and (step := floor.compiled_step(self.job.run)):
-            return floor.of_lines(*step)
+        if what != "first call" and (step := floor.compiled_step(self.job.run)):
+            return floor.of_lines(*step) if what == "time" else floor.of_memory(step[0])
         return of[what](self.job.run)
 
     def blas(self) -> str:

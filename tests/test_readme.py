@@ -15,6 +15,7 @@ from benchmarks.reading import BACKWARD, ENGINE, lines_of
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8")
 
 
 def run(text):
@@ -52,6 +53,45 @@ def test_the_lines_to_read_are_as_many_as_it_says():
     counted = [sum(lines_of(places).values()) for places in (BACKWARD, ENGINE)]
     for there, here in zip(said, counted, strict=True):
         assert abs(int(there.replace(",", "")) - here) <= 10
+
+
+def rows_of(table):
+    """The cells of each line of a Markdown table."""
+    lines = re.findall(r"^\| .*\|$", table, flags=re.MULTILINE)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def measured(text=README):
+    """What the README's two tables of times say, by case and by what is compared."""
+    compiled, eager = (
+        text.partition(heading)[2].partition("\n## ")[0]
+        for heading in ("## A faster step\n", "## How fast\n")
+    )
+    for case, hand, jax in rows_of(compiled)[2:]:
+        yield case, "tx.compile on one thread against NumPy by hand", hand
+        yield case, "tx.compile on one thread against jax.jit", jax
+    for case, time, memory in rows_of(eager)[2:]:
+        yield case, "time against pytorch", time
+        yield case, "memory against pytorch", memory
+
+
+def found_in_results(case, what, ratio):
+    """Whether a line of the results has this ratio for the case."""
+    layers = case.partition(" (")[0].replace("a chain of a million operations", "1,000,000")
+    lines = [
+        row
+        for row in rows_of(RESULTS)
+        if row[0].startswith(("step", "chain")) and what in row[0] and layers in row[0]
+    ]
+    return any(f"{row[1]} ×" == ratio for row in lines)
+
+
+def test_times_are_those_of_the_results():
+    said = [x for x in measured() if x[2]]
+    assert len(said) > 20
+    assert [x for x in said if not found_in_results(*x)] == []
+    case, what, ratio = said[0]
+    assert not found_in_results(case, what, ratio.replace(".", ".9"))
 
 
 def test_links_lead_somewhere():

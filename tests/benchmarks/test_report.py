@@ -145,6 +145,15 @@ def test_the_first_call_is_judged(seconds: float, met: bool) -> None:
     assert not list(targets.verdicts({}, {}))
 
 
+def test_the_memory_of_a_compiled_step_is_that_of_its_arrays() -> None:
+    case = tiny(STEPS[2]).with_settings(batch=1000, layers=(5, 300, 3))
+    step, _ = floor.compiled_step(compiled.step(case.settings).run)
+    first, _, *lines = floor.of_memory(step).splitlines()
+    held = 4 * 1000 * 300 / 1e6  # the hidden layer, once at least
+    assert float(first.split(" MB")[0]) > held
+    assert float(lines[0].split(" MB")[0]) >= held
+
+
 def lines_of(run: Any) -> dict[str, float]:
     found = floor.compiled_step(run)
     assert found is not None

@@ -1,6 +1,6 @@
 """The bias as one more row of its weight matrix, where the two lie side by side: x @ W + b is [x 1] @ [W; b],
 and both gradients are one product, [x 1]ᵀ @ g. That saves two passes over the result and costs a copy of x, so
-it is done where x is no wider, or so small that calls are what costs. Two new calls:
+it is done where x is much narrower, or so small that calls are what costs. Two new calls:
 
 with_ones(x)    x with a column of ones
 below(W, b)     W with b as its last row: both as they lie in memory
@@ -19,6 +19,7 @@ from . import calls
 from .lanes import Lane
 from .small import FEW
 
+NARROWER = 4  # times, at least: with fewer, products of odd sizes cost what the passes did
 _DTYPES = ("float32", "float64")
 ANY = 1 << 62  # rows: each block has its own sum
 _LAST, _OTHERS = -1, slice(None, -1)
@@ -36,7 +37,7 @@ class _Layer(NamedTuple):
     def pays(self) -> bool:
         rows, width = self.x.shape  # type: ignore[misc]
         out = self.added.shape[1]  # type: ignore[index]
-        return width <= out or rows * max(width, out) <= FEW
+        return NARROWER * width <= out or rows * max(width, out) <= FEW
 
 
 def with_bias_rows(
@@ -109,6 +110,7 @@ def _rewritten(
     early: list[Instruction], layers: list[_Layer], numbers: Iterator[int]
 ) -> list[Instruction]:
     """The calls with those of the layers replaced. Each gradient keeps its number, as a view of both."""
+    place = {i.id: k for k, i in enumerate(early)}
     ones: dict[int, Instruction] = {}
     new: dict[int, list[Instruction]] = {}
 
@@ -135,7 +137,7 @@ def _rewritten(
             replaced(total, args=(Ref(whole.id), _LAST)),
         )
         views = [replaced(i, call="operator.getitem", kwargs=()) for i in parts]
-        first, second = sorted((slope, total), key=early.index)
+        first, second = sorted((slope, total), key=lambda i: place[i.id])
         new[first.id], new[second.id] = [turned, whole, *views], []
     done = [i for old in early for i in new.get(old.id, [old])]
     gone = {x.product.id for x in layers} | {x.slope.refs[0] for x in layers}
