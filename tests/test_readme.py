@@ -77,7 +77,7 @@ def measured(text=README):
 
 def found_in_results(case, what, ratio):
     """Whether a line of the results has this ratio for the case."""
-    layers = case.partition(" (")[0].replace("a chain of a million operations", "1,000,000")
+    layers = "1,000,000" if "million" in case else case.partition(" (")[0]
     lines = [
         row
         for row in rows_of(RESULTS)
@@ -88,7 +88,7 @@ def found_in_results(case, what, ratio):
 
 def test_times_are_those_of_the_results():
     said = [x for x in measured() if x[2]]
-    assert len(said) > 20
+    assert len(said) > 15
     assert [x for x in said if not found_in_results(*x)] == []
     case, what, ratio = said[0]
     assert not found_in_results(case, what, ratio.replace(".", ".9"))

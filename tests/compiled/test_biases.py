@@ -180,6 +180,28 @@ def test_a_clipped_gradient():
     agree(lambda: trained((4, 8, 3), "SGD"), step)
 
 
+def product_too(world, x, y):
+    h = x @ world.W
+    return tx.cross_entropy(h + world.b, y), h.detach()
+
+
+def transpose_too(world, x, y):
+    z = x * 2.0
+    return tx.cross_entropy(z @ world.W + world.b, y), z.T
+
+
+@pytest.mark.parametrize("loss", [product_too, transpose_too])
+def test_what_is_returned_stays(loss):
+    def step(world, x, y):
+        world.optimizer.zero_grad()
+        value, other = loss(world, x, y)
+        value.backward()
+        world.optimizer.step()
+        return value, other
+
+    assert rows_in(agree(sgd(0, 1), step, lambda seed: batch(6, seed=seed))) == 0
+
+
 # --- the checks are needed --------------------------------------------------------------------------------
 
 

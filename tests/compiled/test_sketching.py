@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -231,6 +232,65 @@ def test_a_root_that_may_be_complex_is_refused():
         tx.compile(lambda x: np.emath.sqrt(x), strict=True)(np.ones(3))
 
 
+V = np.array([1.0, 2.0, 3.0, 4.0])
+OF_NUMBERS = {
+    "slice": (lambda x, n: x * len(x[: n[0]]), np.array([2])),
+    "slice of a count": (lambda x, n: x.reshape(-1)[: (n > 1).sum()].mean(), V),
+    "repeat": (lambda x, n: np.repeat(x, n).mean(), np.array([1, 2, 3, 0])),
+    "ix_": (lambda x, mask: x[np.ix_(mask)].mean(), V > 1.5),
+    "delete": (lambda x, i: np.delete(x, i).mean(), np.array([0, 2, 3])),
+    "pad": (lambda x, n: np.pad(x, n).size * x, np.array([1, 2])),
+    "tile": (lambda x, n: np.tile(x, n).size * x, np.array([2])),
+    "linspace": (lambda x, n: np.linspace(x[0], x[1], n[0]).size * x, np.array([5])),
+    "diag": (lambda x, n: np.diag(x, n[0]).shape[0] * x, np.array([2])),
+}
+
+
+@pytest.mark.parametrize("name", OF_NUMBERS)
+def test_a_shape_that_depends_on_numbers_is_refused(name):
+    f, n = OF_NUMBERS[name]
+    with pytest.raises(tx.GraphError, match="depends on the numbers"):
+        tx.compile(f, strict=True)(V, n)
+
+
+def test_a_look_up_by_numbers_has_the_shape_of_these():
+    agree(lambda x, i: x[i] * 1.0, V, np.array([[3, 0], [1, 1]]))
+    agree(lambda x, i: x[i] * 1.0, V[:1], np.array([0, 0]))
+    agree(lambda x, i: np.take_along_axis(x, i, 0) * 1.0, V, np.array([3, 0]))
+
+
+def test_an_error_that_the_function_catches_is_not_recorded():
+    def f(a):
+        try:
+            return np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            return a * 0
+
+    with pytest.raises(tx.GraphError, match="inv fails: Singular matrix"):
+        tx.compile(f, strict=True)(np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sort(x, axis=0) * 1.0,
+        lambda x: np.reshape(x, -1, order="F") * 1.0,
+        lambda x: np.reshape(x, (5, -1), "F") + 1.0,
+        lambda x: x + range(50),
+    ],
+)
+def test_calls_with_options(f):
+    agree(f, wide())
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float32", "float64"])
+@pytest.mark.parametrize("exponent", [2, 2.0, -1.0, 1.0])
+def test_powers(dtype, exponent):
+    x = np.array([1, 2, 3, 100], dtype)
+    agree(lambda x: x**exponent, x)
+    assert tx.compile(lambda x: x**exponent, strict=True)(x).dtype == (x**exponent).dtype
+
+
 # --- gradients that are not finite ------------------------------------------------------------------------
 
 
@@ -277,6 +337,25 @@ def test_whether_there_is_a_gradient_may_be_asked():
     for _ in range(3):
         assert compiled(np.ones(2)).item() == step(theirs, np.ones(2)).item()
         assert np.array_equal(ours.grad.numpy(), theirs.grad.numpy())
+
+
+def test_parameters_without_gradients_beside_others_that_keep_theirs():
+    """Never `zero_grad`, and one of two parameters is not used: one form is enough."""
+
+    def make():
+        V, W = leaf(), leaf()
+        return SimpleNamespace(V=V, W=W, optimizer=tx.optim.SGD([V, W], 0.1))
+
+    def step(world, x):
+        loss = (world.W * x).sum()
+        loss.backward()
+        world.optimizer.step()
+        return loss
+
+    pair = Pair(make, step)
+    for n in range(6):
+        pair.run(np.arange(2.0) + n)
+    assert len(pair.compiled.signatures) <= 2
 
 
 @pytest.mark.parametrize("used", ["added to", "in a product"])

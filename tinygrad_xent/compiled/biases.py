@@ -41,16 +41,22 @@ class _Layer(NamedTuple):
 
 
 def with_bias_rows(
-    early: list[Instruction], groups: list[list[Lane]], first: int, rows: int = BLOCK
+    early: list[Instruction],
+    groups: list[list[Lane]],
+    kept: set[int],
+    first: int,
+    rows: int = BLOCK,
 ) -> list[Instruction]:
     """The early calls, with such layers in two products.
 
     Args:
         groups: of the update; neighbours in a group lie side by side, and so do their gradients.
+        kept: results that are needed afterwards.
         first: a number from which on numbers are free.
         rows: so many are summed by a product at most, for a sum of more would lose digits.
     """
-    layers = [x for x in _layers(early, groups) if x.pays() and x.x.shape[0] <= rows]  # type: ignore[index]
+    found = (x for x in _layers(early, groups) if not {x.product.id, x.slope.refs[0]} & kept)
+    layers = [x for x in found if x.pays() and x.x.shape[0] <= rows]  # type: ignore[index]
     return _rewritten(early, layers, itertools.count(first)) if layers else early
 
 
@@ -58,9 +64,9 @@ def host_of(i: Instruction, table: dict[int, Instruction]) -> Instruction:
     """The result in whose memory a gradient lies: that of both, or itself."""
     if i.call == "operator.getitem" and i.args[1] in (_LAST, _OTHERS):
         host = table[i.args[0].id]
-        turned = table.get(host.args[0].id) if calls.is_product(host) else None
-        if turned is not None and table[turned.args[0].id].call == "with_ones":
-            return host
+        turned = table.get(host.refs[0]) if calls.is_product(host) else None
+        if turned is not None and turned.call == "ndarray.transpose":
+            return host if table[turned.refs[0]].call == "with_ones" else i
     return i
 
 

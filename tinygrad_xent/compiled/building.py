@@ -149,7 +149,8 @@ class Builder:
     ) -> tuple[list[Instruction], Loop | None]:
         """The early calls with biases as rows of their weights, and in blocks; both where it pays."""
         free = 1 + max(self.table, default=0)
-        whole, in_blocks = (with_bias_rows(early, groups, free, n) for n in (BLOCK, ANY))
+        kept = self.kept | self.read_late(groups)
+        whole, in_blocks = (with_bias_rows(early, groups, kept, free, n) for n in (BLOCK, ANY))
         self.table.update((i.id, i) for i in in_blocks)
         loop = self.in_blocks(in_blocks, groups)
         if loop is not None and loop.blocks.size <= BLOCK:
@@ -161,8 +162,12 @@ class Builder:
     def in_blocks(self, early: list[Instruction], groups: list[list[Lane]]) -> Loop | None:
         """The early calls in blocks of rows of the data, if they can be and it pays."""
         given = {n for n, origin in self.origins.items() if self.is_data(origin)}
-        late = {n for group in groups for lane in group for i in lane.members for n in i.refs}
-        return looped(early, given - {*self.updates}, self.kept | late, self.table)
+        kept = self.kept | self.read_late(groups)
+        return looped(early, given - {*self.updates}, kept, self.table)
+
+    def read_late(self, groups: list[list[Lane]]) -> set[int]:
+        """The results that the update reads."""
+        return {n for group in groups for lane in group for i in lane.members for n in i.refs}
 
     def may_multiply(self, early: list[Instruction]) -> bool:
         """Whether a gradient may be multiplied by a mask where eager code chooses. If it is not finite

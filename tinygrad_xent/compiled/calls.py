@@ -55,7 +55,10 @@ def elementwise(i: Instruction) -> tuple[str, tuple[Any, ...]] | None:
     args = i.args
     if i.kwargs or not i.shape:
         return None
-    if i.call == "operator.pow" and not isinstance(args[1], Ref) and args[1] in _POWERS:
+    whole = (
+        i.call == "operator.pow" and type(args[1]) is int
+    )  # a float makes floats of whole numbers
+    if (whole or args[1:] == (0.5,)) and i.call == "operator.pow" and args[1] in _POWERS:
         return _POWERS[args[1]], args[:1]
     name, count = _ufunc(i.call)
     return (name, args) if len(args) == count else None

@@ -148,7 +148,8 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
     lacking = {n for n, o in origins.items() if o.key == ".grad" and o.holder._node.grad is None}
     bare = [origins[n].holder for n in recorder.without(lacking)]
     if not graded:
-        bare = [o.holder for o in leaves if o.holder.requires_grad]
+        lacks = (o.holder for o in leaves if o.holder._node.grad is None)
+        bare = [leaf for leaf in lacks if leaf.requires_grad]
     done = finished(recorder, outputs, updates, slopes, {})
     place = {number: i.id for number, i in zip(done.inputs, done.program.inputs, strict=True)}
     _let_go(arguments, recorder)

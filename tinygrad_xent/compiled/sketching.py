@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.tensors import Held, Tensor, wrap
+from ..engine.tensors import Lent, Tensor, wrap
 from ..programs import calls
 from ..programs.calls import own
 from ..programs.draws import GeneratorSymbol
@@ -12,7 +12,7 @@ from ..programs.instructions import Instruction, Ref, mapped, parts, replaced
 from ..programs.listing import run
 from ..programs.recorder import Recorder, like
 from ..programs.symbolic import ArraySymbol
-from .blanks import blank, result_like
+from .blanks import blank, has_shape_of_numbers, result_like
 
 _SYMBOLS = (ArraySymbol, GeneratorSymbol)
 
@@ -30,10 +30,8 @@ class Sketch(Recorder):
         super().__init__()
         self.gradients: dict[int, ArraySymbol] = {}
 
-    def input(self, name: str, value: Any) -> ArraySymbol:
-        made: ArraySymbol = self.note("input", (), {}, blank(value), name=name)
-        self.examples[made.id] = value
-        return made
+    def started(self, value: Any) -> tuple[Any, Any]:
+        return blank(value), value
 
     def old_gradient(self, symbol: ArraySymbol) -> Tensor:
         return _Asked(symbol)
@@ -42,14 +40,25 @@ class Sketch(Recorder):
         """Something like what a call gives; where zeros won't do, that itself."""
         if name == "check":
             return True
-        if all(x.known for x in parts((args, kwargs)) if isinstance(x, _SYMBOLS)):
-            return super().result(name, args, kwargs)
         likes = mapped(like, args), mapped(like, kwargs) if kwargs else kwargs
+        if all(x.known for x in parts((args, kwargs)) if isinstance(x, _SYMBOLS)):
+            return calls.function(name)(*likes[0], **likes[1])
         try:
-            return result_like(name, *likes)
+            found = result_like(name, *likes)
         except Exception:  # of zeros, or in the words for other shapes
-            args, kwargs = mapped(self.numbers, (args, kwargs))
-            return mapped(blank, calls.function(name)(*args, **kwargs))
+            return mapped(blank, self.of_numbers(name, args, kwargs))
+        if has_shape_of_numbers(name, *likes):
+            raise self.data_shaped(name)
+        return found
+
+    def of_numbers(self, name: str, args: Any, kwargs: Any) -> Any:
+        """What a call gives at the example. If it fails, a function that goes on is not recorded."""
+        args, kwargs = mapped(self.numbers, (args, kwargs))
+        try:
+            return calls.function(name)(*args, **kwargs)
+        except Exception as error:
+            self.refuse(f"program: {name} fails: {error}", fix="other numbers may not fail")
+            raise
 
     def numbers(self, x: Any) -> Any:
         """The value at the example of what takes part in a call: what leads to it is computed."""
@@ -97,10 +106,13 @@ class Sketch(Recorder):
                 self.check(mask, "a gradient is not finite", FloatingPointError)
 
 
-class _Asked(Held):
+class _Asked(Lent):
     """An old gradient. If somebody asks for it, it matters whether there is one."""
 
     __slots__ = ()
+
+    def __init__(self, symbol: ArraySymbol) -> None:
+        self._data, self._node = symbol, None
 
     def own(self) -> Tensor:
         symbol: Any = self._data

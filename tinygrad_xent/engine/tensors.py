@@ -6,6 +6,7 @@ methods come from the files that define them: each attaches its own to `Methods`
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -98,7 +99,7 @@ class Tensor(Methods):
         """The gradient that `backward()` added up, in the leaf's shape and dtype; None before."""
         node = self._node
         if type(node) is Leaf:
-            if isinstance(node.grad, Held):
+            if isinstance(node.grad, Lent):
                 node.grad = node.grad.own()
             return node.grad  # type: ignore[no-any-return]  # nodes know no tensors
         if type(node) is Node:
@@ -341,8 +342,19 @@ def wrap(data: Array, node: Node | Leaf | None) -> Tensor:
     return tensor
 
 
-class Held(Tensor):
-    """A gradient in memory that will be overwritten: whoever asks a tensor for it gets a copy."""
+class Lent(Tensor):
+    """A gradient that changes hands: whoever asks a tensor for it gets `own()`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def own(self) -> Tensor:
+        """The gradient, as somebody's own."""
+        raise NotImplementedError
+
+
+class Held(Lent):
+    """A gradient in memory that will be overwritten: whoever asks for it gets a copy."""
 
     __slots__ = ()
 
@@ -350,5 +362,4 @@ class Held(Tensor):
         self._data, self._node = array, None
 
     def own(self) -> Tensor:
-        """The gradient in memory of its own."""
         return wrap(np.array(self._data), None)

@@ -29,6 +29,7 @@ DATA_SHAPED = {
     *("unique_inverse", "unique_values", "extract", "bincount", "union1d", "intersect1d"),
     *("setdiff1d", "setxor1d", "trim_zeros", "histogram", "histogram_bin_edges", "in1d"),
     *("histogram2d", "histogramdd", "lstsq", "eig", "eigvals", "roots", "poly", "real_if_close"),
+    *("delete", "polydiv", "polymul"),
 }
 """Functions whose result has a shape or a dtype that depends on values: no program could say which."""
 

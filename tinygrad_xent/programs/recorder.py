@@ -1,12 +1,13 @@
 """Notes array calls as the instructions of a program, and refuses what a program could not know.
 
-A call runs at once on the values of the example, so its result's shape and dtype are NumPy's own. What
-may take part in a call: results of earlier ones, plain numbers, and arrays that are inputs or were
+A result's shape and dtype are NumPy's own; `Computing` runs each call at once on the values of the example.
+What may take part in a call: results of earlier ones, plain numbers, and arrays that are inputs or were
 declared constants. Any other array is data that the program was not given.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -100,13 +101,41 @@ class Recorder:
 
     def input(self, name: str, value: Any) -> ArraySymbol:
         """An array, or a plain number, that each run is given."""
-        made: ArraySymbol = self.note("input", (), {}, own(value), name=name)
-        self.examples[made.id] = made.like
+        sample, example = self.started(value)
+        made: ArraySymbol = self.note("input", (), {}, sample, name=name)
+        self.examples[made.id] = example
         return made
 
+    # --- what is known of the example: a recorder's kind decides ------------------------------------
+
+    @abstractmethod
+    def started(self, value: Any) -> tuple[Any, Any]:
+        """For an input's value what its symbol is like, and what is kept of it."""
+        raise NotImplementedError
+
+    @abstractmethod
     def old_gradient(self, symbol: ArraySymbol) -> Tensor:
         """What a leaf has for a gradient before the function is called."""
-        return wrap(symbol, None)
+        raise NotImplementedError
+
+    @abstractmethod
+    def result(self, name: str, args: Any, kwargs: Any) -> Any:
+        """What the result of a call is like, at the example."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def numbers(self, x: Any) -> Any:
+        """The value at the example of what takes part in a call."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def finite(self, arrays: list[Any]) -> bool:
+        """Whether all numbers of these are finite at the example: if not, the walk back is recorded with
+        the masks of what was chosen.
+        """
+        raise NotImplementedError
+
+    # --- what else a program starts from ------------------------------------------------------------
 
     def generator(self, name: str, generator: np.random.Generator) -> GeneratorSymbol:
         """A generator that each run is given, and draws from anew."""
@@ -144,15 +173,6 @@ class Recorder:
         args, kwargs = tuple(args), dict(kwargs)
         noted = mapped(self.noted, args), mapped(self.noted, kwargs) if kwargs else kwargs
         return self.note(name, *noted, self.result(name, args, kwargs))
-
-    def result(self, name: str, args: Any, kwargs: Any) -> Any:
-        """What a call gives at the example."""
-        likes = mapped(like, args), mapped(like, kwargs) if kwargs else kwargs
-        return calls.function(name)(*likes[0], **likes[1])
-
-    def numbers(self, x: Any) -> Any:
-        """The value at the example of what takes part in a call."""
-        return like(x)
 
     def note(self, call: str, args: Any, kwargs: Any, like: Any, **more: Any) -> Any:
         """Add an instruction, with what is known about where it comes from.
@@ -211,12 +231,6 @@ class Recorder:
             if below or "selects" in node.op.kinds:
                 unchosen.update(x for x in node.inputs if isinstance(x, (Node, Leaf)))
         return False
-
-    def finite(self, arrays: list[Any]) -> bool:
-        """Whether all numbers of these are finite at the example: if not, the walk back is recorded with
-        the masks of what was chosen.
-        """
-        return all(np.isfinite(self.numbers(x)).all() for x in arrays)
 
     def noted(self, x: Any) -> Any:
         """An argument as an instruction holds it."""
@@ -295,3 +309,24 @@ class Recorder:
         """The error for what is no array call."""
         what = f"program: {name} can't be recorded"
         return self.refuse(what, fix="use functions of tinygrad_xent or NumPy on the arguments")
+
+
+class Computing(Recorder):
+    """A recorder that runs each call on the example's numbers as well."""
+
+    def started(self, value: Any) -> tuple[Any, Any]:
+        kept = own(value)
+        return kept, kept
+
+    def old_gradient(self, symbol: ArraySymbol) -> Tensor:
+        return wrap(symbol, None)
+
+    def result(self, name: str, args: Any, kwargs: Any) -> Any:
+        likes = mapped(like, args), mapped(like, kwargs) if kwargs else kwargs
+        return calls.function(name)(*likes[0], **likes[1])
+
+    def numbers(self, x: Any) -> Any:
+        return like(x)
+
+    def finite(self, arrays: list[Any]) -> bool:
+        return all(np.isfinite(like(x)).all() for x in arrays)

@@ -27,7 +27,7 @@ from .guards import Draws, plain_parts, read_by
 from .instructions import Ref, mapped
 from .listing import Program
 from .notes import operands
-from .recorder import CONSTANTS, Recorder, RecordingError
+from .recorder import CONSTANTS, Computing, Recorder, RecordingError
 from .structures import Arguments
 from .symbolic import ArraySymbol
 from .variables import finished
@@ -114,7 +114,7 @@ class Constant(Tensor):
 
 
 def _of_function(f: Callable[..., Any], example: tuple[Any, ...]) -> tuple[Program, list[Any]]:
-    recorder, names = Recorder(), parameter_names(f, len(example))
+    recorder, names = Computing(), parameter_names(f, len(example))
     source, draws = Source(f, example, names), Draws()
     with recorder.at_work():
         arguments = Arguments(recorder, names, example)
@@ -185,7 +185,7 @@ def output_of(recorder: Recorder, x: Any) -> Any:
 
 
 def _of_tape(output: Tensor, variables: dict[str, Any]) -> tuple[Program, list[Any]]:
-    recorder = Recorder()
+    recorder = Computing()
     nodes = collect(output._source())[::-1]
     fix = "record before optimizer.step(), or compute the tensor once more at the end"
     check_unchanged(nodes, "program", fix)

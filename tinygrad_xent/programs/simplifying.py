@@ -93,13 +93,18 @@ def _argument(i: Instruction, known: Known, place: int = 0) -> Instruction | Non
 
 def _reshaped(i: Instruction, known: Known) -> int | Instruction | None:
     """A shape that is the same; a shape given to an array that was just given another."""
-    if i.call not in VIEWS or (x := _argument(i, known)) is None:
+    if i.call not in VIEWS or _has_order(i) or (x := _argument(i, known)) is None:
         return None
-    while x.call in VIEWS and isinstance(x.args[0], Ref):
+    while x.call in VIEWS and not _has_order(x) and isinstance(x.args[0], Ref):
         x = known[x.args[0].id]
     if x.shape == i.shape:
         return x.id
     return replaced(i, call="ndarray.reshape", args=(Ref(x.id), i.shape), kwargs=())
+
+
+def _has_order(i: Instruction) -> bool:
+    """Whether a reshape says in which order it reads."""
+    return bool(i.kwargs) or (i.call.endswith("reshape") and len(i.args) > 2)
 
 
 def _transposed(i: Instruction, known: Known) -> int | Instruction | None:

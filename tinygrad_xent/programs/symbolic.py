@@ -173,6 +173,10 @@ class ArraySymbol(SymbolBase):
         return self._call("python:cos")
 
     def __getitem__(self, index: Any) -> Any:
+        for part in as_tuple(index):
+            ends = (part.start, part.stop, part.step) if isinstance(part, slice) else ()
+            if not all(x.known for x in ends if isinstance(x, ArraySymbol)):
+                raise self.recorder.data_shaped("a slice whose bound is computed")
         masks = [part for part in as_tuple(index) if getattr(part, "dtype", None) == np.bool_]
         if not all(getattr(mask, "known", False) for mask in masks):
             raise self.recorder.data_shaped("a boolean mask as index")
@@ -241,7 +245,7 @@ class ArraySymbol(SymbolBase):
             raise self.recorder.data_shaped(name or short)
         if name is None or short.startswith(("save", "array2string", "array_", "put_mask")):
             raise self.recorder.not_recordable(name or short)
-        if short in CHANGING:
+        if short in CHANGING and short != "sort":  # the method sorts in place, the function a copy
             if not isinstance(args[0], ArraySymbol):
                 raise self.recorder.foreign(args[0])
             args[0].become(self.recorder.call(f"changed:{name}", args, kwargs))
