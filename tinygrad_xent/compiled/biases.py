@@ -20,7 +20,6 @@ from .lanes import Lane
 from .small import FEW
 
 NARROWER = 4  # times, at least: with fewer, products of odd sizes cost what the passes did
-_DTYPES = ("float32", "float64")
 ANY = 1 << 62  # rows: each block has its own sum
 _LAST, _OTHERS = -1, slice(None, -1)
 
@@ -75,7 +74,7 @@ def _layers(early: list[Instruction], groups: list[list[Lane]]) -> Iterator[_Lay
     uses = Counter(number for i in early for number in i.refs)
     beside = dict(_neighbours(groups))
     for added in early:
-        if added.call not in ("operator.add", "np.add") or added.dtype not in _DTYPES:
+        if added.call not in ("operator.add", "np.add") or added.dtype not in calls.BLAS:
             continue
         product = table.get(added.refs[0])
         if product is None or len(added.refs) < 2 or not calls.is_product(product):

@@ -42,6 +42,8 @@ _VIEWS = {
     *("np.broadcast_to", "np.lib.stride_tricks.sliding_window_view", "np.rollaxis"),
     *("np.atleast_1d", "np.atleast_2d", "np.atleast_3d", "np.matrix_transpose", "np.flip"),
 }
+BLAS = ("float32", "float64")
+"""The dtypes that BLAS computes with."""
 PRODUCTS = ("operator.matmul", "np.matmul", "np.dot")
 WRITING = ("set_item", "minus_labels", "shift_rows")
 """Calls whose result is their first argument with a few numbers changed."""

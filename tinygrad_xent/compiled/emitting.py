@@ -91,12 +91,9 @@ def _total(write: Writer, i: Instruction) -> str:
     x = write.table[i.args[0].id] if isinstance(i.args[0], Ref) else None
     if x is None or x.id not in write.memory.fixed or dict(i.kwargs).get("keepdims") or i.shape:
         return ""
-    if len(x.shape or ()) != 1 or x.dtype not in _BLAS or x.shape[0] > BLOCK:  # type: ignore[index]
+    if len(x.shape or ()) != 1 or x.dtype not in calls.BLAS or x.shape[0] > BLOCK:  # type: ignore[index]
         return ""
     return f"{write.name(x)}.dot({_ones(write, x.shape[0], x.dtype)})"  # type: ignore[index]
-
-
-_BLAS = ("float32", "float64")
 
 
 def _ones(write: Writer, count: int, dtype: str) -> str:
@@ -114,7 +111,7 @@ def _elementwise(write: Writer, i: Instruction) -> bool:
     dtypes = [x.dtype for x in arrays if x.shape]
     given = [write.operand(x, dtypes[0] if dtypes else i.dtype) for x in args]
     out, number = write.out(i), args[-1]
-    zero = isinstance(number, (int, float)) and number == 0 and i.dtype in _BLAS
+    zero = isinstance(number, (int, float)) and number == 0 and i.dtype in calls.BLAS
     if name == "maximum" and zero and math.prod(i.shape or ()) >= MANY:
         infinity = write.once("infinity", f"np.array(np.inf, {i.dtype!r})")
         write.line(f"{given[0]}.clip({given[1]}, {infinity}, {out})", i)
@@ -133,7 +130,11 @@ def _stretched(write: Writer, x: Any, i: Instruction) -> str:
     array = write.table[x.id] if isinstance(x, Ref) else None
     if array is None or len(i.shape or ()) != 2 or math.prod(i.shape or ()) > small.FEW:
         return ""
-    if array.dtype not in _BLAS or array.dtype != i.dtype or array.id not in write.memory.fixed:
+    if (
+        array.dtype not in calls.BLAS
+        or array.dtype != i.dtype
+        or array.id not in write.memory.fixed
+    ):
         return ""
     rows, width = i.shape  # type: ignore[misc]
     if rows == 1 or width == 1 or array.shape not in ((rows, 1), (1, width), (width,)):
@@ -172,7 +173,7 @@ def _reduction(write: Writer, i: Instruction) -> bool:
         return False
     name, axis, keepdims = found
     x, out = write.table[i.args[0].id], write.out(i)
-    matrix = len(x.shape or ()) == 2 and x.dtype in _BLAS
+    matrix = len(x.shape or ()) == 2 and x.dtype in calls.BLAS
     rows, width = x.shape if matrix else (0, 0)  # type: ignore[misc]
     given, across = write.name(x), axis in (1, -1)
     if name == "add" and matrix and across and width <= LONG_ROW:
@@ -358,7 +359,7 @@ def emit_finite(write: Writer, gradients: list[str], dtypes: list[str], losses: 
     """
     tests = [
         f"{g}.dot({g})"
-        if dtype in _BLAS and "(" not in g
+        if dtype in calls.BLAS and "(" not in g
         else f"(0 if np.isfinite({g}).all() else math.inf)"
         for g, dtype in zip(gradients, dtypes, strict=True)
     ]

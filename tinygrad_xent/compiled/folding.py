@@ -16,7 +16,6 @@ from .lanes import Call, Lane, Operand
 
 SMALLEST = 1e-12
 """Rate: so much of what overflows is a number whose square overflows, which is checked."""
-_CHECKED_BY_SQUARES = ("float32", "float64")
 _OF_ONE = (
     "np.add.reduce",
     "ndarray.astype",
@@ -42,7 +41,7 @@ def folded(
     if len(rates) != 1 or (rate := rates.pop()) is None or len({*gradients}) < len(gradients):
         return early, groups
     scaling = _Scaling(early, rate)
-    squared = all(lane.dtype in _CHECKED_BY_SQUARES for lane in lanes)
+    squared = all(lane.dtype in calls.BLAS for lane in lanes)
     written = all(n in scaling.table and calls.writes(scaling.table[n]) for n in gradients)
     if not (squared and written and all(map(scaling.of, gradients))) or not scaling.is_apart(
         visible

@@ -33,8 +33,8 @@ DATA_SHAPED = {
 }
 """Functions whose result has a shape or a dtype that depends on values: no program could say which."""
 
-CHANGING = {"copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "sort", "fill"}
-"""Functions and methods that change their first argument."""
+CHANGING = {"copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis"}
+"""Functions that change their first argument."""
 
 
 def set_item(x: Any, index: Any, value: Any) -> Any:

@@ -245,7 +245,7 @@ class ArraySymbol(SymbolBase):
             raise self.recorder.data_shaped(name or short)
         if name is None or short.startswith(("save", "array2string", "array_", "put_mask")):
             raise self.recorder.not_recordable(name or short)
-        if short in CHANGING and short != "sort":  # the method sorts in place, the function a copy
+        if short in CHANGING:
             if not isinstance(args[0], ArraySymbol):
                 raise self.recorder.foreign(args[0])
             args[0].become(self.recorder.call(f"changed:{name}", args, kwargs))
