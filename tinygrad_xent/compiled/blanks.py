@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..programs.arrays import laid_out
 from ..programs.calls import function
 from ..programs.instructions import mapped, parts
 
@@ -22,7 +23,7 @@ PAGES = 1 << 18
 """Bytes: of so many, memory comes from the system page by page, as it is written to."""
 
 _REDUCING = "sum prod max min mean std var any all argmax argmin cumsum cumprod"
-_METHODS = f"{_REDUCING} clip round astype"
+_METHODS = f"{_REDUCING} clip round astype copy"
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul and_ or_ xor lt le gt ge eq ne neg pos abs
     invert"""
 _BY_AXES = {
@@ -104,11 +105,15 @@ def _has_other_axes(call: str, given: tuple[Any, ...]) -> bool:
 
 
 def blank(x: Any) -> Any:
-    """Zeros in the shape, dtype and memory order of a copy of x; a number as it is."""
+    """Zeros in the shape, dtype and strides of x; a number as it is."""
     if not isinstance(x, np.ndarray):
         return x
-    copied = x if x.flags.c_contiguous else np.empty_like(x, subok=False)
-    return _ordered(x.shape, copied)
+    zeros = laid_out(x, lambda size: _zeros((size,), _BYTE)) if x.size else np.zeros_like(x)
+    zeros.flags.writeable = x.flags.writeable
+    return zeros
+
+
+_BYTE = np.dtype(np.uint8)
 
 
 def _own(y: Any, arrays: list[Any]) -> Any:
@@ -133,7 +138,14 @@ def _by_axes(run: Callable[..., Any], arrays: list[Any], args: Any, kwargs: Any)
             return y
         return _ordered(tuple([many[n] for n in y.shape]), y)
 
-    return mapped(larger, run(*mapped(smaller, args), **mapped(smaller, kwargs)))
+    few_args, few_kwargs = mapped(smaller, args), mapped(smaller, kwargs)
+    found = run(*few_args, **few_kwargs)
+    given = [x for x in parts((few_args, few_kwargs)) if isinstance(x, np.ndarray)]
+    if any(
+        np.may_share_memory(y, x) for y in parts(found) for x in given
+    ):  # a view takes no memory
+        return run(*args, **kwargs)
+    return mapped(larger, found)
 
 
 def _ordered(shape: tuple[int, ...], x: Any) -> Any:

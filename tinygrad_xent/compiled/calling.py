@@ -84,13 +84,14 @@ def checked(
     guard: Guard,
     apart: Apart,
     lock: Lock,
+    ordered: bool,
 ) -> Callable[..., Any]:
     """A step behind its checks. The function returns `MISS` if a call is not for it; it raises `RetryError`
     or `ChangedError`.
 
     Args:
         args: the first arguments. state: the ids of the arrays and tensors of the function's state.
-        lock: held while the step runs.
+        lock: held while the step runs. ordered: whether the step depends on the memory order of arguments.
     """
     mode, likeness = MODE.get(), Likeness()
     names = [f"a{n}" for n in range(len(args))]
@@ -98,7 +99,7 @@ def checked(
         likeness.add(x, name)
     likeness.same_objects(state)
     data = [name for name, x in zip(names, args, strict=True) if is_data(x)]
-    if apart.arguments:
+    if ordered or apart.arguments:
         likeness.same_strides()
     sharing = f"not {apart.test(likeness, data)}" if apart.needed and data else "False"
     tests = [*likeness.tests, "_mode().recording is _recording", "_recorder() is None"]

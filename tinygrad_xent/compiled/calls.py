@@ -35,7 +35,6 @@ _OPERATORS = {
     "or_": "bitwise_or",
     "xor": "bitwise_xor",
 }
-_POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal", 1: "positive"}  # as Python's ** of an array
 _VIEWS = {
     *("ndarray.reshape", "ndarray.transpose", "ndarray.swapaxes", "operator.getitem"),
     *("np.reshape", "np.transpose", "np.swapaxes", "np.moveaxis", "np.expand_dims", "np.squeeze"),
@@ -54,16 +53,10 @@ _NEW = (*LOOKING_UP, "with_ones")
 
 def elementwise(i: Instruction) -> tuple[str, tuple[Any, ...]] | None:
     """The name of the ufunc of one result that a call is, with its arguments; None if it is none."""
-    args = i.args
     if i.kwargs or not i.shape:
         return None
-    whole = (
-        i.call == "operator.pow" and type(args[1]) is int
-    )  # a float makes floats of whole numbers
-    if (whole or args[1:] == (0.5,)) and i.call == "operator.pow" and args[1] in _POWERS:
-        return _POWERS[args[1]], args[:1]
     name, count = _ufunc(i.call)
-    return (name, args) if len(args) == count else None
+    return (name, i.args) if len(i.args) == count else None
 
 
 @lru_cache(maxsize=512)

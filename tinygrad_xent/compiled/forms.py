@@ -63,7 +63,7 @@ class Form:
         self.busy = lock.locked
         state = {id(x) for _, x in contents(recording.reach.read)}
         guard, apart = _guard(recording, args), _apart(recording, states, homes)
-        self.call = checked(step, args, state, guard, apart, lock)
+        self.call = checked(step, args, state, guard, apart, lock, recording.ordered)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
         self.source, self.nbytes = built.source, built.nbytes
 

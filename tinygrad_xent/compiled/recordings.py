@@ -42,6 +42,7 @@ class Recording:
         counted: optimisers, each with what is added to its counts of updates.
         bare: the tensors that must have no gradient before.
         changed_at: the user's line that changes tensors, or None.
+        ordered: whether something depends on the memory order of the arguments.
         reach: the function's state, and all that it reads.
         owners: the arguments, and the objects of the state.
     """
@@ -56,6 +57,7 @@ class Recording:
     counted: list[tuple[Optimizer, list[int]]]
     bare: list[Tensor]
     changed_at: Any
+    ordered: bool
     reach: Reach
     owners: tuple[Any, ...]
 
@@ -164,6 +166,7 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         [(x, added) for x, added in counted if any(added)],
         bare,
         changed_at,
+        recorder.ordered,
         reach,
         (*args, *reach.state.values()),
     )

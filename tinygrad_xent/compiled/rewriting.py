@@ -227,6 +227,18 @@ def _mean(i: Instruction, known: Rewriting) -> list[Instruction] | None:
 _MEANS = ("bool", "int64", "float32", "float64")
 
 
+def _power(i: Instruction, known: Rewriting) -> list[Instruction] | None:
+    """A square, a root, a reciprocal, as NumPy takes them for arrays whose dtype the power keeps."""
+    x = known(i.args[0]) if i.call == "operator.pow" and len(i.args) == 2 else None
+    if x is None or not x.shape or x.dtype != i.dtype or not isinstance(i.args[1], (int, float)):
+        return None
+    name = _POWERS.get(i.args[1])
+    return [replaced(i, call=f"np.{name}", args=i.args[:1])] if name else None
+
+
+_POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal", 1: "positive"}
+
+
 def _number(i: Instruction, known: Rewriting) -> list[Instruction] | None:
     """What is computed of numbers alone."""
     if i.shape != () or not i.call.startswith("operator.") or i.call == "operator.getitem":
@@ -240,5 +252,5 @@ def _number(i: Instruction, known: Rewriting) -> list[Instruction] | None:
 
 RULES: list[Callable[[Instruction, Rewriting], list[Instruction] | None]] = [
     *(_number, _labels, _finite, _quotient, _scaled_quotient, _label_difference, _take_labels),
-    *(_minus_labels, _columns, _mean),
+    *(_minus_labels, _columns, _mean, _power),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..engine.tensors import Lent, Tensor, wrap
 from ..programs import calls
-from ..programs.calls import own
+from ..programs.arrays import own
 from ..programs.draws import GeneratorSymbol
 from ..programs.instructions import Instruction, Ref, mapped, parts, replaced
 from ..programs.listing import run

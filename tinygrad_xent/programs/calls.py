@@ -12,7 +12,6 @@ check                                     a mask that must hold
 
 from __future__ import annotations
 
-import copy
 import math
 import operator
 from collections.abc import Callable
@@ -127,10 +126,3 @@ def name_of(target: Any) -> str | None:
 
 _HOMES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft, "np.emath": np.emath}
 _HOMES["np.lib.stride_tricks"] = np.lib.stride_tricks
-
-
-def own(x: Any) -> Any:
-    """An array, a number or a generator that is like the user's, and leaves that as it is."""
-    if isinstance(x, np.random.Generator):
-        return copy.deepcopy(x)
-    return np.array(x) if isinstance(x, np.ndarray) else x

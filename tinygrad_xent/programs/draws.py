@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import own
+from .arrays import own
 
 _NOT_DRAWS = ("bit_generator", "spawn", "shuffle")
 

@@ -21,7 +21,7 @@ from ..engine.nodes import Leaf, Node
 from ..engine.symbols import RECORDER
 from ..engine.tensors import Tensor, wrap
 from . import calls, notes
-from .calls import own
+from .arrays import own
 from .draws import GeneratorSymbol
 from .instructions import Instruction, Ref, instruction, mapped
 from .symbolic import ArraySymbol
@@ -71,6 +71,7 @@ class Recorder:
         examples: the value of each input, by its number.
         constants: by the id of a declared constant's array.
         refused: the first error, which the function may have caught.
+        ordered: whether something depends on the memory order of the inputs.
     """
 
     def __init__(self) -> None:
@@ -78,6 +79,7 @@ class Recorder:
         self.examples: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, ArraySymbol]] = {}
         self.refused: RecordingError | None = None
+        self.ordered = False
         self.optional: set[int] = set()  # inputs that are none if nothing reads them
         self.old_gradients: dict[int, int] = {}  # of an input, the input that is its gradient
         self.varying: set[int] = set()  # the instructions whose results differ from run to run
@@ -267,12 +269,6 @@ class Recorder:
             what = "program: a view of an array that was changed in place afterwards"
             raise self.refuse(what, [x], "take the view again after the change")
         return x.id
-
-    def fitted(self, new: ArraySymbol, old: ArraySymbol) -> ArraySymbol:
-        """A new value in the shape and dtype of what it replaces in place."""
-        if new.shape != old.shape:
-            new = self.call("np.broadcast_to", (new, old.shape), {})
-        return new.astype(old.dtype, copy=False) if new.dtype != old.dtype else new
 
     def refuse(self, what: str, operands: Any = (), fix: str = "") -> RecordingError:
         """An error, which is raised again at the end if the function catches it."""

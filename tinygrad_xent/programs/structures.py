@@ -257,9 +257,8 @@ class Arguments:
             np.floating if self.raw else np.generic
         )  # raw: whole numbers are the same in each run
         if type(x) is float or isinstance(x, (numbers, np.ndarray)):
-            symbol = self.recorder.input(
-                self._name((name,)), x if type(x) is float else np.asarray(x)[()]
-            )
+            value = np.asarray(x)[()] if isinstance(x, np.generic) else x
+            symbol = self.recorder.input(self._name((name,)), value)
             self.symbols[symbol.id] = symbol
             self.origins[symbol.id] = Origin((name,), x)
             if self.raw and isinstance(x, np.ndarray):
