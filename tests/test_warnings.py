@@ -59,6 +59,20 @@ def run_uncompiled(i):
     tx.compile(lambda x: x if x.sum() > i else -x)(np.ones(2 + i))
 
 
+def retry_often(i):
+    w = tx.Tensor(np.ones((2, 3)), requires_grad=True)
+    optimizer = tx.optim.SGD([w], lr=0.0)  # too small a rate for a compiled step
+
+    @tx.compile
+    def step(x, y):
+        tx.cross_entropy(x @ w, y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    for _ in range(8):
+        step(np.ones((2 + i, 2)), np.zeros(2 + i, int))
+
+
 WARNINGS = {  # what warns, with a number in its text that depends on i; how often a test can afford it
     "a target row": (lambda i: tx.cross_entropy(np.ones((1, 2)), [[0.5, 0.1 + 1e-4 * i]]), 1000),
     "no samples": (lambda i: tx.mse_loss(np.ones((0, i + 1)), np.ones((0, i + 1))), 1000),
@@ -76,6 +90,7 @@ WARNINGS = {  # what warns, with a number in its text that depends on i; how oft
     "a kink": (lambda i: tx.check.gradcheck(tx.relu, np.zeros(2 + i)), 10),
     "a check of a program": (run_program, 10),
     "a function that is not compiled": (run_uncompiled, 10),
+    "a step in vain": (retry_often, 3),
     "the classifier": (fit, 3),
     "a picture": (draw, 3),
 }

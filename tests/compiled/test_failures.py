@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_xent as tx
 from tests.compiled.worlds import Pair, batch, check_near, numbers, quietly, train, trained
+from tinygrad_xent.compiled import forms
 from tinygrad_xent.engine.errors import NonFiniteWarning
 
 
@@ -296,6 +297,71 @@ def test_what_cannot_be_compiled_is_told_and_runs_as_it_is(name):
     assert step.reason
     with pytest.raises(tx.GraphError, match="nothing is compiled: "):
         _ = step.source
+
+
+def test_labels_to_be_ignored_that_come_later_make_one_new_form():
+    def step(world, x, y):
+        world.optimizer.zero_grad()
+        loss = tx.cross_entropy(world.model(x), y, ignore_index=-100)
+        loss.backward()
+        world.optimizer.step()
+        return loss
+
+    pair = Pair(trained, step)
+    x, y = batch()
+    for place in (None, 2, None, 4, 1):
+        labels = y.copy()
+        if place is not None:
+            labels[place] = -100
+        pair.run(x, labels)
+        pair.run(x, labels)
+    assert pair.compiled.retried == len(pair.compiled.signatures) == 1
+    with pytest.raises(IndexError, match="label"):
+        pair.compiled(x, y + 3)
+    assert len(pair.compiled.signatures) == 1
+
+
+def test_a_step_that_is_in_vain_again_and_again_is_told_once():
+    world = trained(kind="SGD", lr=0.0)
+
+    def step(x, y):
+        loss = tx.cross_entropy(world.model(x), y)
+        loss.backward()
+        world.optimizer.step()
+        world.optimizer.zero_grad()
+        return loss
+
+    compiled = tx.compile(step)
+    for _ in range(7):
+        compiled(*batch())
+    with pytest.warns(UserWarning, match="ran as it is in 8 calls so far.*learning rate"):
+        compiled(*batch())
+    for _ in range(12):
+        compiled(*batch())
+    assert compiled.retried == 20
+
+
+def test_a_step_whose_text_is_wrong_is_told_and_given_up(monkeypatch):
+    def wrong(*args):
+        raise NameError("name 'v7' is not defined")
+
+    monkeypatch.setattr(forms, "bound", lambda built, homes: wrong)
+    double = tx.compile(lambda x: x * 2.0)
+    with pytest.warns(UserWarning, match="the step fails: NameError: name 'v7' is not defined"):
+        np.testing.assert_array_equal(double(np.ones(2)), [2.0, 2.0])
+    assert "NameError" in double.reason
+
+
+@pytest.mark.parametrize("way", ["raise", "warn", "call"])
+def test_what_numpy_shall_do_with_an_overflow_inside_is_refused_by_name(way):
+    def inverse(x):
+        with np.errstate(divide=way):
+            return 1.0 / x
+
+    with pytest.raises(tx.GraphError, match=rf"np.errstate\(divide='{way}'\)"):
+        tx.compile(inverse, strict=True)(np.ones(2))
+    with np.errstate(divide=way):
+        tx.compile(lambda x: 1.0 / x, strict=True)(np.ones(2))
 
 
 def test_too_many_shapes_are_told():

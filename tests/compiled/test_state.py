@@ -200,6 +200,52 @@ def test_memory_that_was_held_before_stays_the_parameters():
         np.testing.assert_array_equal(view, pair.world.model.parameters()[1].data)
 
 
+def test_memory_that_is_held_later_stays_the_parameters():
+    """Also when another step, with parameters besides, would lay them side by side anew."""
+
+    def make():
+        world = trained()
+        world.more = tx.Tensor(np.ones(3), requires_grad=True)
+        world.both = tx.optim.Adam([world.more, *world.model.parameters()], lr=0.05)
+        return world
+
+    def with_more(world, x, y):
+        world.both.zero_grad()
+        loss = tx.cross_entropy(world.model(x) * world.more, y)
+        loss.backward()
+        world.both.step()
+        return loss
+
+    pair = Pair(make, train)
+    pair.run(*batch())
+    parameters = pair.world.model.parameters()
+    held = [parameters[0].data, parameters[1].numpy(), parameters[2].data[1:]]
+    other = tx.compile(lambda *args: with_more(pair.world, *args), strict=True)
+    for _ in range(2):
+        check_near(numbers(other(*batch())), numbers(with_more(pair.other, *batch())))
+        pair.run(*batch())
+        for array, now in zip(held, parameters, strict=False):
+            assert np.shares_memory(array, now.data)
+    assert len(pair.compiled.signatures) == 1
+    assert pair.compiled.retried == other.retried == 0
+
+
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "SGD"])
+def test_a_parameter_that_never_has_a_gradient(kind):
+    def make():
+        world = trained()
+        world.idle = tx.Tensor(np.ones(3), requires_grad=True)
+        parameters = [world.idle, *world.model.parameters()]
+        world.optimizer = getattr(tx.optim, kind)(parameters, lr=0.05)
+        return world
+
+    pair = Pair(make, train)
+    for _ in range(4):
+        pair.run(*batch())
+    assert pair.compiled.retried == 0
+    assert len(pair.compiled.signatures) <= 2
+
+
 def test_an_array_that_the_user_made_the_parameter_of_stays_the_parameters():
     def make():
         theirs = np.full((4, 3), 0.5)

@@ -16,6 +16,7 @@ from . import calls
 from .biases import ANY, host_of, with_bias_rows
 from .emitting import emit_all, emit_finite
 from .folding import folded
+from .homes import beside
 from .lanes import Lane, grouped, lanes, late_calls
 from .looping import Loop, looped
 from .memory import Memory, plan
@@ -124,10 +125,22 @@ class Builder:
         late = late_calls(self.instructions, of_states, outside)
         found = [lane for lane in lanes(late, self.table, of_states) if self.in_order(lane)]
         members = {i.id for lane in found for i in lane.members}
-        together = [lane for lane in found if not self.held & {*lane.states}]
-        alone = [[lane] for lane in found if self.held & {*lane.states}]
         early = [i for i in self.instructions if i.id not in members]
-        return early, [*grouped(together), *alone]
+        return early, [part for group in grouped(found) for part in self.that_may_move(group)]
+
+    def that_may_move(self, group: list[Lane]) -> list[list[Lane]]:
+        """Lanes that can run as one, in groups whose states lie side by side or may be moved there."""
+        fixed = [lane for lane in group if self.held & {*lane.states}]
+        free = [lane for lane in group if lane not in fixed]
+        if all(map(self.side_by_side, zip(*(lane.states for lane in group), strict=True))):
+            return [group]
+        if free:
+            return [free, *self.that_may_move(fixed)]
+        return [[lane] for lane in fixed]
+
+    def side_by_side(self, states: tuple[int, ...]) -> bool:
+        """Whether arrays are the parts of one in this order, or can become it."""
+        return self.held.isdisjoint(states) or beside(*(self.states[n] for n in states)) is not None
 
     @property
     def seen(self) -> set[int]:
@@ -245,9 +258,6 @@ class Builder:
         if not isinstance(home[origin.key], list):
             return text
         counts = write.once("counts", text)
-        if origin.place is None:
-            write.line(f"if {counts}.count({counts}[0]) != {len(home[origin.key])}:")
-            write.line('    raise RetryError("parameters differ in their counts of updates")')
         return f"{counts}[{origin.place or 0}]"
 
     def together(self, values: list[int]) -> str:

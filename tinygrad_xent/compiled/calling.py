@@ -25,6 +25,10 @@ class RetryError(Exception):
     """A check of a step failed. Nothing has changed: eager code does it again, and says why."""
 
 
+class UnlikeError(RetryError):
+    """What failed may be right: the example of the recording had nothing of the kind, a label to be ignored say."""
+
+
 class ChangedError(Exception):
     """Something failed while a step changed what it changes; all of it has been changed."""
 
@@ -113,10 +117,10 @@ def call({", ".join([*(f"{name}=_MISS" for name in names), "*more"])}):
         if {sharing}:
             raise _RetryError("an argument is memory that the step changes")
         return _step({", ".join(data)})
-    except _ChangedError:
+    except (_ChangedError, _RetryError):
         raise
     except Exception as error:
-        raise _RetryError from error
+        raise _RetryError(f'{{type(error).__name__}}: {{error}}') from error
     finally:
         _release()
 """

@@ -49,7 +49,7 @@ HARMLESS = frozenset(_HARMLESS.split())
 _HARMFUL = """builtins.print builtins.input builtins.open io.open builtins.exec builtins.eval builtins.globals
     builtins.__import__ builtins.breakpoint builtins.id numpy.seterr numpy.seterrcall numpy.setbufsize
     numpy.set_printoptions numpy.save numpy.savez numpy.savez_compressed numpy.savetxt numpy.load numpy.loadtxt
-    numpy.genfromtxt numpy.fromfile numpy.memmap builtins.FloatingPointError"""
+    numpy.genfromtxt numpy.fromfile numpy.memmap builtins.FloatingPointError numpy.geterr numpy.geterrcall"""
 HARMFUL = frozenset(_HARMFUL.split())
 
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque, OrderedDict, defaultdict, Counter)

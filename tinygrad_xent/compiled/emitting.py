@@ -334,7 +334,12 @@ def _check(write: Writer, i: Instruction) -> None:
     mask = write.value(i.args[0])
     whole = isinstance(i.args[0], Ref) and not write.table[i.args[0].id].shape
     write.line(f"if not {mask}{'' if whole else '.all()'}:")
-    write.line(f"    raise RetryError({i.args[1]!r})")
+    write.line(f"    raise {_error_of(i.args[2])}({i.args[1]!r})")
+
+
+def _error_of(name: str) -> str:
+    """What a step raises where a check fails."""
+    return "UnlikeError" if name == "IndexError" else "RetryError"
 
 
 def _labels(write: Writer, i: Instruction) -> None:
@@ -347,7 +352,7 @@ def _labels(write: Writer, i: Instruction) -> None:
         unsigned = write.unused("unsigned")
         write.line(f"{unsigned} = {y}.view(np.uint64)  # as such, negative ones are large")
         write.line(f"if {unsigned}.item({unsigned}.argmax()) >= {classes}:")
-    write.line(f"    raise RetryError({i.args[2]!r})")
+    write.line(f"    raise {_error_of(i.args[3])}({i.args[2]!r})")
 
 
 _CHECKS = {"check": _check, "labels": _labels}

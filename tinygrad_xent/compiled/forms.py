@@ -23,7 +23,7 @@ from ..engine.tensors import Held, raw, wrap
 from ..programs.recording import parameter_names
 from ..programs.structures import contents
 from .building import Builder, Step
-from .calling import Apart, ChangedError, RetryError, checked, drawing
+from .calling import Apart, ChangedError, RetryError, UnlikeError, checked, drawing
 from .guarding import Guard
 from .homes import Homes, beside
 from .memory import room
@@ -45,7 +45,7 @@ class Form:
             built on has changed, or if it is running already; raises `RetryError` or `ChangedError`.
         signature: the arguments' shapes and dtypes, as text. source: the text of the step.
         nbytes: of the memory for the step's results.
-        busy: whether the step is running now.
+        busy: whether the step is running now. retried: how many calls the function made again, without an error.
     """
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
@@ -65,6 +65,7 @@ class Form:
         guard, apart = _guard(recording, args), _apart(recording, states, homes)
         self.call = checked(step, args, state, guard, apart, lock, recording.ordered)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
+        self.retried = 0
         self.source, self.nbytes = built.source, built.nbytes
 
 
@@ -73,7 +74,9 @@ def _guard(recording: Recording, args: tuple[Any, ...]) -> Guard:
     state = [*recording.reach.read, *(x for x in args if not is_data(x) and not is_plain(x))]
     graded: list[Any] = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
     bare: list[Any] = [x._node for x in recording.bare]
-    return Guard(recording.reach.slots, state, bare, graded)
+    counts = (o for o in recording.origins.values() if o.key == "_counts" and o.place is None)
+    equal = [vars(o.holder)[o.key] for o in counts]
+    return Guard(recording.reach.slots, state, bare, graded, equal)
 
 
 def _apart(recording: Recording, states: dict[int, Any], homes: Homes) -> Apart:
@@ -115,6 +118,7 @@ def complete(changes: Iterator[Any]) -> str:
 
 _NAMES: dict[str, Any] = {
     "RetryError": RetryError,
+    "UnlikeError": UnlikeError,
     "ChangedError": ChangedError,
     "complete": complete,
     "finish": deque(maxlen=0).extend,

@@ -28,6 +28,7 @@ class Guard:
         slots: holders and keys, as `Reading` notes them.
         state: the objects, tensors and arrays that the function reaches.
         bare, graded: leaves that must not have a gradient, and that must have one.
+        equal: lists of numbers that must all be equal, as optimisers' counts of updates are nearly always.
 
     Attributes:
         holds: a function without arguments: whether every slot holds the very same object. If not,
@@ -40,8 +41,9 @@ class Guard:
         state: Iterable[Any],
         bare: Iterable[Leaf],
         graded: Iterable[Leaf],
+        equal: Iterable[list[int]],
     ) -> None:
-        self.graded = list(graded)
+        self.graded, self.equal = list(graded), list(equal)
         self.terms: dict[tuple[int, type, Any], _Term] = {}
         for holder, key in (*slots, *((leaf, "grad") for leaf in bare)):
             term = _Term(holder, key)
@@ -95,6 +97,7 @@ class Guard:
 
         parts = [term.text(name) for term in self.terms.values()]
         parts += [f"{name(leaf)}.grad is not None" for leaf in self.graded]
+        parts += [f"{name(x)}.count({name(x)}[0]) == {len(x)}" for x in self.equal]
         exec(f"def holds():\n    return {' and '.join(parts or ['True'])}", names)
         return names["holds"]  # type: ignore[no-any-return]
 
@@ -112,7 +115,8 @@ class Guard:
                 return False
             term.value = now
         self.holds = self._written()
-        return all(leaf.grad is not None for leaf in self.graded)
+        alike = all(x.count(x[0]) == len(x) for x in self.equal)
+        return alike and all(leaf.grad is not None for leaf in self.graded)
 
 
 _LENGTH, _KEYS, _CONTENTS = "len()", "keys", "=="

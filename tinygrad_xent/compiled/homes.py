@@ -32,12 +32,11 @@ class Homes:
         self.old: list[Any] = []  # so that no id is used twice
 
     def may_move(self, holder: Any) -> bool:
-        """Whether nobody but the tensor, or the optimiser, holds the memory."""
+        """Whether nobody but the tensor, or the optimiser, holds the memory. In a flat array it stays: nobody
+        knows who holds views of that.
+        """
         if isinstance(holder, Tensor):
-            base = holder._data.base
-            if isinstance(base, np.ndarray) and base.base is None and base.ndim == 1:
-                return True  # it is in a flat array already: it moves only within it
-            return _references(holder) <= _OWN and base is None
+            return _references(holder) <= _OWN and holder._data.base is None
         return id(holder) in self.buffers
 
     def held(self, states: dict[int, Any]) -> frozenset[int]:

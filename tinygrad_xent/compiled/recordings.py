@@ -144,8 +144,8 @@ def _record(f: Any, args: tuple[Any, ...], reach: Reach, graded: bool) -> Record
         changes = (arguments.memo[id(o.holder)]._node._changed_at for o in leaves)
         changed_at = next((at for at in changes if at is not None), None)
         left = {id(o.holder): arguments.memo[id(o.holder)]._node.grad for o in leaves}
+        recorder.check_gradients()
     draws.check()
-    recorder.check_gradients()
     origins = arguments.origins
     lacking = {n for n, o in origins.items() if o.key == ".grad" and o.holder._node.grad is None}
     bare = [origins[n].holder for n in recorder.without(lacking)]

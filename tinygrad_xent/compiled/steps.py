@@ -17,10 +17,11 @@ from ..engine.symbols import RECORDER
 from ..engine.tensors import Tensor
 from ..programs.instructions import parts
 from ..programs.recorder import RecordingError
-from .calling import MISS, ChangedError, RetryError
+from .calling import MISS, ChangedError, RetryError, UnlikeError
 from .forms import Form
 
 LIMIT = 8  # so many forms; more are a sign that shapes or settings keep changing
+RETRIES = 8  # after so many calls that the function made again itself, somebody is told
 
 
 class Compiled:
@@ -42,6 +43,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         failed: Exception | None = None
+        form: Form | None = None
         if named:
             args, named = self._positional(args, named)
         try:
@@ -52,12 +54,13 @@ class Compiled:
                         if form is not self._forms[0]:
                             self._forms = [form, *(f for f in self._forms if f is not form)]
                         return result
-                if made := self._made_for(args):
-                    result = made.call(*args)
+                if form := self._made_for(args):
+                    result = form.call(*args)
                     if result is not MISS:
                         return result
-        except RetryError:
+        except RetryError as error:
             self.retried += 1
+            failed = error
         except ChangedError as error:
             raise error.__cause__ from None  # type: ignore[misc]
         except RecordingError:
@@ -65,10 +68,31 @@ class Compiled:
         except Exception as error:
             failed = error  # of the function, which says so itself below; or only of its recording
         result = self.function(*args, **named)
-        if failed is not None and not isinstance(failed, errors.NonFiniteError):
+        if failed is not None:
+            self._went_on(failed, form, args)
+        return result
+
+    def _went_on(self, failed: Exception, form: Form | None, args: tuple[Any, ...]) -> None:
+        """The function itself had no complaint where its form failed, or could not be made."""
+        cause = failed.__cause__
+        if not isinstance(failed, (RetryError, errors.NonFiniteError)):
             what = f"compile: its recording fails: {type(failed).__name__}: {failed}"
             self._give_up(errors.GraphError(what))
-        return result
+        elif cause is not None and not isinstance(cause, (ArithmeticError, Warning)):
+            self._give_up(errors.GraphError(f"compile: the step fails: {failed}"))
+        elif isinstance(failed, UnlikeError) and form is not None:
+            self._forms = [f for f in self._forms if f is not form]
+            self._made -= 1
+            self._made_for(args)  # these have what the example had not
+        if form is not None:
+            form.retried += 1
+            if form.retried == RETRIES:
+                what = f"{self._name} ran as it is in {RETRIES} calls so far, after its compiled step"
+                lines.warn(f"{what} had stopped: {failed}", UserWarning)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.function, "__qualname__", type(self.function).__name__)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A method: `step` of an instance is called with it."""
@@ -111,8 +135,7 @@ class Compiled:
         if self.strict:
             raise error
         self.reason = str(error)
-        name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        lines.warn(f"{name} is not compiled, and runs as it is: {self.reason}", UserWarning)
+        lines.warn(f"{self._name} is not compiled, and runs as it is: {self.reason}", UserWarning)
 
     def __reduce__(self) -> Any:
         """A copy is a step that is not called yet."""
@@ -144,9 +167,8 @@ class Compiled:
         return self._forms[0].nbytes if self._forms else 0
 
     def __repr__(self) -> str:
-        name = getattr(self.function, "__qualname__", type(self.function).__name__)
         how = "eagerly" if self.reason else "; ".join(self.signatures) or "not called yet"
-        return f"compile({name}: {how})"
+        return f"compile({self._name}: {how})"
 
 
 def compile(

@@ -195,6 +195,7 @@ RESERVED = {
         "changes",
         "Held",
         "RetryError",
+        "UnlikeError",
         "ChangedError",
         "isfinite",
         "result",

@@ -172,9 +172,19 @@ class Recorder:
         Raises:
             What the call itself raises on the values of the example.
         """
+        self._refuse_settings()
         args, kwargs = tuple(args), dict(kwargs)
         noted = mapped(self.noted, args), mapped(self.noted, kwargs) if kwargs else kwargs
         return self.note(name, *noted, self.result(name, args, kwargs))
+
+    def _refuse_settings(self) -> None:
+        """Raise if the function has asked NumPy for an error, or anything else but silence, where it computes."""
+        for kind, way in np.geterr().items():
+            if way != "ignore":
+                raise self.refuse(
+                    f"program: np.errstate({kind}={way!r}), which a run would not know",
+                    fix=f"np.errstate({kind}={way!r}) around the call; tx.isfinite and tx.where inside",
+                )
 
     def note(self, call: str, args: Any, kwargs: Any, like: Any, **more: Any) -> Any:
         """Add an instruction, with what is known about where it comes from.
