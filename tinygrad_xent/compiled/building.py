@@ -23,6 +23,7 @@ from .memory import Memory, plan
 from .recordings import Recording
 from .returning import Returned, is_data
 from .rewriting import rewritten
+from .signs import sees_signs
 from .small import by_sign
 from .threads import on_few
 from .updating import Ending, side_by_side
@@ -87,13 +88,14 @@ class Builder:
 
     def build(self) -> Step:
         early, groups = self.split()
-        multiplies = self.may_multiply(early)
+        signs = sees_signs(self.instructions)
+        multiplies = not signs and self.may_multiply(early)
         if multiplies:
             early, groups = folded(by_sign(early, self.kept), groups, self.seen)
             self.table.update((i.id, i) for i in early)
         early, loop = self.with_biases(early, groups)
         self.alone = on_few(early)
-        write = self.write = Writer(self.table, Memory(), multiplies)
+        write = self.write = Writer(self.table, Memory(), multiplies, signs)
         self.given = {name: write.unused(name) for name in self.data}
         self.returned = Returned(write, self.given)
         for number, state in self.states.items():

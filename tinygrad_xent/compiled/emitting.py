@@ -89,7 +89,13 @@ _SIGNS = {
 def _total(write: Writer, i: Instruction) -> str:
     """The sum of a short vector as its product with ones; "" if it is none."""
     x = write.table[i.args[0].id] if isinstance(i.args[0], Ref) else None
-    if x is None or x.id not in write.memory.fixed or dict(i.kwargs).get("keepdims") or i.shape:
+    if (
+        write.signs
+        or x is None
+        or x.id not in write.memory.fixed
+        or dict(i.kwargs).get("keepdims")
+        or i.shape
+    ):
         return ""
     if len(x.shape or ()) != 1 or x.dtype not in calls.BLAS or x.shape[0] > BLOCK:  # type: ignore[index]
         return ""
@@ -128,7 +134,12 @@ def _stretched(write: Writer, x: Any, i: Instruction) -> str:
     loop over equal shapes take less time than one that broadcasts. "" where they do not.
     """
     array = write.table[x.id] if isinstance(x, Ref) else None
-    if array is None or len(i.shape or ()) != 2 or math.prod(i.shape or ()) > small.FEW:
+    if (
+        write.signs
+        or array is None
+        or len(i.shape or ()) != 2
+        or math.prod(i.shape or ()) > small.FEW
+    ):
         return ""
     if (
         array.dtype not in calls.BLAS
@@ -173,7 +184,9 @@ def _reduction(write: Writer, i: Instruction) -> bool:
         return False
     name, axis, keepdims = found
     x, out = write.table[i.args[0].id], write.out(i)
-    matrix = len(x.shape or ()) == 2 and x.dtype in calls.BLAS
+    matrix = (
+        len(x.shape or ()) == 2 and x.dtype in calls.BLAS and not (name == "add" and write.signs)
+    )
     rows, width = x.shape if matrix else (0, 0)  # type: ignore[misc]
     given, across = write.name(x), axis in (1, -1)
     if name == "add" and matrix and across and width <= LONG_ROW:

@@ -87,7 +87,9 @@ class Compiled:
         if form is not None:
             form.retried += 1
             if form.retried == RETRIES:
-                what = f"{self._name} ran as it is in {RETRIES} calls so far, after its compiled step"
+                what = (
+                    f"{self._name} ran as it is in {RETRIES} calls so far, after its compiled step"
+                )
                 lines.warn(f"{what} had stopped: {failed}", UserWarning)
 
     @property

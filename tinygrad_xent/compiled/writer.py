@@ -27,11 +27,13 @@ class Writer:
         setup, body: the lines of `make` and of `step`.
         noted, said: the formula, and the user's line, that were written last.
         select: whether a product with a mask may stand for a choice, because every gradient is checked.
+        signs: whether the sign of a zero is seen.
     """
 
     table: dict[int, Instruction]
     memory: Memory
     select: bool
+    signs: bool
     names: dict[int, str] = field(default_factory=dict)
     bound: dict[str, Any] = field(default_factory=dict)
     setup: list[str] = field(default_factory=list)
