@@ -72,6 +72,37 @@ def test_arrays_of_odd_strides():
     assert len(pair.compiled.signatures) == 1
 
 
+def add(x):
+    x += 1.0
+
+
+def set_the_first(x):
+    x[0] = 7.0
+
+
+@pytest.mark.parametrize("change", [add, set_the_first])
+@pytest.mark.parametrize("given", [True, False])
+def test_an_array_that_is_read_only_later(change, given):
+    kept = np.ones(2)
+
+    def step(x):
+        change(x if given else kept)
+        return x * 2.0
+
+    compiled = tx.compile(step, strict=True)
+    for writeable in (True, False, True):
+        x = np.ones(2)
+        kept.flags.writeable = x.flags.writeable = writeable
+        if writeable:
+            np.testing.assert_array_equal(compiled(x), x * 2.0)
+            continue
+        before = kept.copy()
+        with pytest.raises(ValueError, match="read-only"):
+            compiled(x)
+        np.testing.assert_array_equal(x, [1.0, 1.0])
+        np.testing.assert_array_equal(kept, before)
+
+
 X, Y = np.array([[1.0, 2.0]]), np.array([[3.0, 5.0]])
 
 

@@ -105,6 +105,8 @@ def checked(
     data = [name for name, x in zip(names, args, strict=True) if is_data(x)]
     if ordered or apart.arguments:
         likeness.same_strides()
+    if apart.arguments:
+        likeness.writeable()
     sharing = f"not {apart.test(likeness, data)}" if apart.needed and data else "False"
     tests = [*likeness.tests, "_mode().recording is _recording", "_recorder() is None"]
     text = f"""

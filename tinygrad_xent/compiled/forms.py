@@ -20,6 +20,7 @@ import numpy as np
 
 from ..engine.nodes import touch
 from ..engine.tensors import Held, raw, wrap
+from ..programs.instructions import parts
 from ..programs.recording import parameter_names
 from ..programs.structures import contents
 from .building import Builder, Step
@@ -62,21 +63,27 @@ class Form:
         lock = Lock()
         self.busy = lock.locked
         state = {id(x) for _, x in contents(recording.reach.read)}
-        guard, apart = _guard(recording, args), _apart(recording, states, homes)
+        guard, apart = _guard(recording, args, homes), _apart(recording, states, homes)
         self.call = checked(step, args, state, guard, apart, lock, recording.ordered)
         self.signature = ", ".join(said(x, name) for name, x in named.items())
         self.retried = 0
         self.source, self.nbytes = built.source, built.nbytes
 
 
-def _guard(recording: Recording, args: tuple[Any, ...]) -> Guard:
+def _guard(recording: Recording, args: tuple[Any, ...], homes: Homes) -> Guard:
     """What must be as it was: all that was read, and arguments that are objects."""
+    origins = recording.origins
     state = [*recording.reach.read, *(x for x in args if not is_data(x) and not is_plain(x))]
-    graded: list[Any] = [o.holder._node for o in recording.origins.values() if o.key == ".grad"]
+    graded: list[Any] = [o.holder._node for o in origins.values() if o.key == ".grad"]
     bare: list[Any] = [x._node for x in recording.bare]
-    counts = (o for o in recording.origins.values() if o.key == "_counts" and o.place is None)
+    counts = (o for o in origins.values() if o.key == "_counts" and o.place is None)
     equal = [vars(o.holder)[o.key] for o in counts]
-    return Guard(recording.reach.slots, state, bare, graded, equal)
+    changed = [origins[n].holder for n in recording.updates if not origins[n].key]
+    given = {id(x) for x in parts(args)}
+    written = [
+        x for x in changed if isinstance(x, np.ndarray) and id(x) not in homes.buffers | given
+    ]
+    return Guard(recording.reach.slots, state, bare, graded, equal, written)
 
 
 def _apart(recording: Recording, states: dict[int, Any], homes: Homes) -> Apart:

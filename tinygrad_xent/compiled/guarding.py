@@ -29,6 +29,7 @@ class Guard:
         state: the objects, tensors and arrays that the function reaches.
         bare, graded: leaves that must not have a gradient, and that must have one.
         equal: lists of numbers that must all be equal, as optimisers' counts of updates are nearly always.
+        written: arrays that must be writeable.
 
     Attributes:
         holds: a function without arguments: whether every slot holds the very same object. If not,
@@ -42,8 +43,9 @@ class Guard:
         bare: Iterable[Leaf],
         graded: Iterable[Leaf],
         equal: Iterable[list[int]],
+        written: Iterable[Any],
     ) -> None:
-        self.graded, self.equal = list(graded), list(equal)
+        self.graded, self.equal, self.written = list(graded), list(equal), list(written)
         self.terms: dict[tuple[int, type, Any], _Term] = {}
         for holder, key in (*slots, *((leaf, "grad") for leaf in bare)):
             term = _Term(holder, key)
@@ -98,6 +100,7 @@ class Guard:
         parts = [term.text(name) for term in self.terms.values()]
         parts += [f"{name(leaf)}.grad is not None" for leaf in self.graded]
         parts += [f"{name(x)}.count({name(x)}[0]) == {len(x)}" for x in self.equal]
+        parts += [f"{name(a)}.flags.writeable" for a in self.written]
         exec(f"def holds():\n    return {' and '.join(parts or ['True'])}", names)
         return names["holds"]  # type: ignore[no-any-return]
 
@@ -116,6 +119,7 @@ class Guard:
             term.value = now
         self.holds = self._written()
         alike = all(x.count(x[0]) == len(x) for x in self.equal)
+        alike = alike and all(a.flags.writeable for a in self.written)
         return alike and all(leaf.grad is not None for leaf in self.graded)
 
 

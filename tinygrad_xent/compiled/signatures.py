@@ -106,6 +106,10 @@ class Likeness:
         """Add tests of whether arrays lie as they did: whether something is a view of one depends on it."""
         self.tests += [f"{text}.strides == {self.name(a.strides)}" for text, a in self.arrays]
 
+    def writeable(self) -> None:
+        """Add tests of whether arrays may be written to."""
+        self.tests += [f"{text}.flags.writeable" for text, a in self.arrays if a.flags.writeable]
+
     def same_objects(self, state: set[int]) -> None:
         """Add tests of which of the arrays and containers are one object: in a recording, that was one symbol.
 
