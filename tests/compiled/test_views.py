@@ -6,6 +6,7 @@ and must observe the same.
 import numpy as np
 import pytest
 
+import tinygrad_xent as tx
 from tests.compiled.worlds import check_same
 
 VIEWS = {
@@ -260,3 +261,42 @@ def test_views_and_copies(name, change):
     for first in ORDERS:
         rest = ORDERS[1:] if first is of_c else [of_c]
         check_same(observed(change, VIEWS[name], [first, *rest]))
+
+
+NUMBERS = {
+    "itself": lambda x: x,
+    "whole": lambda x: x[()] if isinstance(x, np.ndarray) else x,
+    "all of it": lambda x: x[...] if isinstance(x, np.ndarray) else x,
+    "times one": lambda x: x * 1,
+    "plus nothing": lambda x: x + 0,
+    "copy": lambda x: x.copy() if isinstance(x, np.ndarray) else x + 1,
+    "of one row": lambda x: np.reshape(x, 1)[0],
+    "reshaped": lambda x: np.reshape(x, ()),
+    "squeezed": lambda x: np.squeeze(x),
+    "negative twice": lambda x: np.negative(-x),
+    "both": lambda x: (x, np.reshape(x, ())),
+    "a sum": lambda x: np.sum(x),
+    "chosen": lambda x: np.where(True, x, x),
+    "changed": lambda x: np.add(x, 1, out=x) if isinstance(x, np.ndarray) else x,
+    "a tensor": lambda x: tx.Tensor(x) * np.ones(2, np.float32),
+    "a tensor of it": lambda x: tx.Tensor(x) * 1,
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_arrays_without_axes_and_numbers(name):
+    """NumPy gives a number where it computes one, and an array where it makes a view."""
+
+    def scenario(compile):
+        for make in (np.array, np.float64, float, lambda n: np.array(n, np.float32), np.atleast_1d):
+            f = compile(lambda x: NUMBERS[name](x))
+            for n in (3.0, 4.0):
+                x = make(n)
+                found = f(x)
+                if isinstance(x, np.ndarray):
+                    x[...] = 7.0  # seen by a view only
+                for y in found if isinstance(found, tuple) else (found,):
+                    yield y
+                    yield type(y).__name__
+
+    check_same(scenario)

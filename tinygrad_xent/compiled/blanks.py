@@ -68,32 +68,6 @@ def result_like(call: str, args: Any, kwargs: Any) -> Any:
     return mapped(lambda y: _own(y, arrays), run(*args, **kwargs))
 
 
-def has_shape_of_numbers(call: str, args: Any, kwargs: Any) -> bool:
-    """Whether a result has another shape if whole numbers and masks are 1, or -1, in place of 0: how often to
-    repeat, where to cut.
-    """
-    arrays = [x for x in parts((args, kwargs)) if isinstance(x, np.ndarray | np.generic)]
-    if is_by_axes(call) or not any(x.dtype.kind in "iub" for x in arrays):
-        return False
-
-    def shapes(number: int) -> Any:
-        filled = mapped(lambda x: _filled(x, number), (args, kwargs))
-        return mapped(np.shape, function(call)(*filled[0], **filled[1]))
-
-    for number in (1, -1):
-        try:
-            return bool(shapes(number) != shapes(0))
-        except Exception:  # an index that is too large, a count below 0
-            continue
-    return False
-
-
-def _filled(x: Any, number: int) -> Any:
-    """An array of whole numbers, or a mask, full of a number."""
-    whole = isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "iub"
-    return np.full_like(x, number != 0 if x.dtype.kind == "b" else number)[()] if whole else x
-
-
 def _has_other_axes(call: str, given: tuple[Any, ...]) -> bool:
     """Whether an argument is a list, a range or a tuple, which NumPy makes an array of; but for numbers of axes."""
     with_axes = call.rpartition(".")[2] in _WITH_AXES

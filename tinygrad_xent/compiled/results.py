@@ -48,12 +48,14 @@ class Result:
         given: the input that it is: the very object, or the array of that tensor.
         again: the place of an earlier result that is the same object.
         view: whether it has the memory of an input: then it is no copy.
+        number: whether it is one of NumPy's numbers, and no array without axes.
     """
 
     kind: str
     given: Origin | None = None
     again: int | None = None
     view: bool = False
+    number: bool = False
 
 
 def refuse_containers(x: Any, given: set[int], seen: set[int] | None = None) -> None:
@@ -116,7 +118,10 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
             raise RecordingError(what, [x], "return a .copy() of it")
         else:
             roots[id(root)] = kind
-            yield Result(kind, view=number is not None)
+            of_numpy = not isinstance(symbol, ArraySymbol) or not isinstance(
+                symbol.like, np.ndarray
+            )
+            yield Result(kind, view=number is not None, number=of_numpy)
 
 
 def _is_input(x: Any, symbol: Any, root: Any, stands: Any) -> bool:

@@ -54,7 +54,11 @@ class Returned:
                 how.kind == "array" and is_tensor(how.given.holder)
             )
         text = write.value(Ref(number))
-        text = f"np.array({text})" if i.shape and not how.view else text
+        if not how.view and not i.dtype.startswith("Python"):
+            if i.shape or not how.number:
+                text = f"np.array({text})"
+            elif i.call == "input":  # an array without axes, by itself
+                text = f"{text}[()]"
         if how.kind == "array" or i.dtype.startswith("Python"):
             return text
         node = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from ..engine.tensors import Lent, Tensor, wrap
 from ..programs import calls
@@ -12,7 +16,7 @@ from ..programs.instructions import Instruction, Ref, mapped, parts, replaced
 from ..programs.listing import run
 from ..programs.recorder import Recorder, like
 from ..programs.symbolic import ArraySymbol
-from .blanks import blank, has_shape_of_numbers, result_like
+from .blanks import blank, is_by_axes, result_like
 
 _SYMBOLS = (ArraySymbol, GeneratorSymbol)
 
@@ -46,8 +50,8 @@ class Sketch(Recorder):
         try:
             found = result_like(name, *likes)
         except Exception:  # of zeros, or in the words for other shapes
-            return mapped(blank, self.of_numbers(name, args, kwargs))
-        if has_shape_of_numbers(name, *likes):
+            found = mapped(blank, self.of_numbers(name, args, kwargs))
+        if _has_shape_of_numbers(name, args, kwargs, found):
             raise self.data_shaped(name)
         return found
 
@@ -104,6 +108,33 @@ class Sketch(Recorder):
             if all(Ref(number) != mask.args[0] for mask in masks):
                 mask = self.call("np.isfinite", (ArraySymbol(self, number, x.like, x.known),), {})
                 self.check(mask, "a gradient is not finite", FloatingPointError)
+
+
+def _has_shape_of_numbers(call: str, args: Any, kwargs: Any, found: Any) -> bool:
+    """Whether a result has another shape than the one that was found, if whole numbers and masks are 1, or -1:
+    how often to repeat, where to cut.
+    """
+    if is_by_axes(call) or not any(map(_is_whole, parts((args, kwargs)))):
+        return False
+    shapes = mapped(np.shape, found)
+    for number in (1, -1):
+        filled = mapped(partial(_filled, number=number), (args, kwargs))
+        with suppress(Exception):  # an index that is too large, a count below 0
+            if mapped(np.shape, calls.function(call)(*filled[0], **filled[1])) != shapes:
+                return True
+    return False
+
+
+def _is_whole(x: Any) -> bool:
+    """Whether it stands for whole numbers, or a mask, that each run has others of."""
+    return isinstance(x, ArraySymbol) and not x.known and np.asarray(x.like).dtype.kind in "iub"
+
+
+def _filled(x: Any, number: int) -> Any:
+    """What a symbol is like, but for whole numbers, which are all the same."""
+    if not _is_whole(x):
+        return like(x)
+    return np.full_like(x.like, number != 0 if x.dtype.kind == "b" else number)[()]
 
 
 class _Asked(Lent):

@@ -74,7 +74,7 @@ def from_shapes(x: Any) -> Any:
 
 def copied(x: Any) -> Any:
     """A copy, of an array or a NumPy number too."""
-    return x.copy() if isinstance(x, Symbol) else np.array(x)
+    return x.as_array() if isinstance(x, Symbol) else np.array(x)
 
 
 def noting() -> bool:

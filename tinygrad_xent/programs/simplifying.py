@@ -97,6 +97,8 @@ def _reshaped(i: Instruction, known: Known) -> int | Instruction | None:
         return None
     while x.call in VIEWS and not _has_order(x) and isinstance(x.args[0], Ref):
         x = known[x.args[0].id]
+    if x.dtype != i.dtype:  # a Python number that becomes an array
+        return None
     if x.shape == i.shape:
         return x.id
     return replaced(i, call="ndarray.reshape", args=(Ref(x.id), i.shape), kwargs=())

@@ -145,6 +145,12 @@ class ArraySymbol(Dispatching):
             like = self.recorder.result("ndarray.copy", (self, order), {})
         return ArraySymbol(self.recorder, self.recorder.current(self), like, self.known)
 
+    def as_array(self) -> Any:
+        """A copy; of a Python number an array, which widens others."""
+        if isinstance(self.like, (np.ndarray, np.generic)):
+            return self.copy("K")
+        return self._call("np.array")
+
     def __copy__(self) -> Any:
         return self.copy("K")
 
