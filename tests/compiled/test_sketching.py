@@ -238,6 +238,7 @@ OF_NUMBERS = {
     "slice of a count": (lambda x, n: x.reshape(-1)[: (n > 1).sum()].mean(), V),
     "repeat": (lambda x, n: np.repeat(x, n).mean(), np.array([1, 2, 3, 0])),
     "reshape": (lambda x, n: x.reshape(n[0], -1), np.array([2])),
+    "reshape to one row": (lambda x, n: x.reshape(n[0], -1), np.array([1])),
     "ix_": (lambda x, mask: x[np.ix_(mask)].mean(), V > 1.5),
     "delete": (lambda x, i: np.delete(x, i).mean(), np.array([0, 2, 3])),
     "pad": (lambda x, n: np.pad(x, n).size * x, np.array([1, 2])),

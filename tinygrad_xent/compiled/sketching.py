@@ -111,13 +111,13 @@ class Sketch(Recorder):
 
 
 def _has_shape_of_numbers(call: str, args: Any, kwargs: Any, found: Any) -> bool:
-    """Whether a result has another shape than the one that was found, if whole numbers and masks are 1, or -1:
+    """Whether a result has another shape than the one that was found, if whole numbers and masks are 1, -1 or 2:
     how often to repeat, where to cut.
     """
     if is_by_axes(call) or not any(map(_is_whole, parts((args, kwargs)))):
         return False
     shapes = mapped(np.shape, found)
-    for number in (1, -1):
+    for number in (1, -1, 2):
         filled = mapped(partial(_filled, number=number), (args, kwargs))
         with suppress(Exception):  # an index that is too large, a count below 0
             if mapped(np.shape, calls.function(call)(*filled[0], **filled[1])) != shapes:

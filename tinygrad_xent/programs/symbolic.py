@@ -86,6 +86,8 @@ class ArraySymbol(Dispatching):
         shape = (
             tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
         )
+        if not all(x.known for x in shape if isinstance(x, ArraySymbol)):
+            raise self.recorder.data_shaped("a shape that is computed")
         source = self.copy() if copy else self
         way = {} if order == "C" else {"order": order}
         view = source._call("ndarray.reshape", shape, **way)
