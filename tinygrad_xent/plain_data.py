@@ -14,10 +14,10 @@ class Plain:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
+        if self is other:
+            return True
         compared = (f.name for f in fields(self) if f.compare)  # type: ignore[arg-type]
-        return self is other or all(
-            same(getattr(self, name), getattr(other, name)) for name in compared
-        )
+        return all(same(getattr(self, name), getattr(other, name)) for name in compared)
 
     def __hash__(self) -> int:
         return hash((type(self), getattr(self, "id", None)))

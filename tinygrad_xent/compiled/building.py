@@ -132,8 +132,8 @@ class Builder:
 
     def that_may_move(self, group: list[Lane]) -> list[list[Lane]]:
         """Lanes that can run as one, in groups whose states lie side by side or may be moved there."""
-        fixed = [lane for lane in group if self.held & {*lane.states}]
-        free = [lane for lane in group if lane not in fixed]
+        fixed = [lane for lane in group if self.held.intersection(lane.states)]
+        free = [lane for lane in group if self.held.isdisjoint(lane.states)]
         if all(map(self.side_by_side, zip(*(lane.states for lane in group), strict=True))):
             return [group]
         if free:

@@ -7,9 +7,8 @@ user's program changed in place is a new result here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from ..engine.lines import Line
@@ -24,6 +23,22 @@ class Ref:
     """The result of the instruction with this number."""
 
     id: int
+
+    def __repr__(
+        self,
+    ) -> str:  # instructions are compared by it: a dataclass's own takes three times as long
+        return f"Ref(id={self.id})"
+
+
+class _Refs:
+    """The numbers of the instructions whose results an instruction takes, in order: found once, and without the
+    lock of Python 3.11's `cached_property`.
+    """
+
+    def __get__(self, i: Any, kind: Any = None) -> list[int]:
+        found = [ref.id for ref in refs_in((i.args, i.kwargs))]
+        vars(i)["refs"] = found
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +71,7 @@ class Instruction(Plain):
     gradient_of: int | None = None
     line: Line | None = field(default=None, compare=False)
 
-    @cached_property
-    def refs(self) -> list[int]:
-        """The numbers of the instructions whose results it takes, in order."""
-        return [ref.id for ref in refs_in((self.args, self.kwargs))]
+    refs = _Refs()
 
 
 def instruction(**attributes: Any) -> Instruction:
@@ -78,17 +90,21 @@ def replaced(i: Instruction, **changes: Any) -> Instruction:
 _PLAIN = Instruction(0, "")
 
 
-def parts(x: Any) -> Iterator[Any]:
+def parts(x: Any) -> list[Any]:
     """What is in nested tuples, lists, dicts and slices."""
     if not isinstance(x, _CONTAINERS):
-        yield x
-    elif isinstance(x, (tuple, list)):
-        for part in x:
-            yield from parts(part)
-    elif isinstance(x, dict):
-        yield from parts(tuple(x.values()))
-    else:
-        yield from parts((x.start, x.stop, x.step))
+        return [x]
+    if isinstance(x, dict):
+        x = x.values()
+    elif isinstance(x, slice):
+        x = x.start, x.stop, x.step
+    found: list[Any] = []
+    for part in x:
+        if isinstance(part, _CONTAINERS):
+            found += parts(part)
+        else:
+            found.append(part)
+    return found
 
 
 _CONTAINERS = (tuple, list, dict, slice)

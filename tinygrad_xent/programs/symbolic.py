@@ -137,7 +137,7 @@ class ArraySymbol(Dispatching):
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         dtype = np.dtype(dtype)
         if dtype == self.dtype and isinstance(self.like, (np.ndarray, np.generic)):
-            return self.copy() if copy else self
+            return self.copy("K") if copy else self
         return self._call("ndarray.astype", dtype.name)
 
     def copy(self, order: Any = "C") -> Any:
