@@ -81,6 +81,9 @@ VIEWS = {
     "np.broadcast_arrays 2": lambda x: np.broadcast_arrays(x[0], x)[1],
     "windows": lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=0),
     "as_strided": lambda x: np.lib.stride_tricks.as_strided(x, (2, 2)),
+    "by a range": lambda x: x[range(2)],
+    "in its own shape": lambda x: np.reshape(x, x.shape),
+    "moved nowhere": lambda x: np.moveaxis(x, 0, 0),
     # a view only where memory allows it
     "reshape": lambda x: x.reshape(-1),
     "reshape two": lambda x: x.reshape(2, 8),
@@ -263,6 +266,24 @@ def test_views_and_copies(name, change):
         check_same(observed(change, VIEWS[name], [first, *rest]))
 
 
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_that_is_returned(name):
+    def scenario(compile):
+        for first in ORDERS:
+            f = compile(lambda x: VIEWS[name](x))
+            for order in (first, of_c, of_fortran):
+                x = order()
+                try:
+                    y = f(x)
+                except Exception as error:
+                    yield type(error).__name__
+                    continue
+                yield y
+                yield [y is x, np.shares_memory(x, y)]
+
+    check_same(scenario)
+
+
 NUMBERS = {
     "itself": lambda x: x,
     "whole": lambda x: x[()] if isinstance(x, np.ndarray) else x,
@@ -276,6 +297,8 @@ NUMBERS = {
     "negative twice": lambda x: np.negative(-x),
     "both": lambda x: (x, np.reshape(x, ())),
     "a sum": lambda x: np.sum(x),
+    "filled": lambda x: (np.sum(x).fill(2.0), x + 1)[1],
+    "put": lambda x: np.put(np.max(x), [0], 2.0) or x * 1,
     "chosen": lambda x: np.where(True, x, x),
     "changed": lambda x: np.add(x, 1, out=x) if isinstance(x, np.ndarray) else x,
     "a tensor": lambda x: tx.Tensor(x) * np.ones(2, np.float32),

@@ -54,10 +54,12 @@ class Returned:
                 how.kind == "array" and is_tensor(how.given.holder)
             )
         text = write.value(Ref(number))
-        if not how.view and not i.dtype.startswith("Python"):
+        if how.view and i.call == "input":  # all of it, in its own shape
+            text = f"{text}.view()"
+        elif not how.view and not i.dtype.startswith("Python"):
             if i.shape or not how.number:
                 text = f"np.array({text})"
-            elif i.call == "input":  # an array without axes, by itself
+            elif i.call == "input":  # an array without axes
                 text = f"{text}[()]"
         if how.kind == "array" or i.dtype.startswith("Python"):
             return text

@@ -51,7 +51,10 @@ class Dispatching(Sharing):
         if short in CHANGING:
             if not args or not isinstance(args[0], Sharing):
                 raise self.recorder.foreign(args[0] if args else None)
-            args[0].become(self.recorder.call(f"changed:{name}", args, kwargs))
+            new = self.recorder.call(f"changed:{name}", args, kwargs)
+            if not isinstance(args[0].like, np.ndarray):
+                raise TypeError(f"{name}: its first argument must be an array, not a number")
+            args[0].become(new)
             return None
         return self.out_of(name, args, kwargs)
 
@@ -136,4 +139,5 @@ _KNOWN: dict[Any, Callable[..., Any]] = {
     np.copy: lambda a, order="K", subok=False: a.copy(order),
     np.reshape: lambda a, shape, order="C", **named: a.reshape(shape, order=order, **named),
     np.ravel: lambda a, order="C": a.ravel(order),
+    np.squeeze: lambda a, axis=None: a.squeeze(axis),
 }

@@ -258,8 +258,8 @@ class Recorder:
             return np.dtype(x).name
         if isinstance(x, type):
             return x
-        if isinstance(x, range):
-            return tuple(x)
+        if isinstance(x, range):  # as an index it stands for rows, not for axes
+            return list(x)
         if isinstance(stands := self.stand_ins.get(id(x)), ArraySymbol) and isinstance(
             x, np.ndarray
         ):

@@ -160,7 +160,8 @@ class ArraySymbol(Dispatching):
         return self.copy("K")
 
     def squeeze(self, axis: Any = None) -> Any:
-        return self.reshape(np.squeeze(np.empty(self.shape, bool), axis).shape)
+        shape = np.squeeze(np.empty(self.shape, bool), axis).shape
+        return self if shape == self.shape else self.reshape(shape)
 
     def flatten(self, order: Any = "C") -> Any:
         return self.copy().reshape(-1, order=self._settled(order))
@@ -266,7 +267,9 @@ def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
     for name in ("fill", "sort", "put"):
 
         def change(self: ArraySymbol, *args: Any, name: str = name, **kwargs: Any) -> None:
-            self.become(self._call(f"changed:ndarray.{name}", *args, **kwargs))
+            new = self._call(f"changed:ndarray.{name}", *args, **kwargs)
+            if isinstance(self.like, np.ndarray):  # a change of a number is one of a copy of it
+                self.become(new)
 
         yield name, change
     asking = {
