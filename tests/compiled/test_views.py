@@ -291,6 +291,7 @@ NUMBERS = {
     "times one": lambda x: x * 1,
     "plus nothing": lambda x: x + 0,
     "copy": lambda x: x.copy() if isinstance(x, np.ndarray) else x + 1,
+    "copied": lambda x: np.copy(x),
     "of one row": lambda x: np.reshape(x, 1)[0],
     "reshaped": lambda x: np.reshape(x, ()),
     "squeezed": lambda x: np.squeeze(x),

@@ -128,6 +128,18 @@ def _permuted(function: Any, args: Any, kwargs: Any) -> Any:
     return symbol.transpose(function(*args, **kwargs).shape)
 
 
+def _array(x: Any) -> Any:
+    """What NumPy's functions make of a Python number."""
+    return x if isinstance(x.like, (np.ndarray, np.generic)) else x.as_array()
+
+
+def _copy(x: Any, order: str) -> Any:
+    """A copy, of a number as an array."""
+    if isinstance(x.like, np.ndarray):
+        return x.copy(order)
+    return x.recorder.call("np.copy", (x,), {})
+
+
 _KNOWN: dict[Any, Callable[..., Any]] = {
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
@@ -136,8 +148,8 @@ _KNOWN: dict[Any, Callable[..., Any]] = {
     np.shares_memory: lambda a, b, *_: isinstance(a, Sharing) and a.shares(b),
     np.result_type: lambda *a: np.result_type(*(getattr(x, "like", x) for x in a)),
     np.iscomplexobj: lambda x: False,
-    np.copy: lambda a, order="K", subok=False: a.copy(order),
-    np.reshape: lambda a, shape, order="C", **named: a.reshape(shape, order=order, **named),
-    np.ravel: lambda a, order="C": a.ravel(order),
-    np.squeeze: lambda a, axis=None: a.squeeze(axis),
+    np.copy: lambda a, order="K", subok=False: _copy(a, order),
+    np.reshape: lambda a, shape, order="C", **named: _array(a).reshape(shape, order=order, **named),
+    np.ravel: lambda a, order="C": _array(a).ravel(order),
+    np.squeeze: lambda a, axis=None: _array(a).squeeze(axis),
 }
