@@ -5,7 +5,8 @@ numbers and arrays without axes, too. Each scenario runs as it is and compiled, 
 import numpy as np
 import pytest
 
-from tests.compiled.worlds import check_same
+import tinygrad_xent as tx
+from tests.compiled.worlds import check_same, quietly
 
 DTYPES = ["bool", "int8", "uint8", "int32", "int64", "float16", "float32", "float64"]
 
@@ -298,3 +299,21 @@ def test_arrays_of_one_number(case, shape):
                     yield x.copy()
 
     check_same(scenario)
+
+
+OTHER_DTYPES = {
+    "astype": lambda x: x.astype(">f8"),
+    "full_like": lambda x: np.full_like(x, 3, dtype=">i4"),
+    "text": lambda x: x.astype("U5"),
+    "objects": lambda x: x.astype(object),
+    "complex": lambda x: (x * 1j).real,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_DTYPES)
+def test_dtypes_that_are_no_numbers_in_the_own_byte_order(name):
+    f = OTHER_DTYPES[name]
+    for x in (np.ones(3), np.ones(3, ">f8")):
+        found, right = quietly(tx.compile(f), x), f(x)
+        assert found.dtype.str == right.dtype.str
+        np.testing.assert_array_equal(found, right)

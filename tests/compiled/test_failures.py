@@ -427,3 +427,107 @@ def test_the_text_is_readable():
     assert "def step(x, y):" in step.source
     assert "all at once" in step.source
     assert "float64[6, 4]" in repr(step)
+
+
+def test_with_strict_a_step_that_fails_is_an_error_of_the_next_call(monkeypatch):
+    """Not of this one: the function has run, and its result must not be lost."""
+
+    def wrong(*args):
+        raise NameError("name 'v7' is not defined")
+
+    monkeypatch.setattr(forms, "bound", lambda built, homes: wrong)
+    double = tx.compile(lambda x: x * 2.0, strict=True)
+    with pytest.warns(UserWarning, match="NameError"):
+        np.testing.assert_array_equal(double(np.ones(2)), [2.0, 2.0])
+    with pytest.raises(tx.GraphError, match="NameError"):
+        double(np.ones(2))
+
+
+def test_threads_that_begin_together_make_one_form():
+    step = tx.compile(lambda x: tx.tanh(x @ x).sum() * 2.0, strict=True)
+    begin = threading.Barrier(8)
+
+    def run():
+        begin.wait()
+        for _ in range(20):
+            step(np.ones((3, 3)))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert step.signatures == ["x: float64[3, 3]"]
+    assert step.reason == ""
+
+
+def clip_and_keep(world, x, y):
+    loss = tx.cross_entropy(world.model(x), y)
+    loss.backward()
+    tx.optim.clip_grad_norm(world.model.parameters(), 1.0)
+    world.optimizer.step()
+    return loss
+
+
+def test_gradients_that_are_added_to_clipped_and_kept():
+    def make():
+        world = trained(kind="SGD")
+        world.optimizer.nonfinite = "proceed"
+        return world
+
+    pair = Pair(make, clip_and_keep)
+    for seed in range(4):
+        pair.run(*batch(seed=seed))
+    assert pair.compiled.retried == 0
+
+
+def inverse_or_zero(x):
+    try:
+        np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        return x * 0.0
+    return x * 1.0
+
+
+def looked_up(x, i):
+    x[i]
+    return x * 2.0
+
+
+def looked_up_on_the_tape(x, i):
+    tx.Tensor(x)[i]
+    return x * 2.0
+
+
+def divided(x, a):
+    try:
+        1.0 / a
+    except ZeroDivisionError:
+        return x * 0.0
+    return x * 1.0
+
+
+DEAD = {
+    "a singular matrix": (inverse_or_zero, (np.eye(2),), (-np.eye(2),)),
+    "an index": (looked_up, (np.ones(3), np.array([0])), (np.ones(3), np.array([7]))),
+    "an index of a tensor": (
+        looked_up_on_the_tape,
+        (np.ones(3), np.array([0])),
+        (np.ones(3), np.array([7])),
+    ),
+    "a division by 0": (divided, (np.ones(2), 2.0), (np.ones(2), 0.0)),
+}
+
+
+@pytest.mark.parametrize("name", DEAD)
+def test_an_error_of_what_nobody_reads(name):
+    f, right, wrong = DEAD[name]
+    compiled = tx.compile(f)
+    for args in (right, wrong, right):
+        try:
+            expected = f(*args)
+        except IndexError as error:
+            with pytest.raises(type(error)):
+                compiled(*args)
+        else:
+            np.testing.assert_array_equal(quietly(compiled, *args), expected)

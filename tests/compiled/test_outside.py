@@ -5,6 +5,7 @@ Each scenario is run twice, with functions as they are and compiled, and must ob
 
 import array
 import contextvars
+import decimal
 import functools
 import itertools
 import random
@@ -16,6 +17,7 @@ import weakref
 
 import numpy as np
 import pytest
+from numpy.random import RandomState
 
 import tinygrad_xent as tx
 from tests.compiled.worlds import check_same, numbers
@@ -41,6 +43,21 @@ def asks_bound_iterator(compile):
     tick = itertools.count(1).__next__
     f = compile(lambda x: x * tick())
     yield from (f(X), f(X), f(X))
+
+
+def asks_settings_of_numpy(compile):
+    f = compile(lambda x: x * np.get_printoptions()["precision"])
+    for precision in (8, 3):
+        with np.printoptions(precision=precision):
+            yield f(X)
+
+
+def asks_the_decimal_context(compile):
+    f = compile(lambda x: x * float(decimal.Decimal(1) / decimal.Decimal(3)))
+    for digits in (28, 3):
+        with decimal.localcontext() as context:
+            context.prec = digits
+            yield f(X)
 
 
 def asks_clock(compile):
@@ -177,6 +194,34 @@ def asks_for_floating_point_errors(compile):
 
 
 SCENARIOS = [s for name, s in vars(THIS).items() if name.startswith("asks_")]
+
+
+MAKING = {
+    "RandomState": lambda x: x * np.random.RandomState().rand(),
+    "Generator": lambda x: x * np.random.Generator(np.random.PCG64()).normal(),
+    "SeedSequence": lambda x: x * float(np.random.SeedSequence().entropy % 7),
+    "MT19937": lambda x: x * float(np.random.MT19937().random_raw()),
+    "imported": lambda x: x * RandomState().rand(),
+    "default_rng": lambda x: x * np.random.default_rng().random(),
+}
+
+
+@pytest.mark.parametrize("name", MAKING)
+def test_generators_that_are_made_inside_are_refused(name):
+    with pytest.raises(tx.GraphError, match="would be the same in each run"):
+        tx.compile(MAKING[name], strict=True)(X)
+    with pytest.raises(tx.GraphError, match="would be the same in each run"):
+        tx.program(MAKING[name], X)
+
+
+def test_code_may_ask_whether_something_is_a_generator():
+    def noisy(x, rng):
+        return x + rng.normal(size=2) if isinstance(rng, np.random.Generator) else x
+
+    step = tx.compile(noisy, strict=True)
+    first, second = (step(X, np.random.default_rng(seed)) for seed in (0, 1))
+    np.testing.assert_array_equal(first, noisy(X, np.random.default_rng(0)))
+    np.testing.assert_array_equal(second, noisy(X, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)

@@ -43,7 +43,7 @@ def is_by_axes(call: str) -> bool:
     if call in _BY_AXES:
         return True
     whole, _, way = call.rpartition(".")
-    if way in ("reduce", "accumulate", "outer"):
+    if "." in whole and way in ("reduce", "accumulate", "outer"):
         return isinstance(function(whole), np.ufunc)
     return call.startswith(("np.", "scipy.special.")) and isinstance(function(call), np.ufunc)
 

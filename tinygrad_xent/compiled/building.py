@@ -124,6 +124,7 @@ class Builder:
         """The early calls, and the lanes of the update, in groups that run as one."""
         of_states = {n: new for n, new in self.updates.items() if n in self.states}
         outside = {*self.results, *(i.id for _, i in self.gradients)}
+        outside |= {new for n, new in self.updates.items() if n not in self.states}
         late = late_calls(self.instructions, of_states, outside)
         found = [lane for lane in lanes(late, self.table, of_states) if self.in_order(lane)]
         members = {i.id for lane in found for i in lane.members}

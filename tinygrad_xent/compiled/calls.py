@@ -100,7 +100,7 @@ def writes(i: Instruction) -> bool:
 
 def masked(i: Instruction) -> bool:
     """where(mask, x, 0), with a mask of the shape of x."""
-    return i.call == "np.where" and len(i.args) == 3 and i.args[2] == 0 and bool(i.shape)
+    return i.call == "np.where" and bool(i.shape) and str(i.args[2:]) in ("(0,)", "(0.0,)")
 
 
 def may_be_view(i: Instruction) -> bool:

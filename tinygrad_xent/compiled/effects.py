@@ -41,15 +41,16 @@ from ..programs.recorder import RecordingError
 from ..programs.structures import OPAQUE, PLAIN, Path, called, members, written
 
 _HARMLESS = """tinygrad_xent numpy math cmath operator _operator functools _functools itertools
-    collections _collections _collections_abc typing types dataclasses enum abc numbers fractions decimal
-    _decimal re string contextlib copy inspect statistics bisect _bisect heapq _heapq builtins __future__"""
+    collections _collections _collections_abc typing types dataclasses enum abc numbers fractions
+    re string contextlib copy inspect statistics bisect _bisect heapq _heapq builtins __future__"""
 HARMLESS = frozenset(_HARMLESS.split())
 """Modules of which nothing changes anything outside, or differs from call to call, but for `HARMFUL`."""
 
 _HARMFUL = """builtins.print builtins.input builtins.open io.open builtins.exec builtins.eval builtins.globals
     builtins.__import__ builtins.breakpoint builtins.id numpy.seterr numpy.seterrcall numpy.setbufsize
     numpy.set_printoptions numpy.save numpy.savez numpy.savez_compressed numpy.savetxt numpy.load numpy.loadtxt
-    numpy.genfromtxt numpy.fromfile numpy.memmap builtins.FloatingPointError numpy.geterr numpy.geterrcall"""
+    numpy.genfromtxt numpy.fromfile numpy.memmap builtins.FloatingPointError numpy.geterr numpy.geterrcall numpy.get_printoptions numpy.getbufsize
+    inspect.stack inspect.currentframe inspect.trace"""
 HARMFUL = frozenset(_HARMFUL.split())
 
 _CONTAINERS = (dict, list, tuple, set, frozenset, deque, OrderedDict, defaultdict, Counter)

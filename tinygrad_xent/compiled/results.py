@@ -110,7 +110,7 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
             x, symbol, root, arguments.memo.get(id(origin.holder))
         ):
             yield Result(kind, given=origin)
-        elif "array" in (roots.get(id(root)), kind) and id(root) in roots and np.shape(root.like):
+        elif "array" in (roots.get(id(root)), kind) and id(root) in roots and _is_array(root):
             what = "compile: the function returns two results that share memory"
             raise RecordingError(what, [x], "return one of them, or a .copy()")
         elif number in changed:
@@ -118,10 +118,11 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
             raise RecordingError(what, [x], "return a .copy() of it")
         else:
             roots[id(root)] = kind
-            of_numpy = not isinstance(symbol, ArraySymbol) or not isinstance(
-                symbol.like, np.ndarray
-            )
-            yield Result(kind, view=number is not None, number=of_numpy)
+            yield Result(kind, view=number is not None, number=not _is_array(symbol))
+
+
+def _is_array(symbol: Any) -> bool:
+    return isinstance(getattr(symbol, "like", None), np.ndarray)
 
 
 def _is_input(x: Any, symbol: Any, root: Any, stands: Any) -> bool:

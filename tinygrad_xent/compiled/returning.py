@@ -59,7 +59,7 @@ class Returned:
         elif not how.view and not i.dtype.startswith("Python"):
             if i.shape or not how.number:
                 text = f"np.array({text})"
-            elif i.call == "input":  # an array without axes
+            elif not i.call.startswith(_NUMBERS):  # maybe an array without axes
                 text = f"{text}[()]"
         if how.kind == "array" or i.dtype.startswith("Python"):
             return text
@@ -87,6 +87,10 @@ class Returned:
         if isinstance(x, dict):
             return f"{{{', '.join(f'{k!r}: {self.result(v, texts)}' for k, v in x.items())}}}"
         return write.value(x)
+
+
+_NUMBERS = ("operator.", "np.add.reduce", "weighted_sum")
+"""Calls that give a number where the result has no axes."""
 
 
 def keys(path: Iterable[Any]) -> str:

@@ -143,16 +143,30 @@ def _quotient(i: Instruction, known: Rewriting) -> list[Instruction] | None:
     e = known(total.args[0], "np.exp") if total else None
     if not (log_share and total and e) or e.args[0] != log_share.args[0] or e.shape != i.shape:
         return None
+    if not _is_share(e, total, known):
+        return None
     return [replaced(i, call="operator.truediv", args=(Ref(e.id), Ref(total.id)))]
 
 
+def _is_share(e: Instruction | None, total: Instruction | None, known: Rewriting) -> bool:
+    """Whether e = exp(a - the largest of each row), and total is its sum along these rows, which is at least 1."""
+    shifted = known(e.args[0], "operator.sub") if e and total and e.call == "np.exp" else None
+    top = known(shifted.args[1], "np.maximum.reduce") if shifted else None
+    if not (e and total and shifted and top) or total.call != "np.add.reduce":
+        return False
+    along = dict(top.kwargs).get("axis", 0) == dict(total.kwargs).get("axis", 0)
+    return bool(along and top.args[0] == shifted.args[0] and total.args[0] == Ref(e.id))
+
+
 def _scaled_quotient(i: Instruction, known: Rewriting) -> list[Instruction] | None:
-    """(a / column) · c is a · (c / column): the quotient is one of few numbers."""
+    """(e / column) · c is e · (c / column), for shares of a softmax: the quotient is one of few numbers."""
     if i.call != "operator.mul" or not i.shape:
         return None
     share, c = known(i.args[0], "operator.truediv", once=True), known(i.args[1])
     column = known(share.args[1]) if share else None
     if not (share and c and column) or c.shape != () or column.shape == i.shape:
+        return None
+    if not _is_share(known(share.args[0]), column, known):
         return None
     factor = known.new(share, "operator.truediv", Ref(c.id), Ref(column.id), shape=column.shape)
     return [factor, replaced(i, args=(share.args[0], Ref(factor.id)))]
@@ -206,7 +220,9 @@ def _columns(i: Instruction, known: Rewriting) -> list[Instruction] | None:
     """Sums of columns in float64 and then in float32 again: BLAS adds few at a time, as eager code does."""
     total = known(i.args[0], "np.add.reduce", once=True) if i.call == "ndarray.astype" else None
     x = known(total.args[0]) if total else None
-    if not (total and x) or x.dtype != "float32" or i.dtype != "float32" or len(x.shape or ()) != 2:
+    if not (total and x) or i.stage != "backward":
+        return None
+    if x.dtype != "float32" or i.dtype != "float32" or len(x.shape or ()) != 2:
         return None
     kwargs = dict(total.kwargs)
     if kwargs.pop("dtype", None) is None or kwargs != {"axis": 0, "keepdims": False}:

@@ -129,14 +129,16 @@ class _Softmax(NamedTuple):
 
 
 def _averaged(i: Instruction, known: Program) -> tuple[Ref, float] | None:
-    """A short vector and 1 / n, if a call divides the vector's sum by n."""
+    """A short vector of logarithms and 1 / n, if a call divides the vector's sum by n. (Of any numbers: their sum
+    might overflow, and that of the quotients not.)
+    """
     if i.call != "operator.truediv" or i.shape != () or i.dtype not in LARGEST:
         return None
     total, n = known(i.args[0], "np.add.reduce"), _number(i.args[1], known)
     x = known(total.args[0]) if total else None
     if not (total and x and n) or not known.only_for(total, i) or total.dtype != i.dtype:
         return None
-    short = len(x.shape or ()) == 1 and x.shape[0] <= BLOCK  # type: ignore[index]
+    short = x.call == "log_share" and len(x.shape or ()) == 1 and x.shape[0] <= BLOCK  # type: ignore[index]
     return (Ref(x.id), 1 / n) if short and x.dtype == i.dtype and abs(n) >= 1 else None
 
 

@@ -48,13 +48,13 @@ class Compiled:
             args, named = self._positional(args, named)
         try:
             if not named:
-                for form in self._forms:
+                for form in (forms := self._forms):
                     result = form.call(*args)
                     if result is not MISS:
                         if form is not self._forms[0]:
                             self._forms = [form, *(f for f in self._forms if f is not form)]
                         return result
-                if form := self._made_for(args):
+                if form := self._made_for(args, forms):
                     result = form.call(*args)
                     if result is not MISS:
                         return result
@@ -76,14 +76,14 @@ class Compiled:
         """The function itself had no complaint where its form failed, or could not be made."""
         cause = failed.__cause__
         if not isinstance(failed, (RetryError, errors.NonFiniteError)):
-            what = f"compile: its recording fails: {type(failed).__name__}: {failed}"
-            self._give_up(errors.GraphError(what))
+            self._stop(f"compile: its recording fails: {type(failed).__name__}: {failed}")
         elif cause is not None and not isinstance(cause, (ArithmeticError, Warning)):
-            self._give_up(errors.GraphError(f"compile: the step fails: {failed}"))
+            self._forms = []
+            self._stop(f"compile: the step fails: {failed}")
         elif isinstance(failed, UnlikeError) and form is not None:
             self._forms = [f for f in self._forms if f is not form]
             self._made -= 1
-            self._made_for(args)  # these have what the example had not
+            self._made_for(args, self._forms)  # these have what the example had not
         if form is not None:
             form.retried += 1
             if form.retried == RETRIES:
@@ -111,13 +111,21 @@ class Compiled:
             self._give_up(RecordingError(what, fix="give the parameters a place: no * before them"))
         return bound.args, bound.kwargs
 
-    def _made_for(self, args: tuple[Any, ...]) -> Form | None:
-        """A new form; None if there can be none."""
+    def _made_for(self, args: tuple[Any, ...], tried: list[Form]) -> Form | None:
+        """A new form, or one that another thread has made meanwhile; None if there can be none.
+
+        Args:
+            tried: the forms that are not for these arguments.
+        """
+        if self.reason and self.strict:
+            raise RecordingError(self.reason)
         if self.reason or RECORDER.get() is not None or any(map(_is_followed, parts(args))):
             return None
         with self._making:
             if any(form.busy() for form in self._forms):  # in another thread, or further out
                 return None
+            if newer := [form for form in self._forms if form not in tried]:
+                return newer[0]
             if self._made == LIMIT:
                 what = f"compile: {LIMIT} forms are made, and shapes or settings keep changing"
                 fix = f"pass arrays of few shapes; these were: {'; '.join(self.signatures)}"
@@ -134,10 +142,15 @@ class Compiled:
             return form
 
     def _give_up(self, error: errors.GraphError) -> None:
+        """Before the function has run."""
         if self.strict:
             raise error
-        self.reason = str(error)
-        lines.warn(f"{self._name} is not compiled, and runs as it is: {self.reason}", UserWarning)
+        self._stop(str(error))
+
+    def _stop(self, reason: str) -> None:
+        """From now on the function runs as it is; with `strict`, the next call is an error."""
+        self.reason = reason
+        lines.warn(f"{self._name} is not compiled, and runs as it is: {reason}", UserWarning)
 
     def __reduce__(self) -> Any:
         """A copy is a step that is not called yet."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import errors, lines
+from .instructions import Instruction, refs_in
 
 DATA_SHAPED = {
     *("nonzero", "flatnonzero", "argwhere", "unique", "unique_all", "unique_counts", "compress"),
@@ -41,6 +42,23 @@ def set_item(x: Any, index: Any, value: Any) -> Any:
     x = np.asarray(x).copy()
     x[index] = value
     return x
+
+
+def may_fail(i: Instruction, known: Mapping[int, Instruction]) -> bool:
+    """Whether a call may raise an error for its numbers, once its shapes are known: an index may be out of range,
+    a matrix singular, a number divided by 0. The index of a label in each row has been checked.
+    """
+    if i.call.startswith("np.linalg.") or i.call.rpartition(".")[2] in _LOOKING_UP:
+        return True
+    if i.call in ("operator.getitem", "set_item"):
+        looked_up = [known[ref.id].call for ref in refs_in(i.args[1])]
+        return bool(looked_up) and "np.arange" not in looked_up
+    numbers = i.dtype.startswith("Python") and i.call.startswith(("operator.", "python:"))
+    return i.call.startswith("changed:") or (numbers and i.call not in _SAFE)
+
+
+_LOOKING_UP = {"take", "take_along_axis", "choose"}
+_SAFE = {f"operator.{name}" for name in ("add", "sub", "mul", "neg", "pos", "abs")}
 
 
 def check(holds: Any, what: str, error: str) -> bool:

@@ -36,6 +36,8 @@ from .recorder import CONSTANTS, RecordingError
 from .structures import PLAIN, contents, is_ours, objects, written
 
 _DRAWING = {"numpy.random", "random", "secrets"}
+_GENERATORS = {"Generator", "BitGenerator"}
+"""Names of kinds that code may ask for; to make one needs others."""
 
 
 def read_by(f: Callable[..., Any], example: tuple[Any, ...]) -> dict[str, Any]:
@@ -243,14 +245,16 @@ class Reading:
         for attribute in attributes:
             if not isinstance(value, ModuleType) or not hasattr(value, attribute):
                 break
-            if value.__name__ in _DRAWING and not attribute[0].isupper():
+            if value.__name__ in _DRAWING and attribute not in _GENERATORS:
                 raise _draws(f"{value.__name__}.{attribute}")
             self.slots.append((value, attribute))
             value, place = getattr(value, attribute), f"{place}.{attribute}"
         if isinstance(value, ModuleType):
             yield from self.module(value.__name__)
             return
-        if getattr(value, "__module__", None) in _DRAWING and not isinstance(value, type):
+        home = str(getattr(value, "__module__", ""))
+        made = isinstance(value, type) and value.__name__ in _GENERATORS
+        if (home in _DRAWING or home.startswith("numpy.random.")) and not made:
             raise _draws(f"{place.rpartition(' ')[2]}")
         yield place, value
         for x in objects(value):

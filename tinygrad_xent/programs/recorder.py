@@ -203,7 +203,7 @@ class Recorder:
         if kind in (bool, int, float):
             shape, dtype = (), f"Python {kind.__name__}"
         elif isinstance(like, (np.ndarray, np.generic)):
-            shape, dtype = like.shape, _name(like.dtype)
+            shape, dtype = like.shape, _name(self._numbers_of(like.dtype, call))
         else:
             raise self.not_recordable(f"{call}, which gives {kind.__name__}")
         number = self._add(call, args, kwargs, shape, dtype, more)
@@ -223,6 +223,12 @@ class Recorder:
         if starts or not self.varying.isdisjoint(made.refs):
             self.varying.add(number)
         return number
+
+    def _numbers_of(self, dtype: np.dtype[Any], what: str) -> np.dtype[Any]:
+        """The dtype, if it is one of numbers in the machine's own byte order."""
+        if not dtype.isnative or dtype.kind not in "biufc":
+            raise self.not_recordable(f"{what} of dtype {dtype.str}")
+        return dtype
 
     def check(self, holds: Any, what: str, error: type[Exception]) -> None:
         """Note that a mask must hold in each run; what is the same in each run is looked at once."""
@@ -255,7 +261,7 @@ class Recorder:
         if isinstance(x, GeneratorSymbol):
             return Ref(x.id)
         if isinstance(x, np.dtype) or _is_scalar_type(x):
-            return np.dtype(x).name
+            return self._numbers_of(np.dtype(x), "an argument").name
         if isinstance(x, type):
             return x
         if isinstance(x, range):  # as an index it stands for rows, not for axes

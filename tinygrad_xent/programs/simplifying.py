@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import function
+from .calls import function, may_fail
 from .instructions import Instruction, Ref, as_tuple, renumbered, replaced
 
 VIEWS = {"ndarray.reshape", "np.expand_dims", "np.squeeze", "np.reshape"}
@@ -35,8 +35,8 @@ def merged(
     """Fewer instructions, and for each old number the number of the one that is left of equal ones.
 
     Args:
-        needed: the results that must stay. Checks and draws stay as well, and inputs but for the
-            optional ones that nothing reads.
+        needed: the results that must stay. Checks, draws and what may fail stay as well, and inputs but
+            for the optional ones that nothing reads.
     """
     known: dict[Any, int] = {}
     now: dict[int, int] = {}
@@ -54,7 +54,8 @@ def merged(
     wanted = {now[number] for number in needed}
     for i in reversed(list(rewritten.values())):
         given = i.call == "input" and i.id not in optional
-        if given or i.id in wanted or i.call == "check" or i.call.startswith("draw."):
+        stays = i.call == "check" or i.call.startswith("draw.") or may_fail(i, rewritten)
+        if given or stays or i.id in wanted:
             wanted.update((i.id, *i.refs))
     kept = [i for i in rewritten.values() if i.id in wanted]
     return kept, {old: new for old, new in now.items() if new in wanted}
@@ -279,8 +280,10 @@ def _chosen(i: Instruction, known: Known) -> int | Instruction | None:
     full = taken.call == "np.broadcast_to" and _number(i.args[1], known) is not None
     if full and mask is not None and mask.shape == i.shape:
         return replaced(i, args=(i.args[0], taken.args[0], i.args[2]))
-    again = taken.call == "np.where" and taken.args[0] == i.args[0] and taken.args[2] == i.args[2]
-    return taken.id if again and not isinstance(i.args[2], Ref) else None
+    again = taken.call == "np.where" and taken.args[0] == i.args[0]
+    if not again or isinstance(i.args[2], Ref):
+        return None
+    return taken.id if repr(taken.args[2]) == repr(i.args[2]) else None  # -0.0 == 0.0
 
 
 _RULES: list[tuple[Callable[[Instruction, Known], int | Instruction | None], set[str]]] = [

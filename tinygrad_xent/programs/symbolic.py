@@ -138,7 +138,7 @@ class ArraySymbol(Dispatching):
         dtype = np.dtype(dtype)
         if dtype == self.dtype and isinstance(self.like, (np.ndarray, np.generic)):
             return self.copy("K") if copy else self
-        return self._call("ndarray.astype", dtype.name)
+        return self._call("ndarray.astype", dtype)
 
     def copy(self, order: Any = "C") -> Any:
         like = self.like

@@ -72,7 +72,9 @@ class Sharing(SymbolBase):
         Raises:
             TypeError, ValueError: NumPy would not cast it, or not stretch it so.
         """
-        if isinstance(self.like, np.ndarray) and not self.like.flags.writeable:
+        if not isinstance(self.like, np.ndarray):
+            raise TypeError(f"{type(self.like).__name__} can't be changed in place: it is a number")
+        if not self.like.flags.writeable:
             raise ValueError("assignment destination is read-only")
         new = fitted(new, self, casting)
         if self.asked or self.root_of().asked:
