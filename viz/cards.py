@@ -132,13 +132,13 @@ class Cards:
         amount = f"{count:,} operation{'s' if count > 1 else ''}"
         lines: list[Line] = []
         out = self.leaving(node)
-        if node.scope is not None:
-            name = labels.clean(node.scope.name)
+        if node.name:
+            name = labels.clean(node.name)
             if len(out) == 1 and self.name(out[0]):
                 name = f"{self.name(out[0])} = {name}"
             lines.append(("head", f"{name} ×{node.count:,}" if node.count > 1 else name))
-            if node.scope.formula and "formula" in self.options.show:
-                lines.append(("formula", labels.clean(node.scope.formula)))
+            if node.formula and "formula" in self.options.show:
+                lines.append(("formula", labels.clean(node.formula)))
         elif node.kind == "repeat":
             lines.append(("head", f"repeated ×{node.count:,}"))
         else:

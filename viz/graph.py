@@ -8,16 +8,15 @@ exactly one edge: nothing goes missing. `views` lists ever coarser ones for grap
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
-from .labels import settings_text
-from .repeats import Run, runs
+from .blocks import Block, Item, Repeats, Runs, blocks, depth, entries_of
+from .labels import relative, spanned
 
 MAX_USES = 5  # a leaf with more uses than this gets a reference node at each
-MIN_REPEATS = 3  # fewer equal neighbours than this stay as they are
 MAX_PARTS = 16  # stretches into which an irregular graph is cut: as many as one likes to read
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
@@ -45,7 +44,8 @@ class Node:
             of a graph too large to show; "reference" a leaf again, near a use of it.
         entries: the entries it stands for.
         within: ids of the open scopes around it, outermost first.
-        scope: the folded scope of a group; of a repeat, the first one's where it is one scope.
+        name: of the folded scope; of a repeat of scopes, the one that spans all of theirs.
+        formula: what the folded scope computes, where it or all of the repeated ones say so.
         count: how many equal things a repeat stands for.
         phrase: the names of what one repetition holds, in order.
         output: whether the trace's output is in it.
@@ -55,7 +55,8 @@ class Node:
     kind: Kind
     entries: tuple[int, ...]
     within: tuple[int, ...] = ()
-    scope: Scope | None = None
+    name: str = ""
+    formula: str | None = None
     count: int = 1
     phrase: tuple[str, ...] = ()
     output: bool = False
@@ -116,43 +117,6 @@ class View:
     parts: int | None = None
 
 
-@dataclass
-class Block:
-    """A scope, or the whole computation, with its operations and inner scopes in order."""
-
-    scope: Scope | None
-    items: list[int | Block] = field(default_factory=list)
-    entries: list[int] = field(default_factory=list)
-
-
-Item: TypeAlias = int | Block
-Runs: TypeAlias = Run[int | Block]
-
-
-def blocks(trace: Trace) -> Block:
-    """The operations of a trace as a tree of their scopes."""
-    root = Block(None)
-    known: dict[int, Block] = {}
-    for entry in trace:
-        if entry.kind != "operation":
-            continue
-        block = root
-        block.entries.append(entry.id)
-        for scope in entry.scopes:
-            if scope.id not in known:
-                known[scope.id] = Block(scope)
-                block.items.append(known[scope.id])
-            block = known[scope.id]
-            block.entries.append(entry.id)
-        block.items.append(entry.id)
-    return root
-
-
-def depth(trace: Trace) -> int:
-    """How deep the scopes nest."""
-    return max((len(entry.scopes) for entry in trace), default=0)
-
-
 def views(trace: Trace, fold: int | None, max_nodes: int) -> Iterator[View]:
     """Ever coarser views, from the one asked for to a handful of boxes."""
     yield View(fold, "none" if fold is None else "groups")
@@ -173,7 +137,7 @@ class _Builder:
     def __init__(self, trace: Trace, view: View) -> None:
         self.trace, self.view = trace, view
         self.entries = trace.entries
-        self.signatures: dict[Hashable, int] = {}
+        self.repeats = Repeats(trace)
         self.boxes: list[Node] = []  # operations and what stands for several of them
         self.owner: dict[int, Node] = {}  # entry -> its node
         self.scopes: dict[int, Scope] = {}
@@ -214,45 +178,24 @@ class _Builder:
         which, folds = self.view.repeats, self.folds(level)
         if which == "none" or (which == "groups" and not folds):
             return list(items)
-
-        def key(item: Item) -> Hashable:
-            open_block = isinstance(item, Block) and not folds
-            return ("only", id(item)) if open_block else self.signature(item)
-
-        def worth(phrase: tuple[Item | Runs, ...]) -> bool:
-            return which == "all" or any(not isinstance(item, int) for item in phrase)
-
-        return runs(items, [key(item) for item in items], MIN_REPEATS, worth)
-
-    def signature(self, item: Item) -> int:
-        """A number that structurally identical items share.
-
-        That is: the same operations with the same settings, scopes and shapes, wired alike inside;
-        of what comes from outside, the shapes.
-        """
-        inside = [item] if isinstance(item, int) else item.entries
-        places = {entry: i for i, entry in enumerate(inside)}
-        rows = []
-        for i in inside:
-            e = self.entries[i]
-            scopes = tuple((s.name, s.formula) for s in e.scopes)
-            wires = tuple(places.get(s, self.entries[s].shape) for s in e.inputs)
-            rows.append((e.op, e.shape, settings_text(e.settings), scopes, wires))
-        return self.signatures.setdefault(tuple(rows), len(self.signatures))
+        return self.repeats.compress(
+            items,
+            opens=lambda item: isinstance(item, Block) and not folds,
+            worth=lambda phrase: which == "all" or any(not isinstance(i, int) for i in phrase),
+        )
 
     def add(self, item: Item | Runs, path: tuple[int, ...]) -> None:
         entries = tuple(entries_of(item))
-        kind: Kind = "operation"
-        scope, count = None, 1
-        phrase: tuple[str, ...] = ()
-        if isinstance(item, Block):
-            kind, scope, phrase = "group", item.scope, self.phrase(item.items)
-        elif isinstance(item, Run):
-            kind, count, phrase = "repeat", item.count, self.phrase(item.phrase)
-            first = item.phrase[0]
-            if len(item.phrase) == 1 and isinstance(first, Block):
-                scope, phrase = first.scope, self.phrase(first.items)
-        self.new_node(kind, entries, path, scope, count, phrase)
+        if isinstance(item, int):
+            self.new_node("operation", entries, path)
+        elif isinstance(item, Block):
+            self.new_node("group", entries, path, heads=(item,), phrase=self.contents(item))
+        else:
+            heads = tuple(i for i in item.items if isinstance(i, Block))
+            alone = len(item.phrase) == 1 and bool(heads)
+            phrase = self.contents(heads[0]) if alone else self.each(item)
+            heads = heads if alone else ()
+            self.new_node("repeat", entries, path, item.count, heads, phrase)
 
     def add_parts(self, items: list[Item | Runs]) -> None:
         """The items in at most `parts` stretches of about equal length; the output stays visible."""
@@ -273,29 +216,40 @@ class _Builder:
         kind: Kind,
         entries: tuple[int, ...],
         path: tuple[int, ...] = (),
-        scope: Scope | None = None,
         count: int = 1,
+        heads: tuple[Block, ...] = (),
         phrase: tuple[str, ...] = (),
     ) -> Node:
-        """Make the node that stands for these entries."""
+        """Make the node that stands for these entries; the scopes `heads` give it name and formula."""
         output = self.trace.output in entries
-        node = Node(f"n{entries[0]}", kind, entries, path, scope, count, phrase, output)
+        scopes = [block.scope for block in heads if block.scope is not None]
+        name = spanned([scope.name for scope in scopes])
+        formulas = {scope.formula for scope in scopes}
+        formula = formulas.pop() if len(formulas) == 1 else None
+        node = Node(f"n{entries[0]}", kind, entries, path, name, formula, count, phrase, output)
         self.owner.update(dict.fromkeys(entries, node))
         if node.kind not in ("parameter", "input", "constant"):
             self.boxes.append(node)
         return node
 
-    def phrase(self, items: list[Item] | tuple[Item | Runs, ...]) -> tuple[str, ...]:
-        """The names of the items, in order: `("matmul", "add", "relu")`."""
-        return tuple(self.name(item) for item in items)
+    def contents(self, block: Block) -> tuple[str, ...]:
+        """The names of what stands in a scope, in order, those of inner scopes relative to its own."""
+        outer = block.scope.name if block.scope else ""
+        items = self.repeats.compress(block.items)
+        return tuple(relative(self.name(item), outer) for item in items)
+
+    def each(self, run: Runs) -> tuple[str, ...]:
+        """The names of what one repetition of a run holds, each for all repetitions."""
+        size = len(run.phrase)
+        return tuple(spanned([self.name(i) for i in run.items[k::size]]) for k in range(size))
 
     def name(self, item: Item | Runs) -> str:
         if isinstance(item, int):
             return self.entries[item].op
         if isinstance(item, Block):
             return item.scope.name if item.scope else "all"
-        inner = ", ".join(self.phrase(item.phrase))
-        return f"({inner}) ×{item.count}" if len(item.phrase) > 1 else f"{inner} ×{item.count}"
+        inner = ", ".join(self.each(item))
+        return f"({inner}) ×{item.count:,}" if len(item.phrase) > 1 else f"{inner} ×{item.count:,}"
 
     # leaves
 
@@ -358,14 +312,3 @@ class _Builder:
                     Use(source, entry.id, argument)
                 )
         return [Edge(tail, head, tuple(uses)) for tail, head, uses in found.values()]
-
-
-def entries_of(item: Item | Runs) -> Iterator[int]:
-    """The operations of an item, in creation order."""
-    if isinstance(item, int):
-        yield item
-    elif isinstance(item, Block):
-        yield from item.entries
-    else:
-        for inner in item.items:
-            yield from entries_of(inner)

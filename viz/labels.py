@@ -7,8 +7,10 @@ label, so that it can neither reorder the text around it nor flood the picture.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,40 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
         for c in text[:limit]
     )
     return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
+
+
+def spanned(names: Sequence[str]) -> str:
+    """One name for several, which spans what differs between the first and the last.
+
+    >>> spanned(["Block 0", "Block 1", "Block 11"]), spanned(["blocks.0.norm", "blocks.3.norm"])
+    ('Block 0…11', 'blocks.0…3.norm')
+    >>> spanned(["encoder", "decoder"]), spanned(["layer", "layer"]), spanned([])
+    ('encoder…decoder', 'layer', '')
+    """
+    words = [re.findall(r"\d+|[^\W\d]+|\W", name) for name in dict.fromkeys(names)]
+    if len(words) < 2:
+        return "".join(names[:1])
+    same = _alike(words)
+    ends = _alike([word[same:][::-1] for word in words])
+    first, last = ("".join(word[same : len(word) - ends]) for word in (words[0], words[-1]))
+    closing = "".join(words[0][len(words[0]) - ends :])
+    return f"{''.join(words[0][:same])}{first}…{last}{closing}"
+
+
+def _alike(words: list[list[str]]) -> int:
+    """How many of their first words all of them share."""
+    columns = zip(*words, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def relative(name: str, outer: str) -> str:
+    """The name of a scope inside another, without the path of the other.
+
+    >>> relative("Linear blocks.0.out", "Block blocks.0"), relative("Linear out", "GPT")
+    ('Linear out', 'Linear out')
+    """
+    path = outer.split(" ")[-1]
+    return name.replace(f" {path}.", " ", 1)
 
 
 def number(x: Any, digits: int = 4) -> str:

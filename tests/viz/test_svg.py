@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 import tinygrad_xent as tx
@@ -98,13 +99,15 @@ def assert_harmless(text):
 
 
 def hostile_trace():
-    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula."""
+    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula. The shapes
+    differ, or the scopes would be equal, and one box.
+    """
     total = tx.Tensor(0.0, requires_grad=True)
-    for name in HOSTILE:
+    for size, name in enumerate(HOSTILE, 1):
         with tx.scope(name, formula=name):
-            y = tx.Tensor(1.0, requires_grad=True, name=name) * total
+            y = tx.Tensor(np.ones(size), requires_grad=True, name=name) * total
             y.name = name
-            total = y + total
+            total = y.sum() + total
     return tx.trace(total)
 
 
@@ -125,6 +128,17 @@ def test_hostile_text_shows_as_text(fold):
             assert f"{shown}: {shown}" in seen
     assert {n.id for n in drawing.graph.nodes} >= {f"n{e.id}" for e in leaves.values()}
     assert len(drawing.svg) < 400_000
+
+
+def test_hostile_names_of_scopes_that_are_one_box_show_as_text():
+    x = tx.Tensor(1.0, requires_grad=True)
+    for name in HOSTILE:
+        with tx.scope(name):
+            x = tx.tanh(x)
+    drawing = viz.draw(tx.trace(x), fold=0)
+    (box,) = [n for n in drawing.graph.nodes if n.is_box]
+    assert box.count == len(HOSTILE)
+    assert drawing.cards.node(box)[0][1] in texts(assert_harmless(drawing.svg))
 
 
 def test_hostile_names_given_by_the_caller_show_as_text():
