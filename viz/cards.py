@@ -95,7 +95,7 @@ class Cards:
             return self.reference(node)
         if node.is_box:
             return self.box(node)
-        if len(node.entries) > 1:
+        if node.is_bundle:
             return self.bundle(node)
         entry = self.trace[node.entries[0]]
         if node.kind == "operation":

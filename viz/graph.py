@@ -16,7 +16,9 @@ from tinygrad_xent.tracing import Scope, Trace
 from .blocks import Block, Item, Repeats, Runs, blocks, depth, entries_of
 from .labels import relative, spanned
 
-MAX_USES = 5  # a leaf with more uses than this gets a reference node at each
+MAX_USES = (
+    5  # a leaf of more nodes gets a reference node at each, more uses by one node are one edge
+)
 MAX_PARTS = 16  # stretches into which an irregular graph is cut: as many as one likes to read
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
@@ -66,10 +68,19 @@ class Node:
         """Whether it stands for operations that are not drawn one by one."""
         return self.kind in ("group", "repeat", "part")
 
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it stands for several leaves."""
+        return not self.is_box and len(self.entries) > 1
+
 
 @dataclass(frozen=True)
 class Edge:
-    """From the node of a value to a node that uses it, with the uses it stands for."""
+    """From the node of a value to a node that uses it, with the uses it stands for.
+
+    Between two nodes there is one edge; several, one for each use, if these are few and both nodes
+    stand for one value.
+    """
 
     tail: str
     head: str
@@ -294,8 +305,9 @@ class _Builder:
     # edges
 
     def edges(self, references: dict[tuple[int, str], Node]) -> list[Edge]:
-        """Into an operation one edge per use; into a box one per value, or one per node that is a run."""
-        found: dict[Hashable, tuple[str, str, list[Use]]] = {}
+        """The edges, in the order of their first uses."""
+        pairs: dict[tuple[str, str], list[Use]] = {}
+        together = set()
         for entry in self.entries:
             head = self.owner[entry.id]
             for argument, source in enumerate(entry.inputs):
@@ -303,12 +315,12 @@ class _Builder:
                 if tail is head:
                     continue
                 start = references.get((tail.entries[0], head.id), tail)
-                key: Hashable = (head.id, entry.id, argument)
-                if head.kind == "group" and tail.kind != "repeat":
-                    key = (head.id, source)
-                elif head.is_box:
-                    key = (head.id, tail.id)
-                found.setdefault(key, (start.id, head.id, []))[2].append(
-                    Use(source, entry.id, argument)
-                )
-        return [Edge(tail, head, tuple(uses)) for tail, head, uses in found.values()]
+                pair = start.id, head.id
+                pairs.setdefault(pair, []).append(Use(source, entry.id, argument))
+                if head.is_box or tail.is_bundle or len(pairs[pair]) > MAX_USES:
+                    together.add(pair)
+        edges = []
+        for pair, uses in pairs.items():
+            grouped = [uses] if pair in together else [[use] for use in uses]
+            edges += [Edge(*pair, tuple(group)) for group in grouped]
+        return sorted(edges, key=lambda edge: (edge.uses[0].user, edge.uses[0].argument))

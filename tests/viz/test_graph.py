@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -71,6 +72,14 @@ def random_trace(seed, size):
     return tx.trace(pool[-1])
 
 
+def assert_no_eye(graph):
+    """Check that two nodes are joined by one edge, or by few that each say which argument they are."""
+    nodes = {node.id: node for node in graph.nodes}
+    pairs = Counter((edge.tail, edge.head) for edge in graph.edges)
+    for (tail, head), count in pairs.items():
+        assert count == 1 or (count <= 5 and not (nodes[head].is_box or nodes[tail].is_bundle))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([None, 0, 1, 2]))
 def test_no_view_loses_anything_or_makes_a_cycle(seed, size, fold):
@@ -79,6 +88,7 @@ def test_no_view_loses_anything_or_makes_a_cycle(seed, size, fold):
         graph = build(trace, view)
         assert_complete(trace, graph)
         assert_acyclic(graph)
+        assert_no_eye(graph)
 
 
 def test_views_of_the_lessons_are_complete(lesson):
@@ -193,6 +203,39 @@ def test_large_graphs_keep_to_the_budget(large, max_nodes):
     assert_complete(large, drawing.graph)
     assert_acyclic(drawing.graph)
     assert len(drawing.graph.nodes) <= max(max_nodes, 6)
+
+
+def labels_of(drawing):
+    """The labels of the edges, by the kinds of the nodes that they join."""
+    nodes = {node.id: node for node in drawing.graph.nodes}
+    return [
+        (nodes[e.tail].kind, nodes[e.head].kind, drawing.cards.edge(e, nodes[e.head]))
+        for e in drawing.graph.edges
+    ]
+
+
+def test_many_parameters_in_one_box_have_one_edge():
+    with tx.scope("total"):
+        leaves = [tx.Tensor(float(i), requires_grad=True) for i in range(210)]
+        total = tx.stack(leaves).sum()
+    with pytest.warns(viz.DrawingWarning):
+        drawing = viz.draw(tx.trace(total), fold=0, max_nodes=50)
+    assert labels_of(drawing) == [("parameter", "group", [("note", "×210")])]
+
+
+def test_a_value_that_an_operation_uses_often_has_one_edge():
+    x = tx.Tensor([1.0], requires_grad=True, name="x")
+    assert labels_of(viz.draw(tx.concatenate([x] * 7))) == [
+        ("parameter", "operation", [("note", "×7")])
+    ]
+    assert len(viz.draw(tx.concatenate([x] * 5)).graph.edges) == 5
+
+
+def test_arguments_keep_their_order_where_one_node_gives_two_of_them():
+    a, b = (tx.Tensor(1.0, requires_grad=True, name=name) for name in "ab")
+    graph = viz.draw(tx.where([True], a, b) * tx.where([True], b, a)).graph
+    order = [(edge.uses[0].user, edge.uses[0].argument) for edge in graph.edges]
+    assert order == sorted(order)
 
 
 def test_an_irregular_chain_is_cut_into_parts():
