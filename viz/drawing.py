@@ -20,10 +20,11 @@ from .cards import Cards, Options
 from .changes import Changes
 from .dot import Dot, looks_of, raster_dpi, to_dot
 from .formats import file_of
-from .graph import Graph, build, views
+from .graph import Graph, build
 from .svg import finish
 from .theme import Theme, palettes_of, schemes
 from .values import Values
+from .views import views
 
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
@@ -54,6 +55,7 @@ class Drawing:
         options: Options,
         *,
         fold: int | None = None,
+        parameters: str = "inside",
         direction: str = "TB",
         theme: Theme = "auto",
         max_nodes: int = 200,
@@ -64,31 +66,34 @@ class Drawing:
         self._numbers = Values(options) if before is None else Changes(before, options)
         self.direction, self.time_limit = direction, time_limit
         self.palettes = palettes_of(theme)
-        self._views = list(views(trace, fold, max_nodes))
+        self._views = list(views(trace, fold, max_nodes, parameters == "inside"))
         self._rendered: dict[str, bytes] = {}
         self._cards: Cards | None = None
         self.graph = self._finest(max_nodes)
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
+        operations = sum(entry.kind == "operation" for entry in self.trace)
         full = 0
-        if self._views[0].fold is None and len(self.trace) > max_nodes:
+        if self._views[0].fold is None and operations > max_nodes:
             full = len(self.trace)  # each has a node of its own: no need to build that
-            self._views.pop(0)
-        while True:
+            self._views = [view for view in self._views if view.fold is not None]
+        graph = build(self.trace, self._views.pop(0))
+        full = full or len(graph.nodes)
+        while len(graph.nodes) > max_nodes:
             graph = build(self.trace, self._views.pop(0))
-            full = full or len(graph.nodes)
-            if len(graph.nodes) <= max_nodes or not self._views:
-                break
         if len(graph.nodes) == full:
             return graph
         return self._note(graph, f"{full:,} nodes are over max_nodes={max_nodes}")
 
     def _note(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
-        note = f"Folded: {why}. These {len(graph.nodes):,} nodes stand for all {len(self.trace):,}."
-        lines.warn(note, DrawingWarning)
-        return replace(graph, notes=(note,))
+        count = len(graph.nodes)
+        stand = f"These {count:,} nodes stand" if count > 1 else "This node stands"
+        stand += f" for all {len(self.trace):,}"
+        notes = f"Folded: {why}. {stand}.", f"Not drawn one by one: {graph.hidden}."
+        lines.warn(" ".join(notes), DrawingWarning)
+        return replace(graph, notes=notes)
 
     # what it is made of
 

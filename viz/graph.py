@@ -2,24 +2,25 @@
 
 A `View` says how coarse the picture is. Whatever the view, each entry of the trace belongs to exactly
 one node (reference nodes only repeat a leaf) and each use of a value is either inside a node or on
-exactly one edge: nothing goes missing. `views` lists ever coarser ones for graphs over the budget.
+exactly one edge: nothing goes missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
-from .blocks import Block, Item, Repeats, Runs, blocks, depth, entries_of
-from .labels import relative, spanned
+from .blocks import Block, Item, Repeats, Runs, blocks, entries_of
+from .labels import counted, relative, spanned
+from .leaves import Leaf, kind_of, word_of
+from .views import View
 
 MAX_USES = (
     5  # a leaf of more nodes gets a reference node at each, more uses by one node are one edge
 )
-MAX_PARTS = 16  # stretches into which an irregular graph is cut: as many as one likes to read
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
 Kind: TypeAlias = Literal[
@@ -42,9 +43,10 @@ class Node:
 
     Attributes:
         id: the DOT name, made by us.
-        kind: an entry's kind; "group" a folded scope; "repeat" a run of equal ones; "part" a stretch
+        kind: "operation"; a leaf's, as in `kind_of`; "group" a folded scope; "repeat" a run of equal ones; "part" a stretch
             of a graph too large to show; "reference" a leaf again, near a use of it.
-        entries: the entries it stands for.
+        entries: the operations it stands for, or the leaves.
+        held: the leaves inside a box, which only it uses.
         within: ids of the open scopes around it, outermost first.
         name: of the folded scope; of a repeat of scopes, the one that spans all of theirs.
         formula: what the folded scope computes, where it or all of the repeated ones say so.
@@ -56,6 +58,7 @@ class Node:
     id: str
     kind: Kind
     entries: tuple[int, ...]
+    held: tuple[int, ...] = ()
     within: tuple[int, ...] = ()
     name: str = ""
     formula: str | None = None
@@ -108,35 +111,21 @@ class Graph:
         nodes = [n for n in self.nodes if (n.within[-1] if n.within else None) == scope]
         return nodes, [s for s in self.scopes.values() if self.parents[s.id] == scope]
 
-
-@dataclass(frozen=True)
-class View:
-    """How coarse a picture is.
-
-    Attributes:
-        fold: scopes deeper than this are one box; None opens all.
-        repeats: which runs of equal neighbours become one box: none, those with a folded scope in
-            the phrase ("groups"), or any ("all").
-        bundle: whether many leaves of one kind that go to the same boxes are one node; those of a
-            repeat always are.
-        parts: the operations are cut into at most so many stretches.
-    """
-
-    fold: int | None = None
-    repeats: Literal["none", "groups", "all"] = "none"
-    bundle: bool = False
-    parts: int | None = None
-
-
-def views(trace: Trace, fold: int | None, max_nodes: int) -> Iterator[View]:
-    """Ever coarser views, from the one asked for to a handful of boxes."""
-    yield View(fold, "none" if fold is None else "groups")
-    deepest = depth(trace) if fold is None else min(fold, depth(trace))
-    for level in range(deepest - 1, -1, -1):
-        yield View(level, "groups", bundle=True)
-    yield View(0, "all", bundle=True)
-    for parts in sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1}, reverse=True):
-        yield View(0, "all", bundle=True, parts=parts)
+    @property
+    def hidden(self) -> str:
+        """What is not drawn one by one, in words: "40 operations and 2 leaves in 2 boxes"."""
+        boxes = [node for node in self.nodes if node.is_box]
+        bundles = [node for node in self.nodes if node.is_bundle and node.kind != "reference"]
+        held = sum(len(box.held) for box in boxes)
+        found = []
+        if boxes:
+            amount = counted(sum(len(box.entries) for box in boxes), "operation")
+            also = f" and {counted(held, 'leaf')}" if held else ""
+            found.append(f"{amount}{also} in {counted(len(boxes), 'box')}")
+        if bundles:
+            amount = counted(sum(len(bundle.entries) for bundle in bundles), "leaf")
+            found.append(f"{amount} in {counted(len(bundles), 'bundle')}")
+        return ", ".join(found)
 
 
 def build(trace: Trace, view: View) -> Graph:
@@ -151,6 +140,7 @@ class _Builder:
         self.repeats = Repeats(trace)
         self.boxes: list[Node] = []  # operations and what stands for several of them
         self.owner: dict[int, Node] = {}  # entry -> its node
+        self.held: dict[str, list[int]] = {}  # box that may hold leaves -> those inside
         self.scopes: dict[int, Scope] = {}
         self.parents: dict[int, int | None] = {}
 
@@ -158,7 +148,8 @@ class _Builder:
         self.open(blocks(self.trace), ())
         leaves, references = self.leaves()
         edges = self.edges(references)
-        nodes = [*self.boxes, *leaves, *references.values()]
+        boxes = [replace(n, held=tuple(self.held.get(n.id, ()))) for n in self.boxes]
+        nodes = [*boxes, *leaves, *references.values()]
         order = {n.id: (n.entries[0], n.kind == "reference", i) for i, n in enumerate(nodes)}
         nodes.sort(key=lambda n: order[n.id])
         return Graph(tuple(nodes), tuple(edges), self.scopes, self.parents)
@@ -211,6 +202,9 @@ class _Builder:
     def add_parts(self, items: list[Item | Runs]) -> None:
         """The items in at most `parts` stretches of about equal length; the output stays visible."""
         assert self.view.parts is not None
+        if self.view.parts == 0:
+            self.new_node("part", tuple(e for item in items for e in entries_of(item)))
+            return
         size = -(-len(items) // self.view.parts)
         for start in range(0, len(items), size):
             part = items[start : start + size]
@@ -237,10 +231,13 @@ class _Builder:
         name = spanned([scope.name for scope in scopes])
         formulas = {scope.formula for scope in scopes}
         formula = formulas.pop() if len(formulas) == 1 else None
-        node = Node(f"n{entries[0]}", kind, entries, path, name, formula, count, phrase, output)
+        node = Node(f"n{entries[0]}", kind, entries, (), path, name, formula, count, phrase, output)
         self.owner.update(dict.fromkeys(entries, node))
         if node.kind not in ("parameter", "input", "constant"):
             self.boxes.append(node)
+        scoped = any(len(self.entries[i].scopes) > len(path) for i in entries)
+        if self.view.parts == 0 or (kind in ("group", "repeat") and scoped):
+            self.held[node.id] = []
         return node
 
     def contents(self, block: Block) -> tuple[str, ...]:
@@ -266,37 +263,50 @@ class _Builder:
 
     def leaves(self) -> tuple[list[Node], dict[tuple[int, str], Node]]:
         """The nodes of leaves and constants, and the reference nodes by leaf and user."""
-        users: dict[int, dict[str, Node]] = {
-            e.id: {} for e in self.entries if e.kind != "operation"
-        }
-        uses: dict[int, int] = {}
+        users: dict[int, dict[str, Node]] = {}
+        arguments: dict[int, set[str]] = {}
         for entry in self.entries:
-            for source in entry.inputs:
+            if entry.kind != "operation":
+                users[entry.id], arguments[entry.id] = {}, set()
+            for source, argument in zip(entry.inputs, entry.arguments, strict=True):
                 if source in users:
                     node = self.owner[entry.id]
                     users[source].setdefault(node.id, node)
-                    uses[source] = uses.get(source, 0) + 1
+                    arguments[source].add(argument)
+        kinds = {i: kind_of(word_of(self.entries[i], arguments[i])) for i in users}
+        shown = {leaf: found for leaf, found in users.items() if not self.hold(leaf, kinds, found)}
         nodes: list[Node] = []
         references: dict[tuple[int, str], Node] = {}
-        for members in self.bundles(users):
+        for members in self.bundles(shown, kinds):
             first = members[0]
-            node = self.new_node(self.entries[first].kind, tuple(members))
+            node = self.new_node(kinds[first], tuple(members))
             nodes.append(node)
             if len(users[first]) > MAX_USES:
                 for i, user in enumerate(users[first].values()):
                     references[first, user.id] = Node(
-                        f"{node.id}r{i}", "reference", node.entries, user.within
+                        f"{node.id}r{i}", "reference", node.entries, within=user.within
                     )
         return nodes, references
 
-    def bundles(self, users: dict[int, dict[str, Node]]) -> list[list[int]]:
-        """The leaves that share a node: each alone, but many of one kind for the same boxes."""
+    def hold(self, leaf: int, kinds: dict[int, Leaf], users: dict[str, Node]) -> bool:
+        """Put a leaf inside the one box that uses it, where its place is there; whether it is."""
+        if len(users) != 1:
+            return False
+        (box,) = users.values()
+        belongs = self.view.inside and kinds[leaf] != "input"
+        if box.id not in self.held or not (belongs or self.view.parts == 0):
+            return False
+        self.held[box.id].append(leaf)
+        self.owner[leaf] = box
+        return True
+
+    def bundles(self, users: dict[int, dict[str, Node]], kinds: dict[int, Leaf]) -> list[list[int]]:
+        """The leaves that share a node: each alone, but many of one kind for the same nodes."""
         found: dict[Hashable, list[int]] = {}
         for leaf, nodes in users.items():
-            joins = bool(nodes) and all(node.is_box for node in nodes.values())
-            if not self.view.bundle:
-                joins = joins and any(node.kind == "repeat" for node in nodes.values())
-            key = (self.entries[leaf].kind, tuple(nodes)) if joins else leaf
+            many = self.view.inside or any(node.kind == "repeat" for node in nodes.values())
+            joins = self.view.bundle or (many and all(node.is_box for node in nodes.values()))
+            key = (kinds[leaf], tuple(nodes)) if nodes and joins else leaf
             found.setdefault(key, []).append(leaf)
         least = 2 if self.view.parts is not None else MIN_BUNDLE
         bundles = [b for b in found.values() if len(b) >= least]

@@ -62,13 +62,27 @@ def _alike(words: list[list[str]]) -> int:
 
 
 def relative(name: str, outer: str) -> str:
-    """The name of a scope inside another, without the path of the other.
+    """The name of a scope or a leaf inside a scope, without the path of the outer one.
 
-    >>> relative("Linear blocks.0.out", "Block blocks.0"), relative("Linear out", "GPT")
-    ('Linear out', 'Linear out')
+    >>> relative("Linear blocks.0.out", "Block blocks.0"), relative("blocks.0.out", "Block blocks.0")
+    ('Linear out', 'out')
+    >>> relative("Linear out", "GPT")
+    'Linear out'
     """
     path = outer.split(" ")[-1]
-    return name.replace(f" {path}.", " ", 1)
+    return re.sub(rf"(^| ){re.escape(path)}\.", r"\1", name, count=1)
+
+
+PLURALS = {"leaf": "leaves", "box": "boxes", "data": "data arrays", "labels": "label arrays"}
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "operation"), counted(1200, "leaf"), counted(2, "data")
+    ('1 operation', '1,200 leaves', '2 data arrays')
+    """
+    return f"{count:,} {noun if count == 1 else PLURALS.get(noun, noun + 's')}"
 
 
 def number(x: Any, digits: int = 4) -> str:

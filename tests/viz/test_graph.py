@@ -1,6 +1,7 @@
 """However coarse the view, nothing goes missing; repeats, references and budgets are as promised."""
 
 import random
+import re
 import warnings
 from collections import Counter
 from contextlib import nullcontext
@@ -12,15 +13,16 @@ from hypothesis import strategies as st
 
 import tinygrad_xent as tx
 import viz
-from viz.graph import View, build, views
+from viz.graph import build
 from viz.repeats import Run, runs
+from viz.views import View, views
 
 
 def assert_complete(trace, graph):
     """Check that each entry is in exactly one node, each use inside one or on exactly one edge."""
     owner = {}
     for node in graph.nodes:
-        for entry in node.entries if node.kind != "reference" else ():
+        for entry in (*node.entries, *node.held) if node.kind != "reference" else ():
             assert entry not in owner
             owner[entry] = node.id
     assert owner.keys() == {entry.id for entry in trace}
@@ -138,15 +140,20 @@ def layered(count, same=True):
 
 
 def test_equal_siblings_collapse_to_one_box_that_says_what_it_stands_for():
-    drawing = viz.draw(layered(12), fold=0)
+    trace = layered(12)
+    drawing = viz.draw(trace, fold=0)
     (box,) = [n for n in drawing.graph.nodes if n.kind == "repeat"]
     assert (box.count, len(box.entries)) == (12, 24)
     assert "layer ×12" in drawing.dot
     assert "tanh(x W)" in drawing.dot
     assert "12 × 2 = 24 operations, one after another" in drawing.dot
-    (weights,) = [n for n in drawing.graph.nodes if n.kind == "parameter"]
+    assert [trace[i].name for i in box.held] == [f"W{i}" for i in range(12)]
+    assert "12 parameters, 48 numbers" in drawing.dot
+    outside = viz.draw(trace, fold=0, parameters="outside")
+    (weights,) = [n for n in outside.graph.nodes if n.kind == "parameter"]
     assert len(weights.entries) == 12
-    assert_complete(layered(12), drawing.graph)
+    assert_complete(trace, drawing.graph)
+    assert_complete(trace, outside.graph)
 
 
 def test_unequal_siblings_do_not_collapse():
@@ -177,7 +184,7 @@ def test_siblings_wired_differently_inside_are_not_equal():
 
 def test_over_budget_it_folds_and_says_so():
     trace = layered(40)
-    with pytest.warns(viz.DrawingWarning, match=r"121 nodes are over max_nodes=50\. These 3 nodes"):
+    with pytest.warns(viz.DrawingWarning, match=r"121 nodes are over max_nodes=50\. These 2 nodes"):
         drawing = viz.draw(trace, max_nodes=50)
     assert "stand for all 121" in drawing.dot
     assert_complete(trace, drawing.graph)
@@ -202,7 +209,45 @@ def test_large_graphs_keep_to_the_budget(large, max_nodes):
         drawing = viz.draw(large, max_nodes=max_nodes)
     assert_complete(large, drawing.graph)
     assert_acyclic(drawing.graph)
-    assert len(drawing.graph.nodes) <= max(max_nodes, 6)
+    assert len(drawing.graph.nodes) <= max_nodes
+
+
+def one_of_each(leaves):
+    return tx.concatenate([leaf.reshape(1) for leaf in leaves])
+
+
+@pytest.mark.parametrize("max_nodes", [1, 2, 3, 5, 50])
+@pytest.mark.parametrize(("fold", "parameters"), [(None, "inside"), (0, "outside")])
+@pytest.mark.parametrize(
+    "kind", [tx.stack, one_of_each, sum, lambda leaves: tx.concatenate([*leaves, *leaves])]
+)
+def test_a_wide_fan_in_keeps_to_the_budget_and_says_so(kind, fold, parameters, max_nodes):
+    leaves = [tx.Tensor([float(i)], requires_grad=True) for i in range(1000)]
+    trace = tx.trace(kind(leaves))
+    with pytest.warns(viz.DrawingWarning, match="nodes are over max_nodes"):
+        drawing = viz.draw(trace, fold=fold, max_nodes=max_nodes, parameters=parameters)
+    assert len(drawing.graph.nodes) <= max_nodes
+    assert_complete(trace, drawing.graph)
+    assert f"over max_nodes={max_nodes}. Th" in drawing.graph.notes[0]
+    assert re.search("(1,00[01]|999) leaves in 1 b", drawing.graph.notes[1])
+
+
+def test_the_leaves_are_bundled_before_anything_folds():
+    x = tx.concatenate([tx.Tensor([float(i)], requires_grad=True) for i in range(60)])
+    for _ in range(3):
+        with tx.scope("layer"):
+            x = tx.tanh(x) * x
+    trace = tx.trace(x.sum())
+    with pytest.warns(viz.DrawingWarning):
+        drawing = viz.draw(trace, max_nodes=20)
+    assert [n.kind for n in drawing.graph.nodes] == ["parameter"] + ["operation"] * 8
+    assert drawing.graph.notes == (
+        "Folded: 68 nodes are over max_nodes=20. These 9 nodes stand for all 68.",
+        "Not drawn one by one: 60 leaves in 1 bundle.",
+    )
+    assert [edge for edge in labels_of(drawing) if edge[0] == "parameter"] == [
+        ("parameter", "operation", [("note", "×60")])
+    ]
 
 
 def labels_of(drawing):
@@ -219,7 +264,7 @@ def test_many_parameters_in_one_box_have_one_edge():
         leaves = [tx.Tensor(float(i), requires_grad=True) for i in range(210)]
         total = tx.stack(leaves).sum()
     with pytest.warns(viz.DrawingWarning):
-        drawing = viz.draw(tx.trace(total), fold=0, max_nodes=50)
+        drawing = viz.draw(tx.trace(total), fold=0, max_nodes=50, parameters="outside")
     assert labels_of(drawing) == [("parameter", "group", [("note", "×210")])]
 
 

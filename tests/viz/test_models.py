@@ -1,5 +1,7 @@
 """Pictures of real models: what repeats is one box, whatever its layers are called."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,39 @@ def test_repeats_within_repeats():
 def test_the_steps_of_a_gru_are_one_box():
     drawing = viz.draw(tx.trace(models.gru()), fold=1)
     assert boxes(drawing) == [("GRUCell cell ×50", 50), ("Linear head", 1)]
+
+
+def test_parameters_and_constants_stand_inside_their_layer():
+    drawing = viz.draw(tx.trace(models.gpt()), fold=1)
+    shown = [n.entries for n in drawing.graph.nodes if n.kind == "parameter"]
+    assert [drawing.trace[i].name for (i,) in shown] == ["places"]  # the sum uses it, not a layer
+    lines = text(drawing, 12)
+    assert "192 parameters, 39,360 numbers" in lines
+    assert "blocks.0.norm1.weight, and 191 more" in lines
+    assert "96 constants" in lines
+    assert "12 masks, 768 numbers" in lines
+    head = next(n for n in drawing.graph.nodes if n.name == "Linear head")
+    lines = [line for _, line in drawing.cards.node(head)]
+    assert lines[lines.index("2 parameters, 340 numbers") + 1] == "weight, bias"
+    assert any(
+        "head.weight: parameter" in viz.draw(drawing.trace, fold=1, parameters=p).dot
+        for p in viz.PLACES
+    )
+
+
+def test_what_goes_into_a_layer_stays_outside():
+    drawing = viz.draw(tx.trace(models.gru()), fold=0)
+    heads = [drawing.cards.node(n)[0][1] for n in drawing.graph.nodes]
+    assert heads == ["51 data arrays", "GRU", "cross_entropy, output", "labels"]
+
+
+def width(drawing):
+    return float(re.search(r'width="([\d.]+)pt"', drawing.svg)[1])
+
+
+def test_a_transformer_that_shows_its_shapes_is_narrow():
+    trace = tx.trace(models.gpt(layers=2))
+    assert all(width(viz.draw(trace, show="shape", fold=fold)) < 600 for fold in (0, 1, 2, 3))
 
 
 def chain_of(*scopes):

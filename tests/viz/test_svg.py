@@ -115,7 +115,7 @@ def hostile_trace():
 def test_hostile_text_shows_as_text(fold):
     trace = hostile_trace()
     leaves = {e.name: e for e in trace if e.kind == "parameter" and e.name}
-    drawing = viz.draw(trace, fold=fold)
+    drawing = viz.draw(trace, fold=fold, parameters="outside")
     root = assert_harmless(drawing.svg)
     seen = texts(root)
     for name in HOSTILE:
@@ -144,11 +144,12 @@ def test_hostile_names_of_scopes_that_are_one_box_show_as_text():
 def test_hostile_names_given_by_the_caller_show_as_text():
     tensors = [tx.Tensor(1.0, requires_grad=True) for _ in HOSTILE]
     names = dict(zip(HOSTILE, tensors, strict=True))
-    drawing = viz.draw(
-        tx.trace(tx.stack(tensors)), names=names, fold=0, direction="LR", theme="dark"
-    )
+    trace, options = tx.trace(tx.stack(tensors)), {"fold": 0, "direction": "LR", "theme": "dark"}
+    drawing = viz.draw(trace, names=names, parameters="outside", **options)
     seen = texts(assert_harmless(drawing.svg))
     assert {f"{labels.clean(name)}: parameter" for name in HOSTILE} <= set(seen)
+    inside = texts(assert_harmless(viz.draw(trace, names=names, **options).svg))
+    assert any(labels.clean(HOSTILE[0]) in line for line in inside)
 
 
 def test_what_an_engine_may_add_does_not_leave():
@@ -261,7 +262,8 @@ def test_lines_have_the_class_of_their_role(drawn):
 
 def test_the_legend_names_each_kind_that_occurs_and_no_other(lesson, drawn):
     swatches = {t.get("class") for t in drawn.iter(f"{NAMESPACE}tspan")}
-    kinds = {e.kind for e in lesson} | {"output"}
+    raw = {e.id for e in lesson if e.kind == "constant" and e.value.ndim and e.dtype != bool}
+    kinds = {"input" if e.id in raw else e.kind for e in lesson} | {"output"}
     assert swatches == {f"swatch-{kind}" for kind in kinds}
 
 
@@ -285,7 +287,7 @@ def test_an_output_that_is_folded_or_a_leaf_is_still_told_apart():
         loss = (w * w).sum()
     look = theme.LOOKS["output"]
     for output, shape in ((loss, "tab"), (w, "box")):
-        drawing = viz.draw(output, fold=0)
+        drawing = viz.draw(output, fold=0, parameters="outside")
         assert look.legend in drawing.dot
         (written,) = re.findall(rf"^\t.*, output\\l.* shape={shape} .*$", drawing.dot, re.M)
         assert theme.LIGHT.border("output") in written

@@ -1,0 +1,51 @@
+"""How coarse a picture is: what was asked for, and the steps down from there to a single box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tinygrad_xent.tracing import Trace
+
+from .blocks import depth
+
+MAX_PARTS = 16  # stretches into which an irregular graph is cut: as many as one likes to read
+
+
+@dataclass(frozen=True)
+class View:
+    """How coarse a picture is.
+
+    Attributes:
+        fold: scopes deeper than this are one box; None opens all.
+        repeats: which runs of equal neighbours become one box: none, those with a folded scope in
+            the phrase ("groups"), or any ("all").
+        inside: whether parameters and constants that only one folded scope uses stand inside it, and
+            many leaves of one kind that go to the same boxes are one node, as those of a repeat
+            always are.
+        bundle: whether many leaves of one kind that go to the same nodes are one node.
+        parts: the operations are cut into at most so many stretches; 0 puts all into one box.
+    """
+
+    fold: int | None = None
+    repeats: Literal["none", "groups", "all"] = "none"
+    inside: bool = True
+    bundle: bool = False
+    parts: int | None = None
+
+
+def views(trace: Trace, fold: int | None, max_nodes: int, inside: bool = True) -> Iterator[View]:
+    """Ever coarser views, from the one asked for to a single box.
+
+    At each step the leaves are bundled before the operations come together any further.
+    """
+    asked = View(fold, "none" if fold is None else "groups", inside)
+    deepest = depth(trace) if fold is None else min(fold, depth(trace))
+    folded = [replace(asked, fold=n, repeats="groups") for n in range(deepest - 1, -1, -1)]
+    repeated = replace(asked, fold=0, repeats="all")
+    counts = sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1}, reverse=True)
+    for view in (asked, *folded, repeated, *(replace(repeated, parts=n) for n in counts)):
+        yield view
+        yield replace(view, bundle=True)
+    yield replace(repeated, bundle=True, parts=0)
