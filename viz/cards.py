@@ -243,7 +243,7 @@ class Cards:
             few = len(values) <= 4
             every = np.concatenate([e.value.ravel() for e in members])
             text = (
-                [", ".join(labels.number(v, digits) for v in values)]
+                [", ".join(labels.numbers(values, digits))]
                 if few
                 else labels.summary(every, digits)
             )

@@ -296,3 +296,25 @@ def test_any_name_is_read_back_from_the_dot_as_it_was_cleaned(name):
     head = lines(graph.get_node("n0"))[0]
     assert head == (f"{labels.clean(name)}: parameter" if name else "parameter")
     assert len(graph.nodes()) == len(graph.edges()) == 2
+
+
+def test_the_numbers_of_a_matrix_have_one_format():
+    assert labels.table([[7.775e-5, 2.865e-4], [0.0, -0.5]]) == [
+        "7.775e-5   2.865e-4",
+        "0         -5e-1",
+    ]
+    assert labels.table([[7.775e-4, np.nan], [0.0, 1234.0]]) == [
+        "0.0007775   nan",
+        "0          1234",
+    ]
+
+
+def test_the_loss_divides_by_the_number_of_samples():
+    z = tx.Tensor(np.eye(4), requires_grad=True, name="z")
+    for options in ({}, {"label_smoothing": 0.1}, {"weight": np.ones(4)}):
+        drawing = viz.draw(tx.cross_entropy(z, [0, 1, 2, 3], **options))
+        heads = [drawing.cards.node(node)[0][1] for node in drawing.graph.nodes]
+        assert "-Σ (Y · log softmax(z)) / N" in drawing.dot
+        assert "4" in heads
+        assert heads.index("div") < heads.index("neg, output")
+        assert not [head for head in heads if head.startswith("-")]
