@@ -6,13 +6,14 @@ count: the twelve layers of a model are equal, though each is called by its own 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from tinygrad_xent.tracing import Scope, Trace
 
 from .labels import settings_text
+from .leaves import kind_of, words_of
 from .repeats import Run, runs
 
 MIN_REPEATS = 3  # fewer equal neighbours than this stay as they are
@@ -74,27 +75,31 @@ def entries_of(item: Item | Runs) -> Iterator[int]:
 
 
 @final
-class Repeats:
-    """Finds equal neighbours among the items of a trace's blocks."""
+class Structure:
+    """What all views of a trace share: the tree of its scopes, where they repeat, the kinds of leaves.
+    What was found once is kept.
+    """
 
     def __init__(self, trace: Trace) -> None:
         self.entries = trace.entries
+        self.root = blocks(trace)
+        self.kinds = {leaf: kind_of(word) for leaf, word in words_of(trace).items()}
         self.signatures: dict[Hashable, int] = {}
+        self.compressed: dict[tuple[int, bool], list[Item | Runs]] = {}
 
-    def compress(
-        self,
-        items: list[Item],
-        opens: Callable[[Item], bool] = lambda item: False,
-        worth: Callable[[tuple[Item | Runs, ...]], bool] = lambda phrase: True,
-    ) -> list[Item | Runs]:
-        """The items with each run of equal ones made into one.
-
-        Args:
-            opens: whether an item is drawn open, and so never part of a run.
-            worth: whether a run of this phrase is wanted.
+    def compress(self, block: Block, every: bool = True) -> list[Item | Runs]:
+        """The items of a block with each run of equal ones made into one: every run, or only those that
+        have a scope in the phrase.
         """
-        keys = [("open", id(item)) if opens(item) else self.signature(item) for item in items]
-        return runs(items, keys, MIN_REPEATS, worth)
+        key = id(block), every
+        if key not in self.compressed:
+            self.compressed[key] = runs(
+                block.items,
+                [self.signature(item) for item in block.items],
+                MIN_REPEATS,
+                lambda phrase: every or any(not isinstance(item, int) for item in phrase),
+            )
+        return self.compressed[key]
 
     def signature(self, item: Item) -> int:
         """A number that structurally identical items share.

@@ -14,7 +14,7 @@ from tinygrad_xent.tracing import Entry, Scope, Trace
 
 from . import labels
 from .graph import Edge, Graph, Node
-from .leaves import kind_of, word_of
+from .leaves import kind_of, words_of
 
 SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
 
@@ -65,11 +65,10 @@ class Cards:
     def __init__(self, trace: Trace, graph: Graph, options: Options, numbers: Numbers) -> None:
         self.trace, self.graph, self.options, self.numbers = trace, graph, options, numbers
         self.users: dict[int, list[int]] = {entry.id: [] for entry in trace}
-        self.arguments: dict[int, set[str]] = {entry.id: set() for entry in trace}
         for entry in trace:
-            for source, argument in zip(entry.inputs, entry.arguments, strict=True):
+            for source in entry.inputs:
                 self.users[source].append(entry.id)
-                self.arguments[source].add(argument)
+        self.words = words_of(trace)
         self.written: dict[str, list[Line]] = {}
         self.magnitudes: dict[Edge, float | None] = {}
         self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
@@ -77,10 +76,6 @@ class Cards:
     def name(self, entry: Entry) -> str:
         """The user's name of a value, "" if it has none."""
         return labels.clean(str(self.options.names.get(entry.id) or entry.name or ""))
-
-    def word(self, leaf: Entry) -> str:
-        """What a leaf is: a parameter, data, labels."""
-        return word_of(leaf, self.arguments[leaf.id])
 
     # nodes
 
@@ -121,7 +116,7 @@ class Cards:
         return lines + self.shape(entry) + self.numbers.of(entry)
 
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
-        name, word = self.name(entry), self.word(entry)
+        name, word = self.name(entry), self.words[entry.id]
         if not name and word == "constant":
             lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
             return [*lines, ("kind", word)]
@@ -173,7 +168,7 @@ class Cards:
         """The leaves inside a box: how many of each kind, with how many numbers, and their names."""
         found: dict[str, list[Entry]] = {}
         for leaf in map(self.trace.__getitem__, node.held):
-            found.setdefault(self.word(leaf), []).append(leaf)
+            found.setdefault(self.words[leaf.id], []).append(leaf)
         lines: list[Line] = []
         for word, members in found.items():
             size = sum(leaf.value.size for leaf in members)
@@ -231,8 +226,8 @@ class Cards:
 
     def several(self, node: Node) -> str:
         """How many leaves a bundle stands for."""
-        words = {self.word(self.trace[i]) for i in node.entries}
-        kind = kind_of(self.word(self.trace[node.entries[0]]))
+        words = {self.words[i] for i in node.entries}
+        kind = kind_of(self.words[node.entries[0]])
         return labels.counted(len(node.entries), words.pop() if len(words) == 1 else kind)
 
     def totals(self, members: list[Entry]) -> list[Line]:
@@ -262,9 +257,9 @@ class Cards:
         return [("head", f"↑ {self.name(entry) or self.anonymous(entry)}")]
 
     def anonymous(self, entry: Entry) -> str:
-        if self.word(entry) == "constant":
+        if self.words[entry.id] == "constant":
             return labels.number(entry.value, self.options.precision)
-        return f"{self.word(entry)} #{entry.id}"
+        return f"{self.words[entry.id]} #{entry.id}"
 
     def shape(self, entry: Entry) -> list[Line]:
         shown = "shape" in self.options.show

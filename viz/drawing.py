@@ -8,6 +8,7 @@ import html
 import itertools
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -16,11 +17,12 @@ from tinygrad_xent.files import replace_file
 from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
+from .blocks import Structure
 from .cards import Cards, Options
 from .changes import Changes
 from .dot import Dot, looks_of, raster_dpi, to_dot
 from .formats import file_of
-from .graph import Graph, build
+from .graph import Graph, build, build_within
 from .svg import finish
 from .theme import Theme, palettes_of, schemes
 from .values import Values
@@ -66,6 +68,7 @@ class Drawing:
         self._numbers = Values(options) if before is None else Changes(before, options)
         self.direction, self.time_limit = direction, time_limit
         self.palettes = palettes_of(theme)
+        self._structure = Structure(trace)
         self._views = list(views(trace, fold, max_nodes, parameters == "inside"))
         self._rendered: dict[str, bytes] = {}
         self._cards: Cards | None = None
@@ -74,17 +77,42 @@ class Drawing:
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
         operations = sum(entry.kind == "operation" for entry in self.trace)
-        full = 0
         if self._views[0].fold is None and operations > max_nodes:
             full = len(self.trace)  # each has a node of its own: no need to build that
             self._views = [view for view in self._views if view.fold is not None]
-        graph = build(self.trace, self._views.pop(0))
-        full = full or len(graph.nodes)
-        while len(graph.nodes) > max_nodes:
-            graph = build(self.trace, self._views.pop(0))
-        if len(graph.nodes) == full:
-            return graph
-        return self._note(graph, f"{full:,} nodes are over max_nodes={max_nodes}")
+        else:
+            graph = build(self.trace, self._views[0], self._structure)
+            full = len(graph.nodes)
+            if full <= max_nodes:
+                return graph
+        why = f"{full:,} nodes are over max_nodes={max_nodes}"
+        return self._note(self._first(max_nodes), why)
+
+    def _first(self, most: int) -> Graph:
+        """The finest graph of at most so many nodes, among the views that are left: with bundles only if
+        it must have them. The finer views are given up.
+
+        The search goes in steps that double, then halves the last one: a coarser view has no more nodes.
+        (Cut into parts it may have a few more, as the output then stands alone. What is found might then
+        not be the very finest, but keeps to the limit.)
+        """
+
+        def built(place: int) -> Graph | None:
+            apart, bundled = (replace(self._views[place], bundle=b) for b in (False, True))
+            return within(apart) or within(bundled)
+
+        within = partial(build_within, self.trace, self._structure, most)
+        low = high = 0
+        while (graph := built(high)) is None:
+            low, high = high + 1, min(2 * high + 1, len(self._views) - 1)
+        while low < high:
+            middle = (low + high) // 2
+            if tried := built(middle):
+                high, graph = middle, tried
+            else:
+                low = middle + 1
+        del self._views[:high]
+        return graph
 
     def _note(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
@@ -144,12 +172,11 @@ class Drawing:
         return self._rendered[format]
 
     def _coarsen(self) -> None:
-        """Take the first view with a quarter of the nodes, or the coarsest; or give up."""
-        count, coarsest = len(self.graph.nodes), self.graph
-        while self._views and len(coarsest.nodes) > count / 4:
-            coarsest = build(self.trace, self._views.pop(0))
-        if len(coarsest.nodes) < count:
-            self.graph = self._note(coarsest, f"the layout took over {self.time_limit:g} s")
+        """Take the first view with a quarter of the nodes; or give up."""
+        count = len(self.graph.nodes)
+        if count > 1:
+            coarser = self._first(max(1, count // 4))
+            self.graph = self._note(coarser, f"the layout took over {self.time_limit:g} s")
             self._rendered.clear()
             return
         raise layout.LayoutTimeoutError(

@@ -7,15 +7,15 @@ exactly one edge: nothing goes missing.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
-from .blocks import Block, Item, Repeats, Runs, blocks, entries_of
+from .blocks import Block, Item, Runs, Structure, entries_of
 from .labels import counted, relative, spanned
-from .leaves import Leaf, kind_of, word_of
 from .views import View
 
 MAX_USES = (
@@ -106,10 +106,22 @@ class Graph:
     parents: dict[int, int | None]
     notes: tuple[str, ...] = ()
 
-    def inside(self, scope: int | None) -> tuple[list[Node], list[Scope]]:
-        """The nodes and the open scopes that stand directly in a scope; None is outside all."""
-        nodes = [n for n in self.nodes if (n.within[-1] if n.within else None) == scope]
-        return nodes, [s for s in self.scopes.values() if self.parents[s.id] == scope]
+    def tree(self) -> Iterator[tuple[Scope | None, int, list[Node]]]:
+        """The open scopes, each before those inside it, with how many are around it and the nodes that
+        stand directly in it. The first is None: what is outside all.
+        """
+        nodes: dict[int | None, list[Node]] = {}
+        inner: dict[int | None, list[int]] = {}
+        for node in self.nodes:
+            nodes.setdefault(node.within[-1] if node.within else None, []).append(node)
+        for scope, parent in self.parents.items():
+            inner.setdefault(parent, []).append(scope)
+        yield None, 0, nodes.get(None, [])
+        waiting = [(scope, 0) for scope in reversed(inner.get(None, []))]
+        while waiting:  # not by recursion: scopes may nest a thousand deep
+            scope, level = waiting.pop()
+            yield self.scopes[scope], level, nodes.get(scope, [])
+            waiting += [(i, level + 1) for i in reversed(inner.get(scope, []))]
 
     @property
     def hidden(self) -> str:
@@ -128,63 +140,74 @@ class Graph:
         return ", ".join(found)
 
 
-def build(trace: Trace, view: View) -> Graph:
-    """The graph of a trace in one view."""
-    return _Builder(trace, view).graph()
+def build(trace: Trace, view: View, structure: Structure | None = None) -> Graph:
+    """The graph of a trace in one view; `structure` is the trace's, for one who builds several."""
+    graph = build_within(trace, structure or Structure(trace), math.inf, view)
+    assert graph is not None
+    return graph
+
+
+def build_within(trace: Trace, structure: Structure, most: float, view: View) -> Graph | None:
+    """The graph in one view, if it has at most so many nodes."""
+    return _Builder(trace, view, structure).graph(most)
 
 
 class _Builder:
-    def __init__(self, trace: Trace, view: View) -> None:
+    def __init__(self, trace: Trace, view: View, structure: Structure) -> None:
         self.trace, self.view = trace, view
         self.entries = trace.entries
-        self.repeats = Repeats(trace)
+        self.structure = structure
         self.boxes: list[Node] = []  # operations and what stands for several of them
         self.owner: dict[int, Node] = {}  # entry -> its node
         self.held: dict[str, list[int]] = {}  # box that may hold leaves -> those inside
         self.scopes: dict[int, Scope] = {}
         self.parents: dict[int, int | None] = {}
+        self.open(structure.root)
 
-    def graph(self) -> Graph:
-        self.open(blocks(self.trace), ())
-        leaves, references = self.leaves()
-        edges = self.edges(references)
-        boxes = [replace(n, held=tuple(self.held.get(n.id, ()))) for n in self.boxes]
+    def graph(self, most: float = math.inf) -> Graph | None:
+        """The graph, unless it has more nodes than this."""
+        leaves, references = self.leaves() if len(self.boxes) <= most else ([], {})
+        if len(self.boxes) + len(leaves) + len(references) > most:
+            return None
+        held = {name: tuple(inside) for name, inside in self.held.items() if inside}
+        boxes = [replace(n, held=held[n.id]) if n.id in held else n for n in self.boxes]
         nodes = [*boxes, *leaves, *references.values()]
         order = {n.id: (n.entries[0], n.kind == "reference", i) for i, n in enumerate(nodes)}
         nodes.sort(key=lambda n: order[n.id])
-        return Graph(tuple(nodes), tuple(edges), self.scopes, self.parents)
+        return Graph(tuple(nodes), tuple(self.edges(references)), self.scopes, self.parents)
 
     # operations and scopes
 
-    def open(self, block: Block, path: tuple[int, ...]) -> None:
-        """Add the nodes of a block that is not folded; `path` has the ids of the scopes around."""
-        items = self.compress(block.items, len(path))
-        if self.view.parts is not None and not path:
-            self.add_parts(items)
+    def open(self, root: Block) -> None:
+        """Add the nodes of the operations, and the open scopes, each before those inside it."""
+        if self.view.parts is not None:
+            self.add_parts(self.compress(root, 0))
             return
-        for item in items:
-            if isinstance(item, Block) and not self.folds(len(path)):
-                assert item.scope is not None
-                self.scopes[item.scope.id] = item.scope
-                self.parents[item.scope.id] = path[-1] if path else None
-                self.open(item, (*path, item.scope.id))
-            else:
-                self.add(item, path)
+        waiting: list[tuple[Block, tuple[int, ...]]] = [(root, ())]
+        while waiting:  # not by recursion: scopes may nest a thousand deep
+            block, path = waiting.pop()
+            if block.scope is not None:
+                self.scopes[block.scope.id] = block.scope
+                self.parents[block.scope.id] = path[-1] if path else None
+                path = (*path, block.scope.id)
+            opened = []
+            for item in self.compress(block, len(path)):
+                if isinstance(item, Block) and not self.folds(len(path)):
+                    opened.append((item, path))
+                else:
+                    self.add(item, path)
+            waiting += reversed(opened)
 
     def folds(self, level: int) -> bool:
         """Whether a scope inside `level` open ones is one box."""
         return self.view.fold is not None and level >= self.view.fold
 
-    def compress(self, items: list[Item], level: int) -> list[Item | Runs]:
+    def compress(self, block: Block, level: int) -> list[Item | Runs]:
         """The items of a block with runs of equal ones made into one, where the view says so."""
-        which, folds = self.view.repeats, self.folds(level)
-        if which == "none" or (which == "groups" and not folds):
-            return list(items)
-        return self.repeats.compress(
-            items,
-            opens=lambda item: isinstance(item, Block) and not folds,
-            worth=lambda phrase: which == "all" or any(not isinstance(i, int) for i in phrase),
-        )
+        which = self.view.repeats
+        if which == "none" or not self.folds(level):
+            return list(block.items)
+        return self.structure.compress(block, every=which == "all")
 
     def add(self, item: Item | Runs, path: tuple[int, ...]) -> None:
         entries = tuple(entries_of(item))
@@ -243,7 +266,7 @@ class _Builder:
     def contents(self, block: Block) -> tuple[str, ...]:
         """The names of what stands in a scope, in order, those of inner scopes relative to its own."""
         outer = block.scope.name if block.scope else ""
-        items = self.repeats.compress(block.items)
+        items = self.structure.compress(block)
         return tuple(relative(self.name(item), outer) for item in items)
 
     def each(self, run: Runs) -> tuple[str, ...]:
@@ -264,22 +287,19 @@ class _Builder:
     def leaves(self) -> tuple[list[Node], dict[tuple[int, str], Node]]:
         """The nodes of leaves and constants, and the reference nodes by leaf and user."""
         users: dict[int, dict[str, Node]] = {}
-        arguments: dict[int, set[str]] = {}
         for entry in self.entries:
             if entry.kind != "operation":
-                users[entry.id], arguments[entry.id] = {}, set()
-            for source, argument in zip(entry.inputs, entry.arguments, strict=True):
+                users[entry.id] = {}
+            for source in entry.inputs:
                 if source in users:
                     node = self.owner[entry.id]
                     users[source].setdefault(node.id, node)
-                    arguments[source].add(argument)
-        kinds = {i: kind_of(word_of(self.entries[i], arguments[i])) for i in users}
-        shown = {leaf: found for leaf, found in users.items() if not self.hold(leaf, kinds, found)}
+        shown = {leaf: found for leaf, found in users.items() if not self.hold(leaf, found)}
         nodes: list[Node] = []
         references: dict[tuple[int, str], Node] = {}
-        for members in self.bundles(shown, kinds):
+        for members in self.bundles(shown):
             first = members[0]
-            node = self.new_node(kinds[first], tuple(members))
+            node = self.new_node(self.structure.kinds[first], tuple(members))
             nodes.append(node)
             if len(users[first]) > MAX_USES:
                 for i, user in enumerate(users[first].values()):
@@ -288,25 +308,25 @@ class _Builder:
                     )
         return nodes, references
 
-    def hold(self, leaf: int, kinds: dict[int, Leaf], users: dict[str, Node]) -> bool:
+    def hold(self, leaf: int, users: dict[str, Node]) -> bool:
         """Put a leaf inside the one box that uses it, where its place is there; whether it is."""
         if len(users) != 1:
             return False
         (box,) = users.values()
-        belongs = self.view.inside and kinds[leaf] != "input"
+        belongs = self.view.inside and self.structure.kinds[leaf] != "input"
         if box.id not in self.held or not (belongs or self.view.parts == 0):
             return False
         self.held[box.id].append(leaf)
         self.owner[leaf] = box
         return True
 
-    def bundles(self, users: dict[int, dict[str, Node]], kinds: dict[int, Leaf]) -> list[list[int]]:
+    def bundles(self, users: dict[int, dict[str, Node]]) -> list[list[int]]:
         """The leaves that share a node: each alone, but many of one kind for the same nodes."""
         found: dict[Hashable, list[int]] = {}
         for leaf, nodes in users.items():
             many = self.view.inside or any(node.kind == "repeat" for node in nodes.values())
             joins = self.view.bundle or (many and all(node.is_box for node in nodes.values()))
-            key = (kinds[leaf], tuple(nodes)) if nodes and joins else leaf
+            key = (self.structure.kinds[leaf], tuple(nodes)) if nodes and joins else leaf
             found.setdefault(key, []).append(leaf)
         least = 2 if self.view.parts is not None else MIN_BUNDLE
         bundles = [b for b in found.values() if len(b) >= least]

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, TypeAlias
 
-from tinygrad_xent.tracing import Entry
+from tinygrad_xent.tracing import Entry, Trace
 
 Leaf: TypeAlias = Literal["parameter", "input", "constant"]
+
+
+def words_of(trace: Trace) -> dict[int, str]:
+    """The word for each leaf of a trace.
+
+    >>> import tinygrad_xent as tx
+    >>> z = tx.Tensor([[2.0, 1.0]], requires_grad=True)
+    >>> words_of(tx.trace(tx.cross_entropy(z @ [[1.0, 0.5], [0.0, 2.0]], [1])))
+    {0: 'parameter', 1: 'data', 4: 'labels', 7: 'constant'}
+    """
+    uses: dict[int, set[str]] = {e.id: set() for e in trace if e.kind != "operation"}
+    for entry in trace:
+        for source, argument in zip(entry.inputs, entry.arguments, strict=True):
+            if source in uses:
+                uses[source].add(argument)
+    return {leaf: word_of(trace[leaf], arguments) for leaf, arguments in uses.items()}
 
 
 def word_of(leaf: Entry, arguments: Collection[str]) -> str:
@@ -18,13 +34,6 @@ def word_of(leaf: Entry, arguments: Collection[str]) -> str:
 
     Args:
         arguments: which arguments of operations it is, by their names in the formulas.
-
-    >>> import tinygrad_xent as tx
-    >>> z = tx.Tensor([[2.0, 1.0]], requires_grad=True)
-    >>> trace = tx.trace(tx.cross_entropy(z @ [[1.0, 0.5], [0.0, 2.0]], [1]))
-    >>> names = {s: e.arguments[i] for e in trace for i, s in enumerate(e.inputs)}
-    >>> [word_of(e, {names[e.id]}) for e in trace if e.kind != "operation"]
-    ['parameter', 'data', 'labels', 'constant']
     """
     if leaf.kind != "constant":
         return leaf.kind

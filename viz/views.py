@@ -36,16 +36,13 @@ class View:
 
 
 def views(trace: Trace, fold: int | None, max_nodes: int, inside: bool = True) -> Iterator[View]:
-    """Ever coarser views, from the one asked for to a single box.
-
-    At each step the leaves are bundled before the operations come together any further.
-    """
+    """Ever coarser views, from the one asked for to a single box; of each there is one with bundles too."""
     asked = View(fold, "none" if fold is None else "groups", inside)
     deepest = depth(trace) if fold is None else min(fold, depth(trace))
-    folded = [replace(asked, fold=n, repeats="groups") for n in range(deepest - 1, -1, -1)]
+    yield asked
+    for level in range(deepest - 1, -1, -1):
+        yield replace(asked, fold=level, repeats="groups")
     repeated = replace(asked, fold=0, repeats="all")
-    counts = sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1}, reverse=True)
-    for view in (asked, *folded, repeated, *(replace(repeated, parts=n) for n in counts)):
-        yield view
-        yield replace(view, bundle=True)
-    yield replace(repeated, bundle=True, parts=0)
+    yield repeated
+    for parts in sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1, 0}, reverse=True):
+        yield replace(repeated, parts=parts)

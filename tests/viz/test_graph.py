@@ -2,9 +2,10 @@
 
 import random
 import re
+import time
 import warnings
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,9 @@ import tinygrad_xent as tx
 import viz
 from viz.graph import build
 from viz.repeats import Run, runs
-from viz.views import View, views
+from viz.views import View
+from viz.views import views as steps
+from viz.writers.mermaid import mermaid
 
 
 def assert_complete(trace, graph):
@@ -74,6 +77,12 @@ def random_trace(seed, size):
     return tx.trace(pool[-1])
 
 
+def views(trace, fold, max_nodes):
+    """The views of each step, without bundles and with them."""
+    for view in steps(trace, fold, max_nodes):
+        yield from (replace(view, bundle=bundle) for bundle in (False, True))
+
+
 def assert_no_eye(graph):
     """Check that two nodes are joined by one edge, or by few that each say which argument they are."""
     nodes = {node.id: node for node in graph.nodes}
@@ -85,12 +94,17 @@ def assert_no_eye(graph):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([None, 0, 1, 2]))
 def test_no_view_loses_anything_or_makes_a_cycle(seed, size, fold):
-    trace = random_trace(seed, size)
+    trace, sizes = random_trace(seed, size), {False: [], True: []}
     for view in views(trace, fold, max_nodes=5):
         graph = build(trace, view)
         assert_complete(trace, graph)
         assert_acyclic(graph)
         assert_no_eye(graph)
+        if view.parts is None:
+            sizes[view.bundle].append(len(graph.nodes))
+    assert len(graph.nodes) == 1
+    assert sizes[True] == sorted(sizes[True], reverse=True)
+    assert all(few <= many for few, many in zip(sizes[True], sizes[False], strict=True))
 
 
 def test_views_of_the_lessons_are_complete(lesson):
@@ -281,6 +295,29 @@ def test_arguments_keep_their_order_where_one_node_gives_two_of_them():
     graph = viz.draw(tx.where([True], a, b) * tx.where([True], b, a)).graph
     order = [(edge.uses[0].user, edge.uses[0].argument) for edge in graph.edges]
     assert order == sorted(order)
+
+
+def nested(depth):
+    """One operation in each of as many scopes, one inside the other."""
+    x = tx.Tensor(1.0, requires_grad=True)
+    with ExitStack() as scopes:
+        for i in range(depth):
+            scopes.enter_context(tx.scope(f"scope {i}"))
+            x = tx.tanh(x)
+    return tx.trace(x)
+
+
+def test_a_thousand_nested_scopes():
+    trace = nested(1000)
+    start = time.process_time()
+    with pytest.warns(viz.DrawingWarning, match="1,001 nodes are over max_nodes=200"):
+        drawing = viz.draw(trace)
+    assert len(drawing.graph.nodes) == 200  # the finest that fits: 198 operations, a box, the leaf
+    assert_complete(trace, drawing.graph)
+    whole = viz.draw(trace, max_nodes=2000)
+    assert whole.dot.count("subgraph cluster") == 1000
+    assert mermaid(whole).count("subgraph scope") == 1000
+    assert time.process_time() - start < 20  # it took minutes when each level was tried
 
 
 def test_an_irregular_chain_is_cut_into_parts():
