@@ -85,7 +85,8 @@ def draw(
             `backward()` has run and read "not computed" before; a trace's are its own.
         show: what stands in the picture, of "value", "grad", "formula", "shape", "contribution".
         fold: scopes deeper than this become one box each: 0 folds every scope, None none. Three or
-            more equal neighbours among the folded become one box with their number.
+            more equal neighbours among the folded become one box with their number, whatever their
+            names.
         parameters: where those of a folded scope are, and its constants: "inside" its box, which
             counts them, or "outside", each with its numbers.
         direction: of the forward pass, "TB", "LR", "BT" or "RL"; "backward" draws the gradient's

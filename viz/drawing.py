@@ -93,8 +93,6 @@ class Drawing:
         it must have them. The finer views are given up.
 
         The search goes in steps that double, then halves the last one: a coarser view has no more nodes.
-        (Cut into parts it may have a few more, as the output then stands alone. What is found might then
-        not be the very finest, but keeps to the limit.)
         """
 
         def built(place: int) -> Graph | None:

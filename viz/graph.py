@@ -18,9 +18,7 @@ from .blocks import Block, Item, Runs, Structure, entries_of
 from .labels import counted, relative, spanned
 from .views import View
 
-MAX_USES = (
-    5  # a leaf of more nodes gets a reference node at each, more uses by one node are one edge
-)
+MAX_USES = 5  # a leaf of more nodes gets a reference at each; more uses by one node are one edge
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
 Kind: TypeAlias = Literal[
@@ -43,8 +41,9 @@ class Node:
 
     Attributes:
         id: the DOT name, made by us.
-        kind: "operation"; a leaf's, as in `kind_of`; "group" a folded scope; "repeat" a run of equal ones; "part" a stretch
-            of a graph too large to show; "reference" a leaf again, near a use of it.
+        kind: "operation"; a leaf's, as in `kind_of`; "group" a folded scope; "repeat" a run of equal
+            ones; "part" a stretch of a graph too large to show; "reference" a leaf again, near a use
+            of it.
         entries: the operations it stands for, or the leaves.
         held: the leaves inside a box, which only it uses.
         within: ids of the open scopes around it, outermost first.
@@ -259,7 +258,7 @@ class _Builder:
         if node.kind not in ("parameter", "input", "constant"):
             self.boxes.append(node)
         scoped = any(len(self.entries[i].scopes) > len(path) for i in entries)
-        if self.view.parts == 0 or (kind in ("group", "repeat") and scoped):
+        if self.view.parts == 0 or scoped:
             self.held[node.id] = []
         return node
 
