@@ -6,6 +6,7 @@ count: the twelve layers of a model are equal, though each is called by its own 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
@@ -95,11 +96,25 @@ class Structure:
         if key not in self.compressed:
             self.compressed[key] = runs(
                 block.items,
-                [self.signature(item) for item in block.items],
+                self.keys(block),
                 MIN_REPEATS,
                 lambda phrase: every or any(not isinstance(item, int) for item in phrase),
             )
         return self.compressed[key]
+
+    def keys(self, block: Block) -> list[Hashable]:
+        """A key for each item of a block, the same for equal items.
+
+        What has too few neighbours of its size to repeat needs no signature; without that, deep scopes
+        would take the cube of their depth.
+        """
+        sizes = Counter(len(item.entries) for item in block.items if isinstance(item, Block))
+        return [
+            ("alone", i)
+            if isinstance(item, Block) and sizes[len(item.entries)] < MIN_REPEATS
+            else self.signature(item)
+            for i, item in enumerate(block.items)
+        ]
 
     def signature(self, item: Item) -> int:
         """A number that structurally identical items share.

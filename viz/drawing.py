@@ -79,7 +79,7 @@ class Drawing:
         operations = sum(entry.kind == "operation" for entry in self.trace)
         if self._views[0].fold is None and operations > max_nodes:
             full = len(self.trace)  # each has a node of its own: no need to build that
-            self._views = [view for view in self._views if view.fold is not None]
+            del self._views[0]
         else:
             graph = build(self.trace, self._views[0], self._structure)
             full = len(graph.nodes)

@@ -204,7 +204,7 @@ class _Builder:
     def compress(self, block: Block, level: int) -> list[Item | Runs]:
         """The items of a block with runs of equal ones made into one, where the view says so."""
         which = self.view.repeats
-        if which == "none" or not self.folds(level):
+        if which == "none" or (which == "folded" and not self.folds(level)):
             return list(block.items)
         return self.structure.compress(block, every=which == "all")
 

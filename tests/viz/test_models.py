@@ -60,6 +60,14 @@ def test_the_steps_of_a_gru_are_one_box():
     assert boxes(drawing) == [("GRUCell cell ×50", 50), ("Linear head", 1)]
 
 
+def test_over_the_budget_what_repeats_is_folded_and_the_rest_stays_open():
+    trace = tx.trace(models.gpt())
+    with pytest.warns(viz.DrawingWarning, match="These 32 nodes stand for all 943"):
+        drawing = viz.draw(trace)
+    assert boxes(drawing) == [("Block blocks.0…11 ×12", 12)]
+    assert {scope.name for scope in drawing.graph.scopes.values()} >= {"LayerNorm norm", "GPT"}
+
+
 def test_parameters_and_constants_stand_inside_their_layer():
     drawing = viz.draw(tx.trace(models.gpt()), fold=1)
     shown = [n.entries for n in drawing.graph.nodes if n.kind == "parameter"]
