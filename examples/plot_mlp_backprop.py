@@ -204,7 +204,7 @@ table("dE/dz3", ["t", "Σ t", "backward() = a3 Σ t - t", "a3 - t", "a3 - t is"]
 # ------------
 # First the recorded computation, each layer as one box.
 
-save(viz.draw(E, fold=0), "mlp_backprop.svg")
+save(viz.draw(E, fold=0, parameters="outside"), "mlp_backprop.svg")
 
 # %%
 # Then the network itself, with the gradient on it: a line is a weight, its width the size of

@@ -44,7 +44,7 @@ def test_recorded_as_one_operation_each_and_shown_as_all():
     assert recorded == ["softmax_cross_entropy", "linear"]
     trace = tx.trace(loss)
     shown = [entry.op for entry in trace if entry.kind == "operation"]
-    assert shown == ["matmul", "add", "log_softmax", "take_along_axis", "sum", "div"]
+    assert shown == ["matmul", "add", "log_softmax", "take_along_axis", "sum", "div", "neg"]
     assert [entry.id for entry in trace] == list(range(len(trace)))
     assert all(source < entry.id for entry in trace for source in entry.inputs)
 

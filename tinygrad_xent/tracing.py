@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from html import escape
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from .engine.nodes import Leaf, Node
 from .engine.tensors import Tensor, is_tensor, raw, wrap
 from .engine.walk import collect, sweep_arrays
 from .plain_data import Plain
+from .showing import aligned, ends, html_table, size_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Contribution(Plain):
     entry: int
     argument: int
     value: Array | None
+
+    def __repr__(self) -> str:
+        """Where it comes from, and how large it is."""
+        return (
+            f"<Contribution of entry {self.entry}, argument {self.argument}: {size_of(self.value)}>"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +123,29 @@ class Entry(Plain):
         """The same as `gradient`, under the name that tensors use."""
         return self.gradient
 
+    def cells(self) -> tuple[str, ...]:
+        """Its row in the table that a trace prints; `COLUMNS` are the headings."""
+        what = self.op if self.kind == "operation" else self.kind
+        if self.name is not None:
+            what = f"{self.name} = {what}" if self.kind == "operation" else f"{self.name}: {what}"
+        inputs, size = ", ".join(map(str, self.inputs)), self.shape or "scalar"
+        numbers = size_of(self.value), size_of(self.gradient)
+        return str(self.id), what, inputs, f"{self.dtype} {size}", *numbers, " / ".join(self.scope)
+
+    def __repr__(self) -> str:
+        """What it is, without its numbers."""
+        _, what, inputs, size, *_ = self.cells()
+        return f"<Entry {self.id}: {what}{' of ' if inputs else ''}{inputs}, {size}>"
+
+
+COLUMNS = ("id", "what", "inputs", "shape", "value", "gradient", "scope")
+
 
 @dataclass(frozen=True, eq=False)
 class Trace(Plain):
     """A computation as plain data: its entries in creation order.
 
-    Iterate over it; index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be
+    Print it for a table; iterate over it; index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be
     pickled (a loaded one can't be indexed by tensors). The traces of equal computations are equal.
 
     Attributes:
@@ -150,6 +175,22 @@ class Trace(Plain):
                 )
             return self.entries[self._ids[node.id]]
         return self.entries[key]
+
+    def __repr__(self) -> str:
+        """How long it is, and what it ends in; printed, or in a notebook, it is a table."""
+        return f"<Trace: {len(self):,} entries; output: {self.entries[self.output].cells()[1]}>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        first, hidden, last = ends(self.entries)
+        between = ("…", f"{hidden:,} more", *[""] * (len(COLUMNS) - 2))
+        return [*(e.cells() for e in first), *[between] * bool(hidden), *(e.cells() for e in last)]
+
+    def __str__(self) -> str:
+        """A line for each entry, of a long trace for the first and the last ones."""
+        return "\n".join(aligned([COLUMNS, *self._rows()]))
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{html_table(COLUMNS, self._rows())}"
 
     def __contains__(self, key: object) -> bool:
         if is_tensor(key):

@@ -47,6 +47,8 @@ __all__ = [
 
 Direction: TypeAlias = Literal["TB", "LR", "BT", "RL", "backward"]
 DIRECTIONS = get_args(Direction)
+Parameters: TypeAlias = Literal["inside", "outside"]
+PLACES = get_args(Parameters)
 
 
 class Finding(Protocol):
@@ -67,6 +69,7 @@ def draw(
     *,
     show: str | Iterable[str] = ("value", "grad", "formula", "shape"),
     fold: int | None = None,
+    parameters: Parameters = "inside",
     direction: Direction = "TB",
     theme: Theme = "auto",
     names: Mapping[str, Tensor] | None = None,
@@ -82,7 +85,10 @@ def draw(
             `backward()` has run and read "not computed" before; a trace's are its own.
         show: what stands in the picture, of "value", "grad", "formula", "shape", "contribution".
         fold: scopes deeper than this become one box each: 0 folds every scope, None none. Three or
-            more equal neighbours among the folded become one box with their number.
+            more equal neighbours among the folded become one box with their number, whatever their
+            names.
+        parameters: where those of a folded scope are, and its constants: "inside" its box, which
+            counts them, or "outside", each with its numbers.
         direction: of the forward pass, "TB", "LR", "BT" or "RL"; "backward" draws the gradient's
             flow from the loss down instead.
         theme: the colours: "light", "dark", or "auto", as the viewer's system prefers; the name of
@@ -90,7 +96,8 @@ def draw(
         names: tensors by the name they have in the picture, where that is not their own.
         findings: of `tx.check.lint(output)`: each is a badge on the operation that shows it.
         precision: significant digits.
-        max_nodes: past so many nodes, scopes fold and repeats collapse until they are fewer.
+        max_nodes: at most so many nodes; a picture of more folds and bundles step by step until it
+            keeps to that, and says what it hides.
         time_limit: seconds that a layout may take before the picture gets coarser.
 
     Raises:
@@ -107,11 +114,12 @@ def draw(
     trace = _traced(output)
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
     options = _options(trace, show, precision, names, computed, findings)
-    _check(fold, direction, max_nodes, time_limit)
+    _check(fold, parameters, direction, max_nodes, time_limit)
     return Drawing(
         trace,
         options,
         fold=fold,
+        parameters=parameters,
         direction=direction,
         theme=theme,
         max_nodes=max_nodes,
@@ -125,6 +133,7 @@ def compare(
     *,
     show: str | Iterable[str] = ("value", "grad", "formula", "shape"),
     fold: int | None = None,
+    parameters: Parameters = "inside",
     direction: Direction = "TB",
     theme: Theme = "auto",
     names: Mapping[str, Tensor] | None = None,
@@ -151,11 +160,12 @@ def compare(
     first, second = _traced(before), _traced(after)
     check_same_graph(first, second)
     options = _options(second, show, precision, names, computed=True)
-    _check(fold, direction, max_nodes, time_limit)
+    _check(fold, parameters, direction, max_nodes, time_limit)
     return Drawing(
         second,
         options,
         fold=fold,
+        parameters=parameters,
         direction=direction,
         theme=theme,
         max_nodes=max_nodes,
@@ -193,7 +203,10 @@ def _options(
     return Options(wanted, precision, called, computed, badges)
 
 
-def _check(fold: int | None, direction: str, max_nodes: int, time_limit: float) -> None:
+def _check(
+    fold: int | None, parameters: str, direction: str, max_nodes: int, time_limit: float
+) -> None:
+    _require(parameters in PLACES, "parameters", parameters, f"one of {PLACES}")
     _require(direction in DIRECTIONS, "direction", direction, f"one of {DIRECTIONS}")
     _require(fold is None or _is_whole(fold, 0), "fold", fold, "None or a whole number from 0")
     _require(_is_whole(max_nodes, 1), "max_nodes", max_nodes, "a whole number from 1")

@@ -17,7 +17,7 @@ from tinygrad_xent import (
 )
 from tinygrad_xent.command_line import fail, names_of, told
 
-from . import DIRECTIONS, draw
+from . import DIRECTIONS, PLACES, draw
 from .cards import SHOWABLE
 from .formats import endings
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-o", "--out", type=Path, help=f"a file that ends in {endings()} (NAME.svg)")
     made.add_argument("--show", nargs="+", choices=SHOWABLE, help="what stands in the picture")
     made.add_argument("--fold", type=int, help="fold scopes deeper than this")
+    made.add_argument("--parameters", choices=PLACES, help="where those of a folded scope are")
     made.add_argument("--direction", choices=DIRECTIONS)
     made.add_argument("--theme", help=f"{', '.join(THEMES)}, or a theme that the script adds")
     made.add_argument("--precision", type=int, help="significant digits")

@@ -14,6 +14,7 @@ from tinygrad_xent.tracing import Entry, Scope, Trace
 
 from . import labels
 from .graph import Edge, Graph, Node
+from .leaves import kind_of, words_of
 
 SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
 
@@ -67,6 +68,7 @@ class Cards:
         for entry in trace:
             for source in entry.inputs:
                 self.users[source].append(entry.id)
+        self.words = words_of(trace)
         self.written: dict[str, list[Line]] = {}
         self.magnitudes: dict[Edge, float | None] = {}
         self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
@@ -87,7 +89,8 @@ class Cards:
         """What lint found in a node, and so in a folded one too; a reference only points to it."""
         if node.kind == "reference":
             return []
-        found = [text for i in node.entries for text in self.options.badges.get(i, ())]
+        inside = (*node.entries, *node.held)
+        found = [text for i in inside for text in self.options.badges.get(i, ())]
         return [("lint", f"! {text}") for text in dict.fromkeys(found)]
 
     def write(self, node: Node) -> list[Line]:
@@ -95,7 +98,7 @@ class Cards:
             return self.reference(node)
         if node.is_box:
             return self.box(node)
-        if len(node.entries) > 1:
+        if node.is_bundle:
             return self.bundle(node)
         entry = self.trace[node.entries[0]]
         if node.kind == "operation":
@@ -113,11 +116,11 @@ class Cards:
         return lines + self.shape(entry) + self.numbers.of(entry)
 
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
-        name = self.name(entry)
-        if entry.value.ndim == 0 and not name and entry.kind == "constant":
+        name, word = self.name(entry), self.words[entry.id]
+        if not name and word == "constant":
             lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
-            return [*lines, ("kind", "constant")]
-        kind = f"{entry.kind}, output" if output else entry.kind
+            return [*lines, ("kind", word)]
+        kind = f"{word}, output" if output else word
         head = f"{name}: {kind}" if name else kind
         lines = [("head", head)]
         if entry.id in self.referenced:
@@ -129,16 +132,16 @@ class Cards:
     def box(self, node: Node) -> list[Line]:
         """A folded scope, a repeat or a part: what it stands for and what comes out of it."""
         count = len(node.entries)
-        amount = f"{count:,} operation{'s' if count > 1 else ''}"
+        amount = labels.counted(count, "operation")
         lines: list[Line] = []
         out = self.leaving(node)
-        if node.scope is not None:
-            name = labels.clean(node.scope.name)
+        if node.name:
+            name = labels.clean(node.name)
             if len(out) == 1 and self.name(out[0]):
                 name = f"{self.name(out[0])} = {name}"
             lines.append(("head", f"{name} ×{node.count:,}" if node.count > 1 else name))
-            if node.scope.formula and "formula" in self.options.show:
-                lines.append(("formula", labels.clean(node.scope.formula)))
+            if node.formula and "formula" in self.options.show:
+                lines.append(("formula", labels.clean(node.formula)))
         elif node.kind == "repeat":
             lines.append(("head", f"repeated ×{node.count:,}"))
         else:
@@ -149,6 +152,7 @@ class Cards:
             amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
         lines.append(("kind", amount))
         lines += [("note", text) for text in self.contents(node)]
+        lines += self.inside(node)
         if len(out) == 1:
             if node.count > 1:
                 lines.append(("note", "of the last:"))
@@ -158,6 +162,20 @@ class Cards:
             lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
         if len(words) > 4:
             lines.append(("note", f"and {len(words) - 4:,} kinds of value more"))
+        return lines
+
+    def inside(self, node: Node) -> list[Line]:
+        """The leaves inside a box: how many of each kind, with how many numbers, and their names."""
+        found: dict[str, list[Entry]] = {}
+        for leaf in map(self.trace.__getitem__, node.held):
+            found.setdefault(self.words[leaf.id], []).append(leaf)
+        lines: list[Line] = []
+        for word, members in found.items():
+            size = sum(leaf.value.size for leaf in members)
+            numbers = f", {size:,} numbers" if size != len(members) else ""
+            lines.append(("kind", labels.counted(len(members), word) + numbers))
+            names = [labels.relative(self.name(leaf), node.name) for leaf in members]
+            lines += [("note", text) for text in wrap("", list(filter(None, names)), ", ", 1)]
         return lines
 
     def leaving(self, node: Node) -> list[Entry]:
@@ -196,7 +214,7 @@ class Cards:
     def bundle(self, node: Node) -> list[Line]:
         """Many leaves in one node: their names, shapes, and their numbers taken together."""
         members = [self.trace[i] for i in node.entries]
-        lines: list[Line] = [("head", f"{len(members):,} {node.kind}s")]
+        lines: list[Line] = [("head", self.several(node))]
         names = [name for name in map(self.name, members) if name]
         lines += [("note", text) for text in wrap("", names, ", ", 2)]
         kinds = Counter(labels.dtype_and_shape(e.value) for e in members)
@@ -206,6 +224,12 @@ class Cards:
                 lines.append(("shape", f"and {len(kinds) - 3:,} shapes more"))
         return lines + self.totals(members)
 
+    def several(self, node: Node) -> str:
+        """How many leaves a bundle stands for."""
+        words = {self.words[i] for i in node.entries}
+        kind = kind_of(self.words[node.entries[0]])
+        return labels.counted(len(node.entries), words.pop() if len(words) == 1 else kind)
+
     def totals(self, members: list[Entry]) -> list[Line]:
         """The values and gradients of several entries as those of one long array."""
         lines, digits = list[Line](), self.options.precision
@@ -214,7 +238,7 @@ class Cards:
             few = len(values) <= 4
             every = np.concatenate([e.value.ravel() for e in members])
             text = (
-                [", ".join(labels.number(v, digits) for v in values)]
+                [", ".join(labels.numbers(values, digits))]
                 if few
                 else labels.summary(every, digits)
             )
@@ -229,13 +253,13 @@ class Cards:
     def reference(self, node: Node) -> list[Line]:
         entry = self.trace[node.entries[0]]
         if len(node.entries) > 1:
-            return [("head", f"↑ {len(node.entries):,} {entry.kind}s")]
+            return [("head", f"↑ {self.several(node)}")]
         return [("head", f"↑ {self.name(entry) or self.anonymous(entry)}")]
 
     def anonymous(self, entry: Entry) -> str:
-        if entry.value.ndim == 0 and entry.kind == "constant":
+        if self.words[entry.id] == "constant":
             return labels.number(entry.value, self.options.precision)
-        return f"{entry.kind} #{entry.id}"
+        return f"{self.words[entry.id]} #{entry.id}"
 
     def shape(self, entry: Entry) -> list[Line]:
         shown = "shape" in self.options.show

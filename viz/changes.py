@@ -69,7 +69,7 @@ class Changes(Numbers):
         with np.errstate(all="ignore"):
             change = new.astype(np.float64) - old.astype(np.float64)
         if new.ndim == 0:
-            text = f"{labels.number(old, digits)} → {labels.number(new, digits)}"
+            text = " → ".join(labels.numbers([old, new], digits))
             return [(role, f"{head}  {text}"), (role, f"       Δ {labels.number(change, digits)}")]
         lines = labels.headed(f"Δ {head.strip()}".ljust(7), labels.lines_of(change, digits))
         norms = " of ".join(labels.number(labels.norm(x), digits) for x in (change, old))

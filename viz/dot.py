@@ -13,6 +13,8 @@ from typing import final
 
 import graphviz
 
+from tinygrad_xent.tracing import Scope
+
 from . import labels
 from .cards import Cards, Line, Role
 from .graph import Edge, Graph, Node
@@ -98,7 +100,7 @@ def to_dot(
     """The DOT of a graph. `direction` is a rankdir, or "backward" for the gradient's flow."""
     walk = _Walk(graph, cards, palette, direction)
     walk.write_defaults(background, dpi)
-    walk.write_scope(walk.dot, None)
+    walk.write_scopes()
     walk.write_edges()
     return Dot(str(walk.dot.source), walk.parts)
 
@@ -154,24 +156,34 @@ class _Walk:
             arrowsize="0.7",
         )
 
-    def write_scope(self, dot: graphviz.Digraph, parent: int | None) -> None:
-        """The nodes that stand directly in a scope, then the scopes inside it as clusters."""
-        nodes, scopes = self.graph.inside(parent)
-        for node in nodes:
-            self.write_node(dot, node)
-        for scope in scopes:
-            name = f"cluster{scope.id}"
-            lines, tooltip = self.cards.scope(scope), labels.clean(scope.name, 500)
-            with dot.subgraph(name=name) as cluster:
-                cluster.attr(
-                    label=self.label(name, "cluster", lines, tooltip),
-                    style="rounded,filled",
-                    fillcolor=self.palette.scope,
-                    labelloc="t",
-                    labeljust="l",
-                    margin="10",
-                )
-                self.write_scope(cluster, scope.id)
+    def write_scopes(self) -> None:
+        """The nodes of each scope, then the scopes inside it as clusters."""
+        written: dict[int | None, graphviz.Digraph] = {None: self.dot}
+        inside: dict[int | None, list[int]] = {None: []}
+        for scope, _, nodes in self.graph.tree():
+            here = None if scope is None else scope.id
+            if scope is not None:
+                written[scope.id], inside[scope.id] = self.cluster(scope), []
+                inside[self.graph.parents[scope.id]].append(scope.id)
+            for node in nodes:
+                self.write_node(written[here], node)
+        for outer in reversed(inside):  # from the innermost out: its text is copied
+            for inner in inside[outer]:
+                written[outer].subgraph(written[inner])
+
+    def cluster(self, scope: Scope) -> graphviz.Digraph:
+        name = f"cluster{scope.id}"
+        lines, tooltip = self.cards.scope(scope), labels.clean(scope.name, 500)
+        cluster = graphviz.Digraph(name)
+        cluster.attr(
+            label=self.label(name, "cluster", lines, tooltip),
+            style="rounded,filled",
+            fillcolor=self.palette.scope,
+            labelloc="t",
+            labeljust="l",
+            margin="10",
+        )
+        return cluster
 
     def write_node(self, dot: graphviz.Digraph, node: Node) -> None:
         looks, lines = looks_of(node), self.cards.node(node)

@@ -8,6 +8,7 @@ import html
 import itertools
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -16,14 +17,16 @@ from tinygrad_xent.files import replace_file
 from tinygrad_xent.tracing import Trace
 
 from . import labels, layout
+from .blocks import Structure
 from .cards import Cards, Options
 from .changes import Changes
 from .dot import Dot, looks_of, raster_dpi, to_dot
 from .formats import file_of
-from .graph import Graph, build, views
+from .graph import Graph, build, build_within
 from .svg import finish
 from .theme import Theme, palettes_of, schemes
 from .values import Values
+from .views import views
 
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
@@ -54,6 +57,7 @@ class Drawing:
         options: Options,
         *,
         fold: int | None = None,
+        parameters: str = "inside",
         direction: str = "TB",
         theme: Theme = "auto",
         max_nodes: int = 200,
@@ -64,31 +68,58 @@ class Drawing:
         self._numbers = Values(options) if before is None else Changes(before, options)
         self.direction, self.time_limit = direction, time_limit
         self.palettes = palettes_of(theme)
-        self._views = list(views(trace, fold, max_nodes))
+        self._structure = Structure(trace)
+        self._views = list(views(trace, fold, max_nodes, parameters == "inside"))
         self._rendered: dict[str, bytes] = {}
         self._cards: Cards | None = None
         self.graph = self._finest(max_nodes)
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
-        full = 0
-        if self._views[0].fold is None and len(self.trace) > max_nodes:
+        operations = sum(entry.kind == "operation" for entry in self.trace)
+        if self._views[0].fold is None and operations > max_nodes:
             full = len(self.trace)  # each has a node of its own: no need to build that
-            self._views.pop(0)
-        while True:
-            graph = build(self.trace, self._views.pop(0))
-            full = full or len(graph.nodes)
-            if len(graph.nodes) <= max_nodes or not self._views:
-                break
-        if len(graph.nodes) == full:
-            return graph
-        return self._note(graph, f"{full:,} nodes are over max_nodes={max_nodes}")
+            del self._views[0]
+        else:
+            graph = build(self.trace, self._views[0], self._structure)
+            full = len(graph.nodes)
+            if full <= max_nodes:
+                return graph
+        why = f"{full:,} nodes are over max_nodes={max_nodes}"
+        return self._note(self._first(max_nodes), why)
+
+    def _first(self, most: int) -> Graph:
+        """The finest graph of at most so many nodes, among the views that are left: with bundles only if
+        it must have them. The finer views are given up.
+
+        The search goes in steps that double, then halves the last one: a coarser view has no more nodes.
+        """
+
+        def built(place: int) -> Graph | None:
+            apart, bundled = (replace(self._views[place], bundle=b) for b in (False, True))
+            return within(apart) or within(bundled)
+
+        within = partial(build_within, self.trace, self._structure, most)
+        low = high = 0
+        while (graph := built(high)) is None:
+            low, high = high + 1, min(2 * high + 1, len(self._views) - 1)
+        while low < high:
+            middle = (low + high) // 2
+            if tried := built(middle):
+                high, graph = middle, tried
+            else:
+                low = middle + 1
+        del self._views[:high]
+        return graph
 
     def _note(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
-        note = f"Folded: {why}. These {len(graph.nodes):,} nodes stand for all {len(self.trace):,}."
-        lines.warn(note, DrawingWarning)
-        return replace(graph, notes=(note,))
+        count = len(graph.nodes)
+        stand = f"These {count:,} nodes stand" if count > 1 else "This node stands"
+        stand += f" for all {len(self.trace):,}"
+        notes = f"Folded: {why}. {stand}.", f"Not drawn one by one: {graph.hidden}."
+        lines.warn(" ".join(notes), DrawingWarning)
+        return replace(graph, notes=notes)
 
     # what it is made of
 
@@ -139,12 +170,11 @@ class Drawing:
         return self._rendered[format]
 
     def _coarsen(self) -> None:
-        """Take the first view with a quarter of the nodes, or the coarsest; or give up."""
-        count, coarsest = len(self.graph.nodes), self.graph
-        while self._views and len(coarsest.nodes) > count / 4:
-            coarsest = build(self.trace, self._views.pop(0))
-        if len(coarsest.nodes) < count:
-            self.graph = self._note(coarsest, f"the layout took over {self.time_limit:g} s")
+        """Take the first view with a quarter of the nodes; or give up."""
+        count = len(self.graph.nodes)
+        if count > 1:
+            coarser = self._first(max(1, count // 4))
+            self.graph = self._note(coarser, f"the layout took over {self.time_limit:g} s")
             self._rendered.clear()
             return
         raise layout.LayoutTimeoutError(

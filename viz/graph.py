@@ -2,23 +2,23 @@
 
 A `View` says how coarse the picture is. Whatever the view, each entry of the trace belongs to exactly
 one node (reference nodes only repeat a leaf) and each use of a value is either inside a node or on
-exactly one edge: nothing goes missing. `views` lists ever coarser ones for graphs over the budget.
+exactly one edge: nothing goes missing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
-from .labels import settings_text
-from .repeats import Run, runs
+from .blocks import Block, Item, Runs, Structure, entries_of
+from .labels import counted, relative, spanned
+from .views import View
 
-MAX_USES = 5  # a leaf with more uses than this gets a reference node at each
-MIN_REPEATS = 3  # fewer equal neighbours than this stay as they are
-MAX_PARTS = 16  # stretches into which an irregular graph is cut: as many as one likes to read
+MAX_USES = 5  # a leaf of more nodes gets a reference at each; more uses by one node are one edge
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
 Kind: TypeAlias = Literal[
@@ -41,11 +41,14 @@ class Node:
 
     Attributes:
         id: the DOT name, made by us.
-        kind: an entry's kind; "group" a folded scope; "repeat" a run of equal ones; "part" a stretch
-            of a graph too large to show; "reference" a leaf again, near a use of it.
-        entries: the entries it stands for.
+        kind: "operation"; a leaf's, as in `kind_of`; "group" a folded scope; "repeat" a run of equal
+            ones; "part" a stretch of a graph too large to show; "reference" a leaf again, near a use
+            of it.
+        entries: the operations it stands for, or the leaves.
+        held: the leaves inside a box, which only it uses.
         within: ids of the open scopes around it, outermost first.
-        scope: the folded scope of a group; of a repeat, the first one's where it is one scope.
+        name: of the folded scope; of a repeat of scopes, the one that spans all of theirs.
+        formula: what the folded scope computes, where it or all of the repeated ones say so.
         count: how many equal things a repeat stands for.
         phrase: the names of what one repetition holds, in order.
         output: whether the trace's output is in it.
@@ -54,8 +57,10 @@ class Node:
     id: str
     kind: Kind
     entries: tuple[int, ...]
+    held: tuple[int, ...] = ()
     within: tuple[int, ...] = ()
-    scope: Scope | None = None
+    name: str = ""
+    formula: str | None = None
     count: int = 1
     phrase: tuple[str, ...] = ()
     output: bool = False
@@ -65,10 +70,19 @@ class Node:
         """Whether it stands for operations that are not drawn one by one."""
         return self.kind in ("group", "repeat", "part")
 
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it stands for several leaves."""
+        return not self.is_box and len(self.entries) > 1
+
 
 @dataclass(frozen=True)
 class Edge:
-    """From the node of a value to a node that uses it, with the uses it stands for."""
+    """From the node of a value to a node that uses it, with the uses it stands for.
+
+    Between two nodes there is one edge; several, one for each use, if these are few and both nodes
+    stand for one value.
+    """
 
     tail: str
     head: str
@@ -91,172 +105,128 @@ class Graph:
     parents: dict[int, int | None]
     notes: tuple[str, ...] = ()
 
-    def inside(self, scope: int | None) -> tuple[list[Node], list[Scope]]:
-        """The nodes and the open scopes that stand directly in a scope; None is outside all."""
-        nodes = [n for n in self.nodes if (n.within[-1] if n.within else None) == scope]
-        return nodes, [s for s in self.scopes.values() if self.parents[s.id] == scope]
+    def tree(self) -> Iterator[tuple[Scope | None, int, list[Node]]]:
+        """The open scopes, each before those inside it, with how many are around it and the nodes that
+        stand directly in it. The first is None: what is outside all.
+        """
+        nodes: dict[int | None, list[Node]] = {}
+        inner: dict[int | None, list[int]] = {}
+        for node in self.nodes:
+            nodes.setdefault(node.within[-1] if node.within else None, []).append(node)
+        for scope, parent in self.parents.items():
+            inner.setdefault(parent, []).append(scope)
+        yield None, 0, nodes.get(None, [])
+        waiting = [(scope, 0) for scope in reversed(inner.get(None, []))]
+        while waiting:  # not by recursion: scopes may nest a thousand deep
+            scope, level = waiting.pop()
+            yield self.scopes[scope], level, nodes.get(scope, [])
+            waiting += [(i, level + 1) for i in reversed(inner.get(scope, []))]
+
+    @property
+    def hidden(self) -> str:
+        """What is not drawn one by one, in words: "40 operations and 2 leaves in 2 boxes"."""
+        boxes = [node for node in self.nodes if node.is_box]
+        bundles = [node for node in self.nodes if node.is_bundle and node.kind != "reference"]
+        held = sum(len(box.held) for box in boxes)
+        found = []
+        if boxes:
+            amount = counted(sum(len(box.entries) for box in boxes), "operation")
+            also = f" and {counted(held, 'leaf')}" if held else ""
+            found.append(f"{amount}{also} in {counted(len(boxes), 'box')}")
+        if bundles:
+            amount = counted(sum(len(bundle.entries) for bundle in bundles), "leaf")
+            found.append(f"{amount} in {counted(len(bundles), 'bundle')}")
+        return ", ".join(found)
 
 
-@dataclass(frozen=True)
-class View:
-    """How coarse a picture is.
-
-    Attributes:
-        fold: scopes deeper than this are one box; None opens all.
-        repeats: which runs of equal neighbours become one box: none, those with a folded scope in
-            the phrase ("groups"), or any ("all").
-        bundle: whether many leaves of one kind that go to the same boxes are one node; those of a
-            repeat always are.
-        parts: the operations are cut into at most so many stretches.
-    """
-
-    fold: int | None = None
-    repeats: Literal["none", "groups", "all"] = "none"
-    bundle: bool = False
-    parts: int | None = None
+def build(trace: Trace, view: View, structure: Structure | None = None) -> Graph:
+    """The graph of a trace in one view; `structure` is the trace's, for one who builds several."""
+    graph = build_within(trace, structure or Structure(trace), math.inf, view)
+    assert graph is not None
+    return graph
 
 
-@dataclass
-class Block:
-    """A scope, or the whole computation, with its operations and inner scopes in order."""
-
-    scope: Scope | None
-    items: list[int | Block] = field(default_factory=list)
-    entries: list[int] = field(default_factory=list)
-
-
-Item: TypeAlias = int | Block
-Runs: TypeAlias = Run[int | Block]
-
-
-def blocks(trace: Trace) -> Block:
-    """The operations of a trace as a tree of their scopes."""
-    root = Block(None)
-    known: dict[int, Block] = {}
-    for entry in trace:
-        if entry.kind != "operation":
-            continue
-        block = root
-        block.entries.append(entry.id)
-        for scope in entry.scopes:
-            if scope.id not in known:
-                known[scope.id] = Block(scope)
-                block.items.append(known[scope.id])
-            block = known[scope.id]
-            block.entries.append(entry.id)
-        block.items.append(entry.id)
-    return root
-
-
-def depth(trace: Trace) -> int:
-    """How deep the scopes nest."""
-    return max((len(entry.scopes) for entry in trace), default=0)
-
-
-def views(trace: Trace, fold: int | None, max_nodes: int) -> Iterator[View]:
-    """Ever coarser views, from the one asked for to a handful of boxes."""
-    yield View(fold, "none" if fold is None else "groups")
-    deepest = depth(trace) if fold is None else min(fold, depth(trace))
-    for level in range(deepest - 1, -1, -1):
-        yield View(level, "groups", bundle=True)
-    yield View(0, "all", bundle=True)
-    for parts in sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1}, reverse=True):
-        yield View(0, "all", bundle=True, parts=parts)
-
-
-def build(trace: Trace, view: View) -> Graph:
-    """The graph of a trace in one view."""
-    return _Builder(trace, view).graph()
+def build_within(trace: Trace, structure: Structure, most: float, view: View) -> Graph | None:
+    """The graph in one view, if it has at most so many nodes."""
+    return _Builder(trace, view, structure).graph(most)
 
 
 class _Builder:
-    def __init__(self, trace: Trace, view: View) -> None:
+    def __init__(self, trace: Trace, view: View, structure: Structure) -> None:
         self.trace, self.view = trace, view
         self.entries = trace.entries
-        self.signatures: dict[Hashable, int] = {}
+        self.structure = structure
         self.boxes: list[Node] = []  # operations and what stands for several of them
         self.owner: dict[int, Node] = {}  # entry -> its node
+        self.held: dict[str, list[int]] = {}  # box that may hold leaves -> those inside
         self.scopes: dict[int, Scope] = {}
         self.parents: dict[int, int | None] = {}
+        self.open(structure.root)
 
-    def graph(self) -> Graph:
-        self.open(blocks(self.trace), ())
-        leaves, references = self.leaves()
-        edges = self.edges(references)
-        nodes = [*self.boxes, *leaves, *references.values()]
+    def graph(self, most: float = math.inf) -> Graph | None:
+        """The graph, unless it has more nodes than this."""
+        leaves, references = self.leaves() if len(self.boxes) <= most else ([], {})
+        if len(self.boxes) + len(leaves) + len(references) > most:
+            return None
+        held = {name: tuple(inside) for name, inside in self.held.items() if inside}
+        boxes = [replace(n, held=held[n.id]) if n.id in held else n for n in self.boxes]
+        nodes = [*boxes, *leaves, *references.values()]
         order = {n.id: (n.entries[0], n.kind == "reference", i) for i, n in enumerate(nodes)}
         nodes.sort(key=lambda n: order[n.id])
-        return Graph(tuple(nodes), tuple(edges), self.scopes, self.parents)
+        return Graph(tuple(nodes), tuple(self.edges(references)), self.scopes, self.parents)
 
     # operations and scopes
 
-    def open(self, block: Block, path: tuple[int, ...]) -> None:
-        """Add the nodes of a block that is not folded; `path` has the ids of the scopes around."""
-        items = self.compress(block.items, len(path))
-        if self.view.parts is not None and not path:
-            self.add_parts(items)
+    def open(self, root: Block) -> None:
+        """Add the nodes of the operations, and the open scopes, each before those inside it."""
+        if self.view.parts is not None:
+            self.add_parts(self.compress(root, 0))
             return
-        for item in items:
-            if isinstance(item, Block) and not self.folds(len(path)):
-                assert item.scope is not None
-                self.scopes[item.scope.id] = item.scope
-                self.parents[item.scope.id] = path[-1] if path else None
-                self.open(item, (*path, item.scope.id))
-            else:
-                self.add(item, path)
+        waiting: list[tuple[Block, tuple[int, ...]]] = [(root, ())]
+        while waiting:  # not by recursion: scopes may nest a thousand deep
+            block, path = waiting.pop()
+            if block.scope is not None:
+                self.scopes[block.scope.id] = block.scope
+                self.parents[block.scope.id] = path[-1] if path else None
+                path = (*path, block.scope.id)
+            opened = []
+            for item in self.compress(block, len(path)):
+                if isinstance(item, Block) and not self.folds(len(path)):
+                    opened.append((item, path))
+                else:
+                    self.add(item, path)
+            waiting += reversed(opened)
 
     def folds(self, level: int) -> bool:
         """Whether a scope inside `level` open ones is one box."""
         return self.view.fold is not None and level >= self.view.fold
 
-    def compress(self, items: list[Item], level: int) -> list[Item | Runs]:
+    def compress(self, block: Block, level: int) -> list[Item | Runs]:
         """The items of a block with runs of equal ones made into one, where the view says so."""
-        which, folds = self.view.repeats, self.folds(level)
-        if which == "none" or (which == "groups" and not folds):
-            return list(items)
-
-        def key(item: Item) -> Hashable:
-            open_block = isinstance(item, Block) and not folds
-            return ("only", id(item)) if open_block else self.signature(item)
-
-        def worth(phrase: tuple[Item | Runs, ...]) -> bool:
-            return which == "all" or any(not isinstance(item, int) for item in phrase)
-
-        return runs(items, [key(item) for item in items], MIN_REPEATS, worth)
-
-    def signature(self, item: Item) -> int:
-        """A number that structurally identical items share.
-
-        That is: the same operations with the same settings, scopes and shapes, wired alike inside;
-        of what comes from outside, the shapes.
-        """
-        inside = [item] if isinstance(item, int) else item.entries
-        places = {entry: i for i, entry in enumerate(inside)}
-        rows = []
-        for i in inside:
-            e = self.entries[i]
-            scopes = tuple((s.name, s.formula) for s in e.scopes)
-            wires = tuple(places.get(s, self.entries[s].shape) for s in e.inputs)
-            rows.append((e.op, e.shape, settings_text(e.settings), scopes, wires))
-        return self.signatures.setdefault(tuple(rows), len(self.signatures))
+        which = self.view.repeats
+        if which == "none" or (which == "folded" and not self.folds(level)):
+            return list(block.items)
+        return self.structure.compress(block, every=which == "all")
 
     def add(self, item: Item | Runs, path: tuple[int, ...]) -> None:
         entries = tuple(entries_of(item))
-        kind: Kind = "operation"
-        scope, count = None, 1
-        phrase: tuple[str, ...] = ()
-        if isinstance(item, Block):
-            kind, scope, phrase = "group", item.scope, self.phrase(item.items)
-        elif isinstance(item, Run):
-            kind, count, phrase = "repeat", item.count, self.phrase(item.phrase)
-            first = item.phrase[0]
-            if len(item.phrase) == 1 and isinstance(first, Block):
-                scope, phrase = first.scope, self.phrase(first.items)
-        self.new_node(kind, entries, path, scope, count, phrase)
+        if isinstance(item, int):
+            self.new_node("operation", entries, path)
+        elif isinstance(item, Block):
+            self.new_node("group", entries, path, heads=(item,), phrase=self.contents(item))
+        else:
+            heads = tuple(i for i in item.items if isinstance(i, Block))
+            alone = len(item.phrase) == 1 and bool(heads)
+            phrase = self.contents(heads[0]) if alone else self.each(item)
+            heads = heads if alone else ()
+            self.new_node("repeat", entries, path, item.count, heads, phrase)
 
     def add_parts(self, items: list[Item | Runs]) -> None:
         """The items in at most `parts` stretches of about equal length; the output stays visible."""
         assert self.view.parts is not None
+        if self.view.parts == 0:
+            self.new_node("part", tuple(e for item in items for e in entries_of(item)))
+            return
         size = -(-len(items) // self.view.parts)
         for start in range(0, len(items), size):
             part = items[start : start + size]
@@ -273,65 +243,89 @@ class _Builder:
         kind: Kind,
         entries: tuple[int, ...],
         path: tuple[int, ...] = (),
-        scope: Scope | None = None,
         count: int = 1,
+        heads: tuple[Block, ...] = (),
         phrase: tuple[str, ...] = (),
     ) -> Node:
-        """Make the node that stands for these entries."""
+        """Make the node that stands for these entries; the scopes `heads` give it name and formula."""
         output = self.trace.output in entries
-        node = Node(f"n{entries[0]}", kind, entries, path, scope, count, phrase, output)
+        scopes = [block.scope for block in heads if block.scope is not None]
+        name = spanned([scope.name for scope in scopes])
+        formulas = {scope.formula for scope in scopes}
+        formula = formulas.pop() if len(formulas) == 1 else None
+        node = Node(f"n{entries[0]}", kind, entries, (), path, name, formula, count, phrase, output)
         self.owner.update(dict.fromkeys(entries, node))
         if node.kind not in ("parameter", "input", "constant"):
             self.boxes.append(node)
+        scoped = any(len(self.entries[i].scopes) > len(path) for i in entries)
+        if self.view.parts == 0 or scoped:
+            self.held[node.id] = []
         return node
 
-    def phrase(self, items: list[Item] | tuple[Item | Runs, ...]) -> tuple[str, ...]:
-        """The names of the items, in order: `("matmul", "add", "relu")`."""
-        return tuple(self.name(item) for item in items)
+    def contents(self, block: Block) -> tuple[str, ...]:
+        """The names of what stands in a scope, in order, those of inner scopes relative to its own."""
+        outer = block.scope.name if block.scope else ""
+        items = self.structure.compress(block)
+        return tuple(relative(self.name(item), outer) for item in items)
+
+    def each(self, run: Runs) -> tuple[str, ...]:
+        """The names of what one repetition of a run holds, each for all repetitions."""
+        size = len(run.phrase)
+        return tuple(spanned([self.name(i) for i in run.items[k::size]]) for k in range(size))
 
     def name(self, item: Item | Runs) -> str:
         if isinstance(item, int):
             return self.entries[item].op
         if isinstance(item, Block):
             return item.scope.name if item.scope else "all"
-        inner = ", ".join(self.phrase(item.phrase))
-        return f"({inner}) ×{item.count}" if len(item.phrase) > 1 else f"{inner} ×{item.count}"
+        inner = ", ".join(self.each(item))
+        return f"({inner}) ×{item.count:,}" if len(item.phrase) > 1 else f"{inner} ×{item.count:,}"
 
     # leaves
 
     def leaves(self) -> tuple[list[Node], dict[tuple[int, str], Node]]:
         """The nodes of leaves and constants, and the reference nodes by leaf and user."""
-        users: dict[int, dict[str, Node]] = {
-            e.id: {} for e in self.entries if e.kind != "operation"
-        }
-        uses: dict[int, int] = {}
+        users: dict[int, dict[str, Node]] = {}
         for entry in self.entries:
+            if entry.kind != "operation":
+                users[entry.id] = {}
             for source in entry.inputs:
                 if source in users:
                     node = self.owner[entry.id]
                     users[source].setdefault(node.id, node)
-                    uses[source] = uses.get(source, 0) + 1
+        shown = {leaf: found for leaf, found in users.items() if not self.hold(leaf, found)}
         nodes: list[Node] = []
         references: dict[tuple[int, str], Node] = {}
-        for members in self.bundles(users):
+        for members in self.bundles(shown):
             first = members[0]
-            node = self.new_node(self.entries[first].kind, tuple(members))
+            node = self.new_node(self.structure.kinds[first], tuple(members))
             nodes.append(node)
             if len(users[first]) > MAX_USES:
                 for i, user in enumerate(users[first].values()):
                     references[first, user.id] = Node(
-                        f"{node.id}r{i}", "reference", node.entries, user.within
+                        f"{node.id}r{i}", "reference", node.entries, within=user.within
                     )
         return nodes, references
 
+    def hold(self, leaf: int, users: dict[str, Node]) -> bool:
+        """Put a leaf inside the one box that uses it, where its place is there; whether it is."""
+        if len(users) != 1:
+            return False
+        (box,) = users.values()
+        belongs = self.view.inside and self.structure.kinds[leaf] != "input"
+        if box.id not in self.held or not (belongs or self.view.parts == 0):
+            return False
+        self.held[box.id].append(leaf)
+        self.owner[leaf] = box
+        return True
+
     def bundles(self, users: dict[int, dict[str, Node]]) -> list[list[int]]:
-        """The leaves that share a node: each alone, but many of one kind for the same boxes."""
+        """The leaves that share a node: each alone, but many of one kind for the same nodes."""
         found: dict[Hashable, list[int]] = {}
         for leaf, nodes in users.items():
-            joins = bool(nodes) and all(node.is_box for node in nodes.values())
-            if not self.view.bundle:
-                joins = joins and any(node.kind == "repeat" for node in nodes.values())
-            key = (self.entries[leaf].kind, tuple(nodes)) if joins else leaf
+            many = self.view.inside or any(node.kind == "repeat" for node in nodes.values())
+            joins = self.view.bundle or (many and all(node.is_box for node in nodes.values()))
+            key = (self.structure.kinds[leaf], tuple(nodes)) if nodes and joins else leaf
             found.setdefault(key, []).append(leaf)
         least = 2 if self.view.parts is not None else MIN_BUNDLE
         bundles = [b for b in found.values() if len(b) >= least]
@@ -340,8 +334,9 @@ class _Builder:
     # edges
 
     def edges(self, references: dict[tuple[int, str], Node]) -> list[Edge]:
-        """Into an operation one edge per use; into a box one per value, or one per node that is a run."""
-        found: dict[Hashable, tuple[str, str, list[Use]]] = {}
+        """The edges, in the order of their first uses."""
+        pairs: dict[tuple[str, str], list[Use]] = {}
+        together = set()
         for entry in self.entries:
             head = self.owner[entry.id]
             for argument, source in enumerate(entry.inputs):
@@ -349,23 +344,12 @@ class _Builder:
                 if tail is head:
                     continue
                 start = references.get((tail.entries[0], head.id), tail)
-                key: Hashable = (head.id, entry.id, argument)
-                if head.kind == "group" and tail.kind != "repeat":
-                    key = (head.id, source)
-                elif head.is_box:
-                    key = (head.id, tail.id)
-                found.setdefault(key, (start.id, head.id, []))[2].append(
-                    Use(source, entry.id, argument)
-                )
-        return [Edge(tail, head, tuple(uses)) for tail, head, uses in found.values()]
-
-
-def entries_of(item: Item | Runs) -> Iterator[int]:
-    """The operations of an item, in creation order."""
-    if isinstance(item, int):
-        yield item
-    elif isinstance(item, Block):
-        yield from item.entries
-    else:
-        for inner in item.items:
-            yield from entries_of(inner)
+                pair = start.id, head.id
+                pairs.setdefault(pair, []).append(Use(source, entry.id, argument))
+                if head.is_box or tail.is_bundle or len(pairs[pair]) > MAX_USES:
+                    together.add(pair)
+        edges = []
+        for pair, uses in pairs.items():
+            grouped = [uses] if pair in together else [[use] for use in uses]
+            edges += [Edge(*pair, tuple(group)) for group in grouped]
+        return sorted(edges, key=lambda edge: (edge.uses[0].user, edge.uses[0].argument))

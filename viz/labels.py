@@ -7,8 +7,10 @@ label, so that it can neither reorder the text around it nor flood the picture.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -35,8 +37,59 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
 
 
-def number(x: Any, digits: int = 4) -> str:
+def spanned(names: Sequence[str]) -> str:
+    """One name for several, which spans what differs between the first and the last.
+
+    >>> spanned(["Block 0", "Block 1", "Block 11"]), spanned(["blocks.0.norm", "blocks.3.norm"])
+    ('Block 0…11', 'blocks.0…3.norm')
+    >>> spanned(["encoder", "decoder"]), spanned(["layer", "layer"]), spanned([])
+    ('encoder…decoder', 'layer', '')
+    """
+    words = [re.findall(r"\d+|[^\W\d]+|\W", name) for name in dict.fromkeys(names)]
+    if len(words) < 2:
+        return "".join(names[:1])
+    same = _alike(words)
+    ends = _alike([word[same:][::-1] for word in words])
+    first, last = ("".join(word[same : len(word) - ends]) for word in (words[0], words[-1]))
+    closing = "".join(words[0][len(words[0]) - ends :])
+    return f"{''.join(words[0][:same])}{first}…{last}{closing}"
+
+
+def _alike(words: list[list[str]]) -> int:
+    """How many of their first words all of them share."""
+    columns = zip(*words, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def relative(name: str, outer: str) -> str:
+    """The name of a scope or a leaf inside a scope, without the path of the outer one.
+
+    >>> relative("Linear blocks.0.out", "Block blocks.0"), relative("blocks.0.out", "Block blocks.0")
+    ('Linear out', 'out')
+    >>> relative("Linear out", "GPT")
+    'Linear out'
+    """
+    path = outer.split(" ")[-1]
+    return re.sub(rf"(^| ){re.escape(path)}\.", r"\1", name, count=1)
+
+
+PLURALS = {"leaf": "leaves", "box": "boxes", "data": "data arrays", "labels": "label arrays"}
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "operation"), counted(1200, "leaf"), counted(2, "data")
+    ('1 operation', '1,200 leaves', '2 data arrays')
+    """
+    return f"{count:,} {noun if count == 1 else PLURALS.get(noun, noun + 's')}"
+
+
+def number(x: Any, digits: int = 4, scientific: bool = False) -> str:
     """One number to so many significant digits; an exact one without closing zeros.
+
+    Args:
+        scientific: with an exponent even if the number could do without.
 
     >>> [number(x) for x in (0.70538451, 1.0, 1.00004, -0.5, 1234567.0, -0.0000123, float("nan"), 12)]
     ['0.7054', '1', '1.000', '-0.5', '1.235e6', '-1.23e-5', 'nan', '12']
@@ -48,11 +101,33 @@ def number(x: Any, digits: int = 4) -> str:
         return str(float(x))
     if x == 0:
         return "0"
+    mantissa, power = _rounded(x, digits)
+    if scientific or not _is_handy(power):
+        return _trim(mantissa, f"e{power}", x)
+    return _trim(f"{float(x):.{max(0, digits - 1 - power)}f}", "", x)
+
+
+def numbers(array: Any, digits: int = 4) -> list[str]:
+    """The elements of an array, in one format: all with an exponent if any needs one.
+
+    >>> numbers(np.array([0.25, 0.0, 7.775e-5])), numbers(np.array([0.25, 0.0, 7.775e-4]))
+    (['2.5e-1', '0', '7.775e-5'], ['0.25', '0', '0.0007775'])
+    """
+    flat = np.asarray(array).ravel()
+    finite = flat[np.isfinite(flat) & (flat != 0)] if flat.dtype.kind == "f" else ()
+    scientific = not all(_is_handy(_rounded(x, digits)[1]) for x in finite)
+    return [number(x, digits, scientific) for x in flat]
+
+
+def _rounded(x: Any, digits: int) -> tuple[str, int]:
+    """The mantissa with so many digits, and the power of ten."""
     mantissa, _, exponent = f"{float(x):.{digits - 1}e}".partition("e")
-    power = int(exponent)
-    if -5 < power < 6:
-        return _trim(f"{float(x):.{max(0, digits - 1 - power)}f}", "", x)
-    return _trim(mantissa, f"e{power}", x)
+    return mantissa, int(exponent)
+
+
+def _is_handy(power: int) -> bool:
+    """Whether a number of this power of ten is written without an exponent."""
+    return -5 < power < 6
 
 
 def _trim(decimal: str, exponent: str, x: Any) -> str:
@@ -64,7 +139,8 @@ def _trim(decimal: str, exponent: str, x: Any) -> str:
 
 
 def table(array: Any, digits: int = 4) -> list[str]:
-    """An array as lines of text: one line per row, each column aligned at its decimal point.
+    """An array as lines of text: one line per row, each column aligned at its decimal point, all numbers
+    in one format.
 
     Axes before the last two become blocks with an empty line between them.
 
@@ -73,9 +149,9 @@ def table(array: Any, digits: int = 4) -> list[str]:
     10.5   3
     """
     array = np.asarray(array)
-    rows = array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
-    columns = [_align([number(x, digits) for x in column]) for column in rows.T]
-    lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    cells, width = numbers(array, digits), array.shape[-1] if array.ndim else 1
+    columns = [_align(cells[i::width]) for i in range(width)]
+    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
     if array.ndim > 2:
         height = array.shape[-2]
         blocks = [lines[i : i + height] for i in range(0, len(lines), height)]

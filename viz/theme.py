@@ -30,9 +30,9 @@ class Look:
 
 
 LOOKS = {
-    "input": Look("note", "filled", 1.2, "input: folded corner"),
+    "input": Look("note", "filled", 1.2, "input, data, labels: folded corner"),
     "parameter": Look("box", "filled", 1.2, "parameter: double border"),
-    "constant": Look("box", "filled,dashed", 1.0, "constant: dashed border"),
+    "constant": Look("box", "filled,dashed", 1.0, "constant, mask: dashed border"),
     "operation": Look("box", "filled,rounded", 1.2, "operation: rounded box"),
     "group": Look("tab", "filled", 1.2, "folded scope: tab"),
     "repeat": Look("box3d", "filled", 1.2, "repeated: 3-D box"),

@@ -52,7 +52,7 @@ class Values(Numbers):
         if len(parts) < 2:
             return []
         if entry.value.ndim == 0 and len(parts) <= 6:
-            terms = [labels.number(c, self.options.precision) for c in parts]
+            terms = labels.numbers(parts, self.options.precision)
             return [("grad", SUM + " + ".join(terms).replace("+ -", "- "))]
         return [("grad", f"{SUM}sum of {len(parts):,} contributions")]
 

@@ -17,6 +17,7 @@ from tests.browser.measures import (
     overlapping,
     spilled,
 )
+from tests.viz import models
 
 SCRIPT = "<script>window.sentinel=1</script>"
 HOSTILE = [
@@ -77,13 +78,15 @@ def diamond():
 
 
 def hostile():
-    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula."""
+    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula. The shapes
+    differ, or the scopes would be equal, and one box.
+    """
     total = tx.Tensor(0.0, requires_grad=True)
-    for name in HOSTILE:
+    for size, name in enumerate(HOSTILE, 1):
         with tx.scope(name, formula=name):
-            product = tx.Tensor(1.0, requires_grad=True, name=name) * total
+            product = tx.Tensor(np.ones(size), requires_grad=True, name=name) * total
             product.name = name
-            total = product + total
+            total = product.sum() + total
     return total
 
 
@@ -105,8 +108,15 @@ DRAWINGS = {
     "contributions": lambda: viz.draw(tx.trace(diamond()), show=EVERYTHING),
     "compare": compared,
     "hostile": lambda: viz.draw(tx.trace(hostile())),
-    "hostile, folded": lambda: viz.draw(tx.trace(hostile()), fold=0, direction="LR"),
+    "hostile, folded": lambda: viz.draw(
+        tx.trace(hostile()), fold=0, direction="LR", parameters="outside"
+    ),
+    "hostile, inside": lambda: viz.draw(tx.trace(hostile()), fold=0),
     "parts": lambda: viz.draw(tx.trace(layers(40)), max_nodes=5),
+    "gpt": lambda: viz.draw(tx.trace(models.gpt()), fold=1),
+    "deep mlp": lambda: viz.draw(tx.trace(models.deep_mlp()), fold=1),
+    "resnet": lambda: viz.draw(tx.trace(models.resnet()), fold=2),
+    "gru": lambda: viz.draw(tx.trace(models.gru())),
 }
 
 

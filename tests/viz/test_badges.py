@@ -24,6 +24,15 @@ def test_a_folded_scope_shows_the_badges_inside():
     assert "! double softmax" in viz.draw(loss, findings=tx.check.lint(loss), fold=0).dot
 
 
+def test_a_finding_about_a_leaf_shows_on_the_box_that_holds_it():
+    trace = tx.trace(twice())
+    (leaf,) = [e.id for e in trace if e.kind == "parameter"]
+    finding = tx.check.Finding("odd", leaf, None, "an odd leaf", "another")
+    drawing = viz.draw(trace, findings=[finding], fold=0)
+    (box,) = [node for node in drawing.graph.nodes if node.held == (leaf,)]
+    assert ("lint", "! odd") in drawing.cards.node(box)
+
+
 def test_a_finding_about_what_is_absent_is_no_badge():
     loss = twice()
     unused = tx.Tensor([1.0], requires_grad=True)

@@ -117,6 +117,7 @@ def test_names_replace_a_tensors_own():
         {"time_limit": float("nan")},
         {"fold": -1},
         {"direction": "UP"},
+        {"parameters": "below"},
         {"theme": "pink"},
         {"precision": 0},
         {"max_nodes": 0},
@@ -263,7 +264,8 @@ def script(tmp_path, monkeypatch):
 
 def test_the_command_line_draws_what_a_script_leaves(script, capsys):
     argv, path = list(sys.argv), list(sys.path)
-    assert main([script, "--output", "loss", "--fold", "0", "-o", "g.svg", "--show", "value"]) == 0
+    options = ["--output", "loss", "--fold", "0", "-o", "g.svg", "--show", "value"]
+    assert main([script, *options, "--parameters", "outside"]) == 0
     assert capsys.readouterr().out == "ran\ng.svg\n"
     assert "w: parameter" in Path("g.svg").read_text("utf-8")
     assert "grad" not in Path("g.svg").read_text("utf-8").partition("</style>")[2].replace(

@@ -30,48 +30,65 @@ def lines(element):
     return [line.replace("\0", "\\").replace("&amp;", "&") for line in out]
 
 
-def owner(entry, fold):
-    """The name of what an entry is drawn as: itself, or the first scope that is folded."""
-    if fold is not None and len(entry.scopes) > fold:
-        return ("scope", entry.scopes[fold].id)
-    return ("entry", entry.id)
+def owners(trace, fold, place="inside"):
+    """What each entry is drawn as: itself, or the first scope that is folded.
 
-
-def names(trace, fold):
-    """Owner -> DOT name: `n` and the first entry's id."""
-    found = {}
-    for entry in trace:
-        found.setdefault(owner(entry, fold), f"n{entry.id}")
+    A parameter or constant that one folded scope alone uses is drawn as that scope, if its place is
+    inside; raw arrays that are no masks are not constants.
+    """
+    folded = {e.id: e.scopes[fold].id for e in trace if fold is not None and len(e.scopes) > fold}
+    found = {e.id: ("scope", folded[e.id]) if e.id in folded else ("entry", e.id) for e in trace}
+    for leaf in (e for e in trace if e.kind in ("parameter", "constant")):
+        users = {found[user.id] for user in trace if leaf.id in user.inputs}
+        data = leaf.kind == "constant" and leaf.value.ndim > 0 and leaf.dtype != bool
+        if place == "inside" and len(users) == 1 and not data:
+            (user,) = users
+            found[leaf.id] = user if user[0] == "scope" else found[leaf.id]
     return found
 
 
+def names(trace, owned):
+    """Owner -> DOT name: `n` and the id of the first operation, or of the leaf."""
+    found = {}
+    for entry in sorted(trace, key=lambda e: e.kind != "operation"):
+        found.setdefault(owned[entry.id], f"n{entry.id}")
+    return found
+
+
+PLACES = ["inside", "outside"]
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fold", FOLDS)
-def test_nodes(lesson, fold):
-    expected = names(lesson, fold)
-    assert sorted(parse(viz.draw(lesson, fold=fold)).nodes()) == sorted(expected.values())
+def test_nodes(lesson, fold, place):
+    expected = names(lesson, owners(lesson, fold, place))
+    drawing = viz.draw(lesson, fold=fold, parameters=place)
+    assert sorted(parse(drawing).nodes()) == sorted(expected.values())
 
 
 @pytest.mark.parametrize("direction", ["TB", "LR", "backward"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("fold", FOLDS)
-def test_edges_and_the_order_of_arguments(lesson, fold, direction):
-    called = names(lesson, fold)
+def test_edges_and_the_order_of_arguments(lesson, fold, place, direction):
+    owned = owners(lesson, fold, place)
+    called = names(lesson, owned)
     expected = defaultdict(list)
     for entry in lesson:
-        head = owner(entry, fold)
+        head = owned[entry.id]
         for source in entry.inputs:
-            tail = owner(lesson[source], fold)
+            tail = owned[source]
             if tail == head:
                 continue
-            if head[0] == "scope" and (source, called[tail]) in expected[called[head]]:
-                continue  # a box has one edge per value
-            expected[called[head]].append((source, called[tail]))
+            if head[0] == "scope" and called[tail] in expected[called[head]]:
+                continue  # into a box there is one edge from each node
+            expected[called[head]].append(called[tail])
     found = defaultdict(list)
-    drawing = viz.draw(lesson, fold=fold, direction=direction)
+    drawing = viz.draw(lesson, fold=fold, direction=direction, parameters=place)
     graph = parse(drawing)
     for edge in sorted(graph.edges(), key=lambda e: int(e.attr["id"][1:])):
         tail, head = reversed(edge) if direction == "backward" else edge
         found[head].append(tail)
-    assert found == {k: [tail for _, tail in v] for k, v in expected.items() if v}
+    assert found == {head: tails for head, tails in expected.items() if tails}
 
 
 @pytest.mark.parametrize("fold", FOLDS)
@@ -90,9 +107,10 @@ def test_groups(lesson, fold):
         visit(graph, ())
         return found
 
-    called, expected = names(lesson, fold), {}
-    for entry in lesson:
-        name = called[owner(entry, fold)]
+    owned = owners(lesson, fold)
+    called, expected = names(lesson, owned), {}
+    for entry in sorted(lesson, key=lambda e: e.kind != "operation"):
+        name = called[owned[entry.id]]
         open_scopes = entry.scopes if fold is None else entry.scopes[:fold]
         text = tuple(f"{s.name}: {s.formula}" if s.formula else s.name for s in open_scopes)
         expected.setdefault(name, text)
@@ -144,9 +162,10 @@ def assert_shown(shown, true, digits):
 @pytest.mark.parametrize("digits", [2, 4, 9])
 @pytest.mark.parametrize("fold", FOLDS)
 def test_every_value_and_gradient_shown_is_the_traces(lesson, fold, digits):
-    graph = parse(viz.draw(lesson, fold=fold, precision=digits))
+    drawing = viz.draw(lesson, fold=fold, precision=digits, parameters="outside")
+    graph = parse(drawing)
     shown = 0
-    for node in viz.draw(lesson, fold=fold).graph.nodes:
+    for node in drawing.graph.nodes:
         text = lines(graph.get_node(node.id))
         inside = set(node.entries)
         out = [
@@ -277,3 +296,25 @@ def test_any_name_is_read_back_from_the_dot_as_it_was_cleaned(name):
     head = lines(graph.get_node("n0"))[0]
     assert head == (f"{labels.clean(name)}: parameter" if name else "parameter")
     assert len(graph.nodes()) == len(graph.edges()) == 2
+
+
+def test_the_numbers_of_a_matrix_have_one_format():
+    assert labels.table([[7.775e-5, 2.865e-4], [0.0, -0.5]]) == [
+        "7.775e-5   2.865e-4",
+        "0         -5e-1",
+    ]
+    assert labels.table([[7.775e-4, np.nan], [0.0, 1234.0]]) == [
+        "0.0007775   nan",
+        "0          1234",
+    ]
+
+
+def test_the_loss_divides_by_the_number_of_samples():
+    z = tx.Tensor(np.eye(4), requires_grad=True, name="z")
+    for options in ({}, {"label_smoothing": 0.1}, {"weight": np.ones(4)}):
+        drawing = viz.draw(tx.cross_entropy(z, [0, 1, 2, 3], **options))
+        heads = [drawing.cards.node(node)[0][1] for node in drawing.graph.nodes]
+        assert "-Σ (Y · log softmax(z)) / N" in drawing.dot
+        assert "4" in heads
+        assert heads.index("div") < heads.index("neg, output")
+        assert not [head for head in heads if head.startswith("-")]

@@ -1,8 +1,11 @@
 """However coarse the view, nothing goes missing; repeats, references and budgets are as promised."""
 
 import random
+import re
+import time
 import warnings
-from contextlib import nullcontext
+from collections import Counter
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -11,15 +14,18 @@ from hypothesis import strategies as st
 
 import tinygrad_xent as tx
 import viz
-from viz.graph import View, build, views
+from viz.graph import build
 from viz.repeats import Run, runs
+from viz.views import View
+from viz.views import views as steps
+from viz.writers.mermaid import mermaid
 
 
 def assert_complete(trace, graph):
     """Check that each entry is in exactly one node, each use inside one or on exactly one edge."""
     owner = {}
     for node in graph.nodes:
-        for entry in node.entries if node.kind != "reference" else ():
+        for entry in (*node.entries, *node.held) if node.kind != "reference" else ():
             assert entry not in owner
             owner[entry] = node.id
     assert owner.keys() == {entry.id for entry in trace}
@@ -71,14 +77,33 @@ def random_trace(seed, size):
     return tx.trace(pool[-1])
 
 
+def views(trace, fold, max_nodes, inside=True):
+    """The views of each step, without bundles and with them."""
+    for view in steps(trace, fold, max_nodes, inside):
+        yield from (replace(view, bundle=bundle) for bundle in (False, True))
+
+
+def assert_no_eye(graph):
+    """Check that two nodes are joined by one edge, or by few that each say which argument they are."""
+    nodes = {node.id: node for node in graph.nodes}
+    pairs = Counter((edge.tail, edge.head) for edge in graph.edges)
+    for (tail, head), count in pairs.items():
+        assert count == 1 or (count <= 5 and not (nodes[head].is_box or nodes[tail].is_bundle))
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([None, 0, 1, 2]))
-def test_no_view_loses_anything_or_makes_a_cycle(seed, size, fold):
-    trace = random_trace(seed, size)
-    for view in views(trace, fold, max_nodes=5):
+@given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([None, 0, 1, 2]), st.booleans())
+def test_no_view_loses_anything_or_makes_a_cycle(seed, size, fold, inside):
+    trace, sizes = random_trace(seed, size), {False: [], True: []}
+    for view in views(trace, fold, 5, inside):
         graph = build(trace, view)
         assert_complete(trace, graph)
         assert_acyclic(graph)
+        assert_no_eye(graph)
+        sizes[view.bundle].append(len(graph.nodes))
+    assert sizes[True][-1] == 1
+    assert sizes[True] == sorted(sizes[True], reverse=True)
+    assert all(few <= many for few, many in zip(sizes[True], sizes[False], strict=True))
 
 
 def test_views_of_the_lessons_are_complete(lesson):
@@ -128,15 +153,20 @@ def layered(count, same=True):
 
 
 def test_equal_siblings_collapse_to_one_box_that_says_what_it_stands_for():
-    drawing = viz.draw(layered(12), fold=0)
+    trace = layered(12)
+    drawing = viz.draw(trace, fold=0)
     (box,) = [n for n in drawing.graph.nodes if n.kind == "repeat"]
     assert (box.count, len(box.entries)) == (12, 24)
     assert "layer ×12" in drawing.dot
     assert "tanh(x W)" in drawing.dot
     assert "12 × 2 = 24 operations, one after another" in drawing.dot
-    (weights,) = [n for n in drawing.graph.nodes if n.kind == "parameter"]
+    assert [trace[i].name for i in box.held] == [f"W{i}" for i in range(12)]
+    assert "12 parameters, 48 numbers" in drawing.dot
+    outside = viz.draw(trace, fold=0, parameters="outside")
+    (weights,) = [n for n in outside.graph.nodes if n.kind == "parameter"]
     assert len(weights.entries) == 12
-    assert_complete(layered(12), drawing.graph)
+    assert_complete(trace, drawing.graph)
+    assert_complete(trace, outside.graph)
 
 
 def test_unequal_siblings_do_not_collapse():
@@ -167,7 +197,7 @@ def test_siblings_wired_differently_inside_are_not_equal():
 
 def test_over_budget_it_folds_and_says_so():
     trace = layered(40)
-    with pytest.warns(viz.DrawingWarning, match=r"121 nodes are over max_nodes=50\. These 3 nodes"):
+    with pytest.warns(viz.DrawingWarning, match=r"121 nodes are over max_nodes=50\. These 2 nodes"):
         drawing = viz.draw(trace, max_nodes=50)
     assert "stand for all 121" in drawing.dot
     assert_complete(trace, drawing.graph)
@@ -192,7 +222,101 @@ def test_large_graphs_keep_to_the_budget(large, max_nodes):
         drawing = viz.draw(large, max_nodes=max_nodes)
     assert_complete(large, drawing.graph)
     assert_acyclic(drawing.graph)
-    assert len(drawing.graph.nodes) <= max(max_nodes, 6)
+    assert len(drawing.graph.nodes) <= max_nodes
+
+
+def one_of_each(leaves):
+    return tx.concatenate([leaf.reshape(1) for leaf in leaves])
+
+
+@pytest.mark.parametrize("max_nodes", [1, 2, 3, 5, 50])
+@pytest.mark.parametrize(("fold", "parameters"), [(None, "inside"), (0, "outside")])
+@pytest.mark.parametrize(
+    "kind", [tx.stack, one_of_each, sum, lambda leaves: tx.concatenate([*leaves, *leaves])]
+)
+def test_a_wide_fan_in_keeps_to_the_budget_and_says_so(kind, fold, parameters, max_nodes):
+    leaves = [tx.Tensor([float(i)], requires_grad=True) for i in range(1000)]
+    trace = tx.trace(kind(leaves))
+    with pytest.warns(viz.DrawingWarning, match="nodes are over max_nodes"):
+        drawing = viz.draw(trace, fold=fold, max_nodes=max_nodes, parameters=parameters)
+    assert len(drawing.graph.nodes) <= max_nodes
+    assert_complete(trace, drawing.graph)
+    assert f"over max_nodes={max_nodes}. Th" in drawing.graph.notes[0]
+    assert re.search("(1,00[01]|999) leaves in 1 b", drawing.graph.notes[1])
+
+
+def test_the_leaves_are_bundled_before_anything_folds():
+    x = tx.concatenate([tx.Tensor([float(i)], requires_grad=True) for i in range(60)])
+    for _ in range(3):
+        with tx.scope("layer"):
+            x = tx.tanh(x) * x
+    trace = tx.trace(x.sum())
+    with pytest.warns(viz.DrawingWarning):
+        drawing = viz.draw(trace, max_nodes=20)
+    assert [n.kind for n in drawing.graph.nodes] == ["parameter"] + ["operation"] * 8
+    assert drawing.graph.notes == (
+        "Folded: 68 nodes are over max_nodes=20. These 9 nodes stand for all 68.",
+        "Not drawn one by one: 60 leaves in 1 bundle.",
+    )
+    assert [edge for edge in labels_of(drawing) if edge[0] == "parameter"] == [
+        ("parameter", "operation", [("note", "×60")])
+    ]
+
+
+def labels_of(drawing):
+    """The labels of the edges, by the kinds of the nodes that they join."""
+    nodes = {node.id: node for node in drawing.graph.nodes}
+    return [
+        (nodes[e.tail].kind, nodes[e.head].kind, drawing.cards.edge(e, nodes[e.head]))
+        for e in drawing.graph.edges
+    ]
+
+
+def test_many_parameters_in_one_box_have_one_edge():
+    with tx.scope("total"):
+        leaves = [tx.Tensor(float(i), requires_grad=True) for i in range(210)]
+        total = tx.stack(leaves).sum()
+    with pytest.warns(viz.DrawingWarning):
+        drawing = viz.draw(tx.trace(total), fold=0, max_nodes=50, parameters="outside")
+    assert labels_of(drawing) == [("parameter", "group", [("note", "×210")])]
+
+
+def test_a_value_that_an_operation_uses_often_has_one_edge():
+    x = tx.Tensor([1.0], requires_grad=True, name="x")
+    assert labels_of(viz.draw(tx.concatenate([x] * 7))) == [
+        ("parameter", "operation", [("note", "×7")])
+    ]
+    assert len(viz.draw(tx.concatenate([x] * 5)).graph.edges) == 5
+
+
+def test_arguments_keep_their_order_where_one_node_gives_two_of_them():
+    a, b = (tx.Tensor(1.0, requires_grad=True, name=name) for name in "ab")
+    graph = viz.draw(tx.where([True], a, b) * tx.where([True], b, a)).graph
+    order = [(edge.uses[0].user, edge.uses[0].argument) for edge in graph.edges]
+    assert order == sorted(order)
+
+
+def nested(depth):
+    """One operation in each of as many scopes, one inside the other."""
+    x = tx.Tensor(1.0, requires_grad=True)
+    with ExitStack() as scopes:
+        for i in range(depth):
+            scopes.enter_context(tx.scope(f"scope {i}"))
+            x = tx.tanh(x)
+    return tx.trace(x)
+
+
+def test_a_thousand_nested_scopes():
+    trace = nested(1000)
+    start = time.process_time()
+    with pytest.warns(viz.DrawingWarning, match="1,001 nodes are over max_nodes=200"):
+        drawing = viz.draw(trace)
+    assert len(drawing.graph.nodes) == 200  # the finest that fits: 198 operations, a box, the leaf
+    assert_complete(trace, drawing.graph)
+    whole = viz.draw(trace, max_nodes=2000)
+    assert whole.dot.count("subgraph cluster") == 1000
+    assert mermaid(whole).count("subgraph scope") == 1000
+    assert time.process_time() - start < 20  # it took minutes when each level was tried
 
 
 def test_an_irregular_chain_is_cut_into_parts():

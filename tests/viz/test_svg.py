@@ -4,6 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 import tinygrad_xent as tx
@@ -98,13 +99,15 @@ def assert_harmless(text):
 
 
 def hostile_trace():
-    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula."""
+    """Every hostile text as the name of a leaf, of a result and of a scope, and as a formula. The shapes
+    differ, or the scopes would be equal, and one box.
+    """
     total = tx.Tensor(0.0, requires_grad=True)
-    for name in HOSTILE:
+    for size, name in enumerate(HOSTILE, 1):
         with tx.scope(name, formula=name):
-            y = tx.Tensor(1.0, requires_grad=True, name=name) * total
+            y = tx.Tensor(np.ones(size), requires_grad=True, name=name) * total
             y.name = name
-            total = y + total
+            total = y.sum() + total
     return tx.trace(total)
 
 
@@ -112,7 +115,7 @@ def hostile_trace():
 def test_hostile_text_shows_as_text(fold):
     trace = hostile_trace()
     leaves = {e.name: e for e in trace if e.kind == "parameter" and e.name}
-    drawing = viz.draw(trace, fold=fold)
+    drawing = viz.draw(trace, fold=fold, parameters="outside")
     root = assert_harmless(drawing.svg)
     seen = texts(root)
     for name in HOSTILE:
@@ -127,14 +130,26 @@ def test_hostile_text_shows_as_text(fold):
     assert len(drawing.svg) < 400_000
 
 
+def test_hostile_names_of_scopes_that_are_one_box_show_as_text():
+    x = tx.Tensor(1.0, requires_grad=True)
+    for name in HOSTILE:
+        with tx.scope(name):
+            x = tx.tanh(x)
+    drawing = viz.draw(tx.trace(x), fold=0)
+    (box,) = [n for n in drawing.graph.nodes if n.is_box]
+    assert box.count == len(HOSTILE)
+    assert drawing.cards.node(box)[0][1] in texts(assert_harmless(drawing.svg))
+
+
 def test_hostile_names_given_by_the_caller_show_as_text():
     tensors = [tx.Tensor(1.0, requires_grad=True) for _ in HOSTILE]
     names = dict(zip(HOSTILE, tensors, strict=True))
-    drawing = viz.draw(
-        tx.trace(tx.stack(tensors)), names=names, fold=0, direction="LR", theme="dark"
-    )
+    trace, options = tx.trace(tx.stack(tensors)), {"fold": 0, "direction": "LR", "theme": "dark"}
+    drawing = viz.draw(trace, names=names, parameters="outside", **options)
     seen = texts(assert_harmless(drawing.svg))
     assert {f"{labels.clean(name)}: parameter" for name in HOSTILE} <= set(seen)
+    inside = texts(assert_harmless(viz.draw(trace, names=names, **options).svg))
+    assert any(labels.clean(HOSTILE[0]) in line for line in inside)
 
 
 def test_what_an_engine_may_add_does_not_leave():
@@ -247,7 +262,8 @@ def test_lines_have_the_class_of_their_role(drawn):
 
 def test_the_legend_names_each_kind_that_occurs_and_no_other(lesson, drawn):
     swatches = {t.get("class") for t in drawn.iter(f"{NAMESPACE}tspan")}
-    kinds = {e.kind for e in lesson} | {"output"}
+    raw = {e.id for e in lesson if e.kind == "constant" and e.value.ndim and e.dtype != bool}
+    kinds = {"input" if e.id in raw else e.kind for e in lesson} | {"output"}
     assert swatches == {f"swatch-{kind}" for kind in kinds}
 
 
@@ -271,7 +287,7 @@ def test_an_output_that_is_folded_or_a_leaf_is_still_told_apart():
         loss = (w * w).sum()
     look = theme.LOOKS["output"]
     for output, shape in ((loss, "tab"), (w, "box")):
-        drawing = viz.draw(output, fold=0)
+        drawing = viz.draw(output, fold=0, parameters="outside")
         assert look.legend in drawing.dot
         (written,) = re.findall(rf"^\t.*, output\\l.* shape={shape} .*$", drawing.dot, re.M)
         assert theme.LIGHT.border("output") in written

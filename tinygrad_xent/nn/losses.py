@@ -298,9 +298,9 @@ def _of_samples(classes: Classes, scores: Any, count: Any) -> Tensor:
     if classes.reduction == "none":
         return arithmetic.neg(moves.squeeze(scores, classes.axis))
     total = reductions.sum(scores)
-    if classes.reduction == "sum":
-        return arithmetic.neg(total)
-    return arithmetic.div(total, -_count(count, classes.loss, scores))
+    if classes.reduction == "mean":
+        total = arithmetic.div(total, _count(count, classes.loss, scores))
+    return arithmetic.neg(total)
 
 
 def _count(count: Any, loss: str, scores: Any) -> Any:

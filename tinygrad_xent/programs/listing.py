@@ -102,6 +102,11 @@ class Program(Plain):
         run(self.instructions, values)
         return values
 
+    def __repr__(self) -> str:
+        """How long it is and what it reads; printed, it is the list."""
+        given = ", ".join(f"{i.name}: {kind_of(i)}" for i in self.inputs)
+        return f"<Program of {given or 'nothing'}: {len(self.instructions):,} instructions>"
+
     def __str__(self) -> str:
         names = {i.id: i.name if i.call == "input" else f"v{i.id}" for i in self.instructions}
         width = max((len(_text(i, names)) for i in self if i.call != "input"), default=0)

@@ -111,12 +111,17 @@ class Writer:
         return i.id not in self.own and (i.call == "literal" or self._is_number(i))
 
     def _is_number(self, i: Instruction) -> bool:
-        """Whether it is made of numbers alone, like 1 / 5."""
+        """Whether it is made of numbers alone, like -1 / 5."""
         return (
             i.shape == ()
             and i.call.startswith("operator.")
-            and all(self.all[n].call == "literal" for n in i.refs)
+            and all(self._is_signed(self.all[n]) for n in i.refs)
         )
+
+    def _is_signed(self, i: Instruction) -> bool:
+        """Whether it is a literal, or minus a literal."""
+        negated = i.call == "operator.neg" and all(self.all[n].call == "literal" for n in i.refs)
+        return i.call == "literal" or negated
 
     # --- lines --------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ PLAIN = r"[A-Za-z0-9 ,()]|[^\x00-\x7f\u2060]|(?<=\d)\.(?=\d)|-(?=\d)|:(?= )"
 # marks of a code. A joiner, which is not seen, takes such a word apart.
 APART = r":(?=fa-)|\$(?=\$)|\\(?=n)|ﬂ(?=°)|¶(?=ß)"
 JOINER = "\u2060"
+MARGIN = "    "
 
 
 @writer(".mmd")
@@ -36,7 +37,7 @@ def mermaid(drawing: Drawing) -> str:
     lines = [
         SETTINGS,
         f"flowchart {direction}",
-        *nodes_in(drawing, None, direction),
+        *nodes_and_scopes(drawing, direction),
         *edges(drawing),
         *(f"note{i}[{quoted([note])}]:::note" for i, note in enumerate(graph.notes)),
         *colours(drawing.palettes[0], {painted(node) for node in graph.nodes}),
@@ -44,20 +45,31 @@ def mermaid(drawing: Drawing) -> str:
     return "\n".join(lines) + "\n"
 
 
-def nodes_in(drawing: Drawing, parent: int | None, direction: str) -> Iterator[str]:
-    """The nodes that stand directly in a scope, then the scopes inside it as subgraphs."""
-    nodes, scopes = drawing.graph.inside(parent)
-    for node in nodes:
-        text = quoted(text for _, text in drawing.cards.node(node))
-        box = f"({text})" if "rounded" in LOOKS[node.kind].style else f"[{text}]"
-        yield f"{node.id}{box}:::{painted(node)}"
-    for scope in scopes:
-        heading = quoted(text for _, text in drawing.cards.scope(scope))
-        yield f"subgraph scope{scope.id}[{heading}]"
-        yield f"    direction {direction}"
-        yield from (f"    {line}" for line in nodes_in(drawing, scope.id, direction))
-        yield "end"
-        yield f"class scope{scope.id} scope"
+def nodes_and_scopes(drawing: Drawing, direction: str) -> Iterator[str]:
+    """The nodes of each scope, then the scopes inside it as subgraphs."""
+    opened: list[int] = []
+
+    def closed(level: int) -> Iterator[str]:
+        """The ends of the scopes that are not around what comes next."""
+        while len(opened) > level:
+            scope, margin = opened[-1], MARGIN * (len(opened) - 1)
+            opened.pop()
+            yield f"{margin}end"
+            yield f"{margin}class scope{scope} scope"
+
+    for scope, level, nodes in drawing.graph.tree():
+        yield from closed(level)
+        if scope is not None:
+            margin = MARGIN * level
+            heading = quoted(text for _, text in drawing.cards.scope(scope))
+            yield f"{margin}subgraph scope{scope.id}[{heading}]"
+            yield f"{margin}{MARGIN}direction {direction}"
+            opened.append(scope.id)
+        for node in nodes:
+            text = quoted(text for _, text in drawing.cards.node(node))
+            box = f"({text})" if "rounded" in LOOKS[node.kind].style else f"[{text}]"
+            yield f"{MARGIN * len(opened)}{node.id}{box}:::{painted(node)}"
+    yield from closed(0)
 
 
 def painted(node: Node) -> str:

@@ -7,6 +7,7 @@ the loss depends on it. The trace has the terms before they were added; `why` sh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...engine.gradients import gradients
 from ...engine.lines import Line
 from ...engine.table import TABLE
 from ...engine.tensors import Tensor, is_tensor
+from ...showing import html_table
 from ...tracing import Contribution, Entry, Trace
 from ..reading import Index, at, label, rule_alone, traced
 
@@ -58,6 +60,21 @@ class Part:
     order: int
     terms: tuple[Term, ...]
 
+    def ways(self) -> list[tuple[float, str]]:
+        """The largest of several terms and the rest of them, each with its words."""
+        if len(self.terms) < 2:
+            return []
+        found = [(t.value, f"{self.op}{at(t.index)}") for t in self.terms[:SHOWN]]
+        if len(self.terms) > SHOWN:
+            rest = sum(t.value for t in self.terms[SHOWN:])
+            found.append((rest, f"{len(self.terms) - SHOWN} smaller ones"))
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.value:+.6g}  {self.op} at {self.line}, {self.formula}"
+
+    __repr__ = __str__
+
 
 @dataclass(frozen=True, eq=False)
 class Why:
@@ -86,26 +103,40 @@ class Why:
         return 0.0 if total is None else float(total)
 
     def __str__(self) -> str:
-        name = f"{self.label}{at(self.index)}"
-        lines = [f"gradient of {name} = {self.gradient:.6g}"]
+        lines = [self._head()]
         if not self.parts:
             lines.append("  nothing that the loss depends on uses it")
-        for part in self.parts:
-            lines.append(f"  {part.value:+.6g}  {part.op} at {part.line}, {part.formula}")
+        for part in self.parts[:SHOWN]:
+            lines.append(f"  {part}")
             if part.line is not None and part.line.text:
                 lines.append(f"      {part.line.text}")
-            if len(part.terms) > 1:
-                lines += [
-                    f"      {t.value:+.6g}  by way of {part.op}{at(t.index)}"
-                    for t in part.terms[:SHOWN]
-                ]
-            if len(part.terms) > SHOWN:
-                rest = sum(t.value for t in part.terms[SHOWN:])
-                lines.append(f"      {rest:+.6g}  by way of {len(part.terms) - SHOWN} smaller ones")
+            lines += [f"      {value:+.6g}  by way of {text}" for value, text in part.ways()]
+        if len(self.parts) > SHOWN:
+            rest = sum(part.value for part in self.parts[SHOWN:])
+            lines.append(f"  {rest:+.6g}  in {len(self.parts) - SHOWN:,} smaller parts")
         return "\n".join(lines)
 
+    __repr__ = __str__
 
-SHOWN = 6  # terms of a part that are printed one by one
+    def _head(self) -> str:
+        return f"gradient of {self.label}{at(self.index)} = {self.gradient:.6g}"
+
+    def _repr_html_(self) -> str:
+        """The sum as a table with a bar for each part, and for each way that it takes."""
+        rows: list[tuple[str, str, str]] = []
+        bars: list[float] = []
+        for part in self.parts[:SHOWN]:
+            rows.append((f"{part.value:+.6g}", f"{part.op}, {part.formula}", str(part.line or "")))
+            rows += [(f"  {value:+.6g}", f"  {text}", "") for value, text in part.ways()]
+            bars += [part.value, *(value for value, _ in part.ways())]
+        if len(self.parts) > SHOWN:
+            bars.append(sum(part.value for part in self.parts[SHOWN:]))
+            rows.append((f"{bars[-1]:+.6g}", f"{len(self.parts) - SHOWN:,} smaller parts", ""))
+        table = html_table(("contribution", "by way of", "line"), rows, bars)
+        return f"<p>{escape(self._head())}</p>{table}"
+
+
+SHOWN = 6  # parts, and terms of a part, that are printed one by one
 
 
 def why(tensor: Any, index: Index | int = (), *, of: Any) -> Why:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,15 @@ class Finding:
         here = paragraph(f"{self.line}: {self.rule}", self.message, "")
         return "\n".join([here, *source, paragraph("cure", self.cure)])
 
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The rule, the user's line, what is wrong and the cure."""
+        code = f"<pre>{escape(self.line.text)}</pre>" if self.line and self.line.text else ""
+        where = f"{escape(str(self.line))}: " if self.line else ""
+        what = f"<b>{escape(self.rule)}</b>: {escape(self.message)}"
+        return f"<p>{where}{what}</p>{code}<p>cure: {escape(self.cure)}</p>"
+
 
 class Findings(tuple[Finding, ...]):
     """What lint found, in the order of the computation; prints one paragraph per finding."""
@@ -52,6 +62,14 @@ class Findings(tuple[Finding, ...]):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self)) or "lint: nothing found"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The findings one below the other."""
+        if not self:
+            return f"<p>{self}</p>"
+        return "<hr>".join(finding._repr_html_() for finding in self)
 
 
 def lint(loss: Any, parameters: Iterable[Any] = ()) -> Findings:

@@ -33,6 +33,8 @@ class Operand:
         whose = "" if self.label == value else f"   ({self.label})"
         return f"{self.argument}{at(self.index)} = {value}{whose}"
 
+    __repr__ = __str__
+
 
 @dataclass(frozen=True, eq=False)
 class Autopsy:
@@ -92,6 +94,8 @@ class Autopsy:
         if self.spread is not None:
             lines.append(f"  then: {label(self.spread)} made nan of it")
         return "\n".join([*lines, paragraph("cause", self.cause), paragraph("cure", self.cure)])
+
+    __repr__ = __str__
 
     def headline(self) -> str:
         """The first line of the report: what, where."""

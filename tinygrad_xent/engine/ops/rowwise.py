@@ -10,7 +10,7 @@ from ..context import composite
 from ..methods import Operand
 from ..public import op
 from ..tensors import is_tensor, raw
-from .arithmetic import div
+from .arithmetic import div, neg
 from .elementwise import exp
 from .moves import scatter_along_axis, take_along_axis
 from .reductions import sum, unreduce
@@ -48,7 +48,7 @@ CROSS_ENTROPY = "-Σ (Y · log softmax(z)) / N"
 def _cross_entropy(x: Any, labels: Any, axis: int) -> Any:
     with composite("cross_entropy", CROSS_ENTROPY):
         log_p = log_softmax(x, axis)
-        return div(sum(take_along_axis(log_p, labels, axis)), -labels.size)
+        return neg(div(sum(take_along_axis(log_p, labels, axis)), labels.size))
 
 
 def _label_vjp(g: Any, log_p: Any, labels: Any, axis: int) -> Any:
@@ -107,7 +107,7 @@ def log_softmax(x: Operand, /, axis: Axis = -1) -> Array:
     saves={"log_p": "log_softmax"}, export=False)
 def softmax_cross_entropy(x: Operand, labels: Array, /, axis: int) -> Any:
     """The row behind `cross_entropy` with labels and no other options. Fused: traces and pictures
-    show `log_softmax`, `take_along_axis`, `sum` and `div`.
+    show `log_softmax`, `take_along_axis`, `sum`, `div` and `neg`.
     """
     log_p = xp.log_softmax(x, axis)
     return xp.sum(xp.take_labels(log_p, labels, axis)) / -labels.size, log_p

@@ -1,0 +1,157 @@
+"""Models as people build them from `tx.nn`, each with a loss to draw."""
+
+import numpy as np
+
+import tinygrad_xent as tx
+from tinygrad_xent import Tensor, nn
+
+
+def normal(rng, *shape):
+    return Tensor(rng.normal(0, 0.2, shape), requires_grad=True)
+
+
+class LayerNorm(nn.Module):
+    formula = "(x - mean) / √(var + eps) · weight + bias"
+
+    def __init__(self, size):
+        self.weight = Tensor(np.ones(size), requires_grad=True)
+        self.bias = Tensor(np.zeros(size), requires_grad=True)
+
+    def forward(self, x):
+        return tx.layer_norm(x, self.weight, self.bias)
+
+
+class Attention(nn.Module):
+    def __init__(self, size, heads, rng):
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (
+            nn.Linear(size, size, rng=rng) for _ in range(4)
+        )
+
+    def forward(self, x):
+        n, t, d = x.shape
+
+        def split(y):
+            return y.reshape(n, t, self.heads, d // self.heads).transpose(0, 2, 1, 3)
+
+        q, k, v = (split(layer(x)) for layer in (self.query, self.key, self.value))
+        y = tx.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(y.transpose(0, 2, 1, 3).reshape(n, t, d))
+
+
+class Block(nn.Module):
+    formula = "x + attention(norm x), then x + mlp(norm x)"
+
+    def __init__(self, size, heads, rng):
+        self.norm1, self.norm2 = LayerNorm(size), LayerNorm(size)
+        self.attention = Attention(size, heads, rng)
+        self.mlp = nn.MLP([size, 4 * size, size], rng=rng)
+
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class GPT(nn.Module):
+    def __init__(self, layers=12, size=16, heads=2, words=20, length=8, rng=0):
+        rng = np.random.default_rng(rng)
+        self.tokens, self.places = normal(rng, words, size), normal(rng, length, size)
+        self.blocks = [Block(size, heads, rng) for _ in range(layers)]
+        self.norm, self.head = LayerNorm(size), nn.Linear(size, words, rng=rng)
+
+    def forward(self, indices):
+        x = tx.embedding(indices, self.tokens) + self.places
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+
+def gpt(layers=12, **sizes):
+    """The loss of a GPT that predicts the next of its tokens."""
+    tokens = np.random.default_rng(1).integers(0, 20, (2, 9))
+    logits = GPT(layers, **sizes)(tokens[:, :-1])
+    return tx.cross_entropy(logits, tokens[:, 1:], axis=2)
+
+
+def deep_mlp(layers=12):
+    """A perceptron of equal layers: linear and relu alternate in one Sequential."""
+    rng = np.random.default_rng(2)
+    model = nn.MLP([8] * (layers + 1), rng=0)
+    return tx.cross_entropy(model(rng.normal(size=(5, 8))), rng.integers(0, 8, 5))
+
+
+class Residual(nn.Module):
+    formula = "relu(x + conv(relu(conv x)))"
+
+    def __init__(self, channels, rng):
+        self.kernels = [normal(rng, channels, channels, 3, 3) for _ in range(2)]
+
+    def forward(self, x):
+        y = tx.relu(tx.conv2d(x, self.kernels[0], padding=1))
+        return tx.relu(x + tx.conv2d(y, self.kernels[1], padding=1))
+
+
+class Stage(nn.Module):
+    def __init__(self, blocks, channels, rng):
+        self.blocks = [Residual(channels, rng) for _ in range(blocks)]
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class ResNet(nn.Module):
+    """Stages of residual blocks: what repeats holds what repeats."""
+
+    def __init__(self, stages=3, blocks=4, channels=4, rng=0):
+        rng = np.random.default_rng(rng)
+        self.stem = normal(rng, channels, 1, 3, 3)
+        self.stages = [Stage(blocks, channels, rng) for _ in range(stages)]
+        self.head = nn.Linear(channels, 3, rng=rng)
+
+    def forward(self, x):
+        x = tx.relu(tx.conv2d(x, self.stem, padding=1))
+        for stage in self.stages:
+            x = stage(x)
+        return self.head(x.mean(axis=(2, 3)))
+
+
+def resnet(**sizes):
+    images = np.random.default_rng(3).normal(size=(2, 1, 6, 6))
+    return tx.cross_entropy(ResNet(**sizes)(images), np.array([0, 2]))
+
+
+class GRUCell(nn.Module):
+    formula = "(1 - z) · tanh(x Wₙ + r · h Uₙ) + z · h"
+
+    def __init__(self, inputs, size, rng):
+        self.w, self.u = normal(rng, inputs, 3 * size), normal(rng, size, 3 * size)
+        self.b = normal(rng, 3 * size)
+
+    def forward(self, x, h):
+        n = h.shape[1]
+        from_x, from_h = x @ self.w + self.b, h @ self.u
+        r = tx.sigmoid(from_x[:, :n] + from_h[:, :n])
+        z = tx.sigmoid(from_x[:, n : 2 * n] + from_h[:, n : 2 * n])
+        new = tx.tanh(from_x[:, 2 * n :] + r * from_h[:, 2 * n :])
+        return (1 - z) * new + z * h
+
+
+class GRU(nn.Module):
+    def __init__(self, inputs=3, size=4, rng=0):
+        rng = np.random.default_rng(rng)
+        self.cell, self.head = GRUCell(inputs, size, rng), nn.Linear(size, 2, rng=rng)
+        self.size = size
+
+    def forward(self, sequence):
+        h = np.zeros((sequence.shape[1], self.size))
+        for x in sequence:
+            h = self.cell(x, h)
+        return self.head(h)
+
+
+def gru(steps=50):
+    """A recurrent classifier: one cell, called once for each element of a sequence."""
+    sequence = np.random.default_rng(4).normal(size=(steps, 2, 3))
+    return tx.cross_entropy(GRU()(sequence), np.array([0, 1]))

@@ -1,0 +1,51 @@
+"""What the leaves of a trace are called, by what they are and how they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, TypeAlias
+
+from tinygrad_xent.tracing import Entry, Trace
+
+Leaf: TypeAlias = Literal["parameter", "input", "constant"]
+
+
+def words_of(trace: Trace) -> dict[int, str]:
+    """The word for each leaf of a trace.
+
+    >>> import tinygrad_xent as tx
+    >>> z = tx.Tensor([[2.0, 1.0]], requires_grad=True)
+    >>> words_of(tx.trace(tx.cross_entropy(z @ [[1.0, 0.5], [0.0, 2.0]], [1])))
+    {0: 'parameter', 1: 'data', 4: 'labels', 7: 'constant'}
+    """
+    uses: dict[int, set[str]] = {e.id: set() for e in trace if e.kind != "operation"}
+    for entry in trace:
+        for source, argument in zip(entry.inputs, entry.arguments, strict=True):
+            if source in uses:
+                uses[source].add(argument)
+    return {leaf: word_of(trace[leaf], arguments) for leaf, arguments in uses.items()}
+
+
+def word_of(leaf: Entry, arguments: Collection[str]) -> str:
+    """The word for a leaf: of raw numbers one that says more than "constant".
+
+    A single number is a constant, an array of booleans a mask. Whole numbers that do nothing else than
+    pick one number out of each row are labels; all other arrays are data.
+
+    Args:
+        arguments: which arguments of operations it is, by their names in the formulas.
+    """
+    if leaf.kind != "constant":
+        return leaf.kind
+    if leaf.value.ndim == 0:
+        return "constant"
+    if leaf.dtype.kind == "b":
+        return "mask"
+    picks = leaf.dtype.kind in "iu" and set(arguments) == {"indices"}
+    return "labels" if picks else "data"
+
+
+def kind_of(word: str) -> Leaf:
+    """How a leaf with this word is drawn: what comes from outside is an input, a mask a constant."""
+    kinds: dict[str, Leaf] = {"parameter": "parameter", "constant": "constant", "mask": "constant"}
+    return kinds.get(word, "input")
