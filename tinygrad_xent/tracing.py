@@ -145,8 +145,9 @@ COLUMNS = ("id", "what", "inputs", "shape", "value", "gradient", "scope")
 class Trace(Plain):
     """A computation as plain data: its entries in creation order.
 
-    Print it for a table; iterate over it; index it by id, or by a tensor that took part: `trace(loss)[w].gradient`. It can be
-    pickled (a loaded one can't be indexed by tensors). The traces of equal computations are equal.
+    Print it for a table; iterate over it; index it by id, or by a tensor that took part:
+    `trace(loss)[w].gradient`. It can be pickled (a loaded one can't be indexed by tensors). The traces
+    of equal computations are equal.
 
     Attributes:
         entries: every leaf, constant and operation that the output depends on.

@@ -29,6 +29,10 @@ class UnlikeError(RetryError):
     """What failed may be right: the example of the recording had nothing of the kind, a label to be ignored say."""
 
 
+class BusyError(Exception):
+    """A step is running already, in another thread or further out: the function itself is run."""
+
+
 class ChangedError(Exception):
     """Something failed while a step changed what it changes; all of it has been changed."""
 
@@ -90,8 +94,8 @@ def checked(
     lock: Lock,
     ordered: bool,
 ) -> Callable[..., Any]:
-    """A step behind its checks. The function returns `MISS` if a call is not for it; it raises `RetryError`
-    or `ChangedError`.
+    """A step behind its checks. The function returns `MISS` if a call is not for it; it raises `RetryError`,
+    `ChangedError` or `BusyError`.
 
     Args:
         args: the first arguments. state: the ids of the arrays and tensors of the function's state.
@@ -113,8 +117,10 @@ def checked(
 def call({", ".join([*(f"{name}=_MISS" for name in names), "*more"])}):
     if not ({" and ".join(tests)}) or more:
         return _MISS
-    if not (_guard.holds() or _guard.agrees()) or not _acquire(False):
+    if not (_guard.holds() or _guard.agrees()):
         return _MISS
+    if not _acquire(False):
+        raise _BusyError
     try:
         if {sharing}:
             raise _RetryError("an argument is memory that the step changes")
@@ -135,6 +141,7 @@ def call({", ".join([*(f"{name}=_MISS" for name in names), "*more"])}):
         "_release": lock.release,
         "_RetryError": RetryError,
         "_ChangedError": ChangedError,
+        "_BusyError": BusyError,
         "_step": step,
         "_MISS": MISS,
     }

@@ -43,7 +43,7 @@ class Form:
 
     Attributes:
         call: runs the step. Returns `MISS` if the arguments are others, if something that the step was
-            built on has changed, or if it is running already; raises `RetryError` or `ChangedError`.
+            built on has changed; raises `RetryError`, `ChangedError`, or `BusyError` if it is running already.
         signature: the arguments' shapes and dtypes, as text. source: the text of the step.
         nbytes: of the memory for the step's results.
         busy: whether the step is running now. retried: how many calls the function made again, without an error.

@@ -17,7 +17,7 @@ from ..engine.symbols import RECORDER
 from ..engine.tensors import Tensor
 from ..programs.instructions import parts
 from ..programs.recorder import RecordingError
-from .calling import MISS, ChangedError, RetryError, UnlikeError
+from .calling import MISS, BusyError, ChangedError, RetryError, UnlikeError
 from .forms import Form
 
 LIMIT = 8  # so many forms; more are a sign that shapes or settings keep changing
@@ -63,6 +63,8 @@ class Compiled:
             failed = error
         except ChangedError as error:
             raise error.__cause__ from None  # type: ignore[misc]
+        except BusyError:
+            pass
         except RecordingError:
             raise
         except Exception as error:
