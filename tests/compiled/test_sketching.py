@@ -11,6 +11,7 @@ import tinygrad_xent as tx
 from tests.compiled.worlds import Pair, batch, numbers, quietly, train, trained
 from tinygrad_xent.compiled import sketching
 from tinygrad_xent.compiled.blanks import PAGES, blank, is_by_axes, result_like
+from tinygrad_xent.compiled.recordings import record_call
 from tinygrad_xent.programs.calls import function
 
 LARGE = 40, 50  # more than FEW elements
@@ -150,6 +151,24 @@ def test_recording_takes_no_memory_for_results():
     tracemalloc.stop()
     assert peak < big.nbytes / 10
     assert len({x.__array_interface__["data"] for x in made}) == 20
+
+
+def test_recording_a_step_takes_no_memory_for_its_logits():
+    w = tx.Tensor(np.zeros((8, 1000), np.float32), requires_grad=True)
+    optimizer = tx.optim.SGD([w], lr=0.1)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        tx.cross_entropy(x @ w, y).backward()
+        optimizer.step()
+
+    x, y = np.ones((2000, 8), np.float32), np.zeros(2000, int)
+    record_call(step, (x[:9], y[:9]))  # what is loaded by the first call
+    tracemalloc.start()
+    record_call(step, (x, y))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2000 * 1000 * 4 / 4  # bytes of the logits
 
 
 # --- what a compiled step makes of it -------------------------------------------------------------------

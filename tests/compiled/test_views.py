@@ -303,6 +303,7 @@ NUMBERS = {
     "chosen": lambda x: np.where(True, x, x),
     "changed": lambda x: np.add(x, 1, out=x) if isinstance(x, np.ndarray) else x,
     "a tensor": lambda x: tx.Tensor(x) * np.ones(2, np.float32),
+    "the values of a tensor": lambda x: tx.sum(tx.Tensor(x) * 2.0).data,
     "a tensor of it": lambda x: tx.Tensor(x) * 1,
 }
 

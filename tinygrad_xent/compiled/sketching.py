@@ -114,7 +114,8 @@ def _has_shape_of_numbers(call: str, args: Any, kwargs: Any, found: Any) -> bool
     """Whether a result has another shape than the one that was found, if whole numbers and masks are 1, -1 or 2:
     how often to repeat, where to cut.
     """
-    if is_by_axes(call) or not any(map(_is_whole, parts((args, kwargs)))):
+    same = is_by_axes(call) or call == "set_item" or call.startswith("changed:")
+    if same or not any(map(_is_whole, parts((args, kwargs)))):
         return False
     shapes = mapped(np.shape, found)
     for number in (1, -1, 2):

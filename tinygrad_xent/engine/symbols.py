@@ -77,6 +77,11 @@ def copied(x: Any) -> Any:
     return x.as_array() if isinstance(x, Symbol) else np.array(x)
 
 
+def viewed(x: Symbol) -> Any:
+    """A view of an array; of one of NumPy's numbers an array, as `np.asarray` gives it."""
+    return x.view() if isinstance(x.like, np.ndarray) else x.recorder.call("np.asarray", (x,), {})
+
+
 def noting() -> bool:
     """Whether a program is recorded here."""
     return RECORDER.get() is not None

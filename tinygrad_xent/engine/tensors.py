@@ -18,7 +18,7 @@ from .context import MODE
 from .methods import Methods
 from .nodes import Leaf, Node, touch
 from .operands import as_array, check_differentiable
-from .symbols import Symbol, asarray
+from .symbols import Symbol, asarray, viewed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -176,8 +176,7 @@ class Tensor(Methods):
     def numpy(self) -> npt.NDArray[Any]:
         """The values as a read-only NumPy array that shares the tensor's memory; copy it to change it."""
         if isinstance(self._data, Symbol):
-            symbol: Any = self._data.view()
-            return symbol  # type: ignore[no-any-return]
+            return viewed(self._data)
         view = np.asarray(self._data).view()
         view.setflags(write=False)
         return view
