@@ -176,7 +176,7 @@ class Tensor(Methods):
     def numpy(self) -> npt.NDArray[Any]:
         """The values as a read-only NumPy array that shares the tensor's memory; copy it to change it."""
         if isinstance(self._data, Symbol):
-            return viewed(self._data)
+            return viewed(self._data)  # type: ignore[no-any-return]
         view = np.asarray(self._data).view()
         view.setflags(write=False)
         return view
