@@ -6,7 +6,7 @@ import functools
 import gc
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import RLock
 from types import MethodType
 from typing import Any
@@ -85,7 +85,8 @@ class Compiled:
         elif isinstance(failed, UnlikeError) and form is not None:
             self._forms = [f for f in self._forms if f is not form]
             self._made -= 1
-            self._made_for(args, self._forms)  # these have what the example had not
+            with suppress(RecordingError):  # the next call says so
+                self._made_for(args, self._forms)  # these have what the example had not
         if form is not None:
             form.retried += 1
             if form.retried == RETRIES:

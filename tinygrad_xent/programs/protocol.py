@@ -52,10 +52,9 @@ class Dispatching(Sharing):
             if not args or not isinstance(args[0], Sharing):
                 raise self.recorder.foreign(args[0] if args else None)
             new = self.recorder.call(f"changed:{name}", args, kwargs)
-            if short != "put" or isinstance(
-                args[0].like, np.ndarray
-            ):  # NumPy puts into a copy of a number
-                args[0].become(new)
+            if short == "put" and not isinstance(args[0].like, np.ndarray):
+                return None  # NumPy puts into a copy of a number
+            args[0].become(new)
             return None
         return self.out_of(name, args, kwargs)
 
