@@ -13,10 +13,8 @@ import numpy as np
 
 T = TypeVar("T")
 MOST = 20  # rows that are shown of a long table
-POSITIVE, NEGATIVE = (
-    "#0072B2",
-    "#D55E00",
-)  # blue and vermillion: told apart by colour-blind eyes too
+POSITIVE, NEGATIVE = "#0072B2", "#D55E00"
+"""Blue and vermillion: told apart by colour-blind eyes too."""
 
 
 def ends(items: Sequence[T], most: int = MOST) -> tuple[Sequence[T], int, Sequence[T]]:

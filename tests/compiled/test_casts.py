@@ -2,6 +2,8 @@
 numbers and arrays without axes, too. Each scenario runs as it is and compiled, and must observe the same.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -264,41 +266,34 @@ CASES = [
 ]
 
 
+def observed(case, pairs, shape):
+    """What a case gives, and what becomes of its first argument, for arrays of these pairs of dtypes."""
+
+    def scenario(compile):
+        for dtype, other in pairs:
+            f = compile(lambda x, y: case(x, y))
+            for seed in (0, 1):
+                x, y = array(dtype, shape, seed), array(other, shape, seed + 5)
+                try:
+                    with np.errstate(all="ignore"):
+                        yield f(x, y)
+                except Exception as error:
+                    yield type(error).__mro__[-4:]
+                yield x.copy()
+
+    return scenario
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_casts(case):
-    def scenario(compile):
-        for dtype in DTYPES:
-            for other in DTYPES:
-                f = compile(lambda x, y: case(x, y))
-                for seed in (0, 1):
-                    x, y = array(dtype, seed=seed), array(other, seed=seed + 5)
-                    try:
-                        with np.errstate(all="ignore"):
-                            yield f(x, y)
-                    except Exception as error:
-                        yield type(error).__mro__[-4:]
-                    yield x.copy()
-
-    check_same(scenario)
+    check_same(observed(case, [*itertools.product(DTYPES, DTYPES)], (3, 2)))
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("shape", [(), (1,)])
 def test_arrays_of_one_number(case, shape):
-    def scenario(compile):
-        for dtype in ("int32", "float32", "float64"):
-            for other in ("int8", "float64"):
-                f = compile(lambda x, y: case(x, y))
-                for seed in (0, 1):
-                    x, y = array(dtype, shape, seed), array(other, shape, seed + 5)
-                    try:
-                        with np.errstate(all="ignore"):
-                            yield f(x, y)
-                    except Exception as error:
-                        yield type(error).__mro__[-4:]
-                    yield x.copy()
-
-    check_same(scenario)
+    pairs = [*itertools.product(("int32", "float32", "float64"), ("int8", "float64"))]
+    check_same(observed(case, pairs, shape))
 
 
 OTHER_DTYPES = {

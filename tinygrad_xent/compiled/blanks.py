@@ -115,10 +115,8 @@ def _by_axes(run: Callable[..., Any], arrays: list[Any], args: Any, kwargs: Any)
     few_args, few_kwargs = mapped(smaller, args), mapped(smaller, kwargs)
     found = run(*few_args, **few_kwargs)
     given = [x for x in parts((few_args, few_kwargs)) if isinstance(x, np.ndarray)]
-    if any(
-        np.may_share_memory(y, x) for y in parts(found) for x in given
-    ):  # a view takes no memory
-        return run(*args, **kwargs)
+    if any(np.may_share_memory(y, x) for y in parts(found) for x in given):
+        return run(*args, **kwargs)  # a view, which takes no memory
     return mapped(larger, found)
 
 

@@ -135,13 +135,13 @@ class Builder:
         """Lanes that can run as one, in groups whose states lie side by side or may be moved there."""
         fixed = [lane for lane in group if self.held.intersection(lane.states)]
         free = [lane for lane in group if self.held.isdisjoint(lane.states)]
-        if all(map(self.side_by_side, zip(*(lane.states for lane in group), strict=True))):
+        if all(map(self.may_be_beside, zip(*(lane.states for lane in group), strict=True))):
             return [group]
         if free:
             return [free, *self.that_may_move(fixed)]
         return [[lane] for lane in fixed]
 
-    def side_by_side(self, states: tuple[int, ...]) -> bool:
+    def may_be_beside(self, states: tuple[int, ...]) -> bool:
         """Whether arrays are the parts of one in this order, or can become it."""
         return self.held.isdisjoint(states) or beside(*(self.states[n] for n in states)) is not None
 

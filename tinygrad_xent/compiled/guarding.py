@@ -118,9 +118,7 @@ class Guard:
                 return False
             term.value = now
         self.holds = self._written()
-        alike = all(x.count(x[0]) == len(x) for x in self.equal)
-        alike = alike and all(a.flags.writeable for a in self.written)
-        return alike and all(leaf.grad is not None for leaf in self.graded)
+        return self.holds()
 
 
 _LENGTH, _KEYS, _CONTENTS = "len()", "keys", "=="

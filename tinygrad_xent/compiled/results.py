@@ -99,10 +99,10 @@ def handed_out(found: list[Any], arguments: Arguments, changed: Any) -> Iterator
         symbol = raw(x)
         root = symbol.root_of() if isinstance(symbol, ArraySymbol) else symbol
         number = inputs.get(id(root))
-        if getattr(
-            symbol, "asked", False
-        ):  # whether it is a view of an argument depends on its order
-            symbol.recorder.ordered = True
+        if getattr(symbol, "asked", False):
+            symbol.recorder.ordered = (
+                True  # of an argument, which decides whether it is a view of it
+            )
         origin = None if number is None else arguments.origins[number]
         if first.setdefault(id(x), place) != place:
             yield Result(kind, again=first[id(x)])

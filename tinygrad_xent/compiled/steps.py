@@ -90,10 +90,8 @@ class Compiled:
         if form is not None:
             form.retried += 1
             if form.retried == RETRIES:
-                what = (
-                    f"{self._name} ran as it is in {RETRIES} calls so far, after its compiled step"
-                )
-                lines.warn(f"{what} had stopped: {failed}", UserWarning)
+                what = f"{self._name} ran as it is in {RETRIES} calls so far"
+                lines.warn(f"{what}, after its compiled step had stopped: {failed}", UserWarning)
 
     @property
     def _name(self) -> str:

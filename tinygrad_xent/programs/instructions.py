@@ -24,9 +24,8 @@ class Ref:
 
     id: int
 
-    def __repr__(
-        self,
-    ) -> str:  # instructions are compared by it: a dataclass's own takes three times as long
+    def __repr__(self) -> str:
+        """A dataclass's own takes three times as long, and instructions are compared by it."""
         return f"Ref(id={self.id})"
 
 
