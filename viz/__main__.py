@@ -17,10 +17,10 @@ from tinygrad_xent import (
 )
 from tinygrad_xent.command_line import fail, names_of, told
 
-from . import DIRECTIONS, PLACES, draw
-from .cards import SHOWABLE
+from . import draw
 from .formats import endings
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
+from .options import DIRECTIONS, PLACES, SHOWABLE
 from .theme import THEMES
 
 

@@ -1,356 +1,70 @@
-"""What each node and edge says, as lines with a role: heading, formula, shape, value, gradient."""
+"""What a picture asks of its subject: the texts of each node and edge, and how strong they are drawn.
+
+`OperationCards` answer for single operations, `LayerCards` for the layers of a model.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, final
+from typing import Literal, TypeAlias
 
-import numpy as np
-
-from tinygrad_xent.tracing import Entry, Scope, Trace
+from tinygrad_xent.tracing import Scope
 
 from . import labels
 from .graph import Edge, Graph, Node
-from .leaves import kind_of, words_of
-
-SHOWABLE = ("value", "grad", "formula", "shape", "contribution")
 
 Role: TypeAlias = Literal["head", "kind", "formula", "shape", "value", "grad", "lint", "note"]
 Line: TypeAlias = tuple[Role, str]
 
 
-@final
-@dataclass(frozen=True)
-class Options:
-    """How a picture is written.
+class Cards(ABC):
+    """The texts of one graph, each as lines with a role, safe to print."""
 
-    Attributes:
-        show: which of SHOWABLE stand in the picture.
-        precision: significant digits.
-        names: the caller's names by entry.
-        computed: whether gradients exist: before `backward()` they do not.
-        badges: what lint found, by entry.
-    """
-
-    show: frozenset[str]
-    precision: int
-    names: Mapping[int, str]
-    computed: bool
-    badges: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-
-
-class Numbers(ABC):
-    """How the numbers of a picture are written: as they are (`Values`), or as `Changes`."""
+    graph: Graph
 
     @abstractmethod
-    def of(self, entry: Entry) -> list[Line]:
-        """The lines of a value and its gradient."""
-
-    @abstractmethod
-    def border(self, entries: Sequence[Entry], usual: float) -> float:
-        """The width of the border around these values, given the usual one of its kind."""
-
-    @abstractmethod
-    def legend(self, shown: Iterable[Line]) -> list[Line]:
-        """How to read the numbers among these lines."""
-
-
-@final
-class Cards:
-    """Writes the text of a graph's nodes and edges."""
-
-    def __init__(self, trace: Trace, graph: Graph, options: Options, numbers: Numbers) -> None:
-        self.trace, self.graph, self.options, self.numbers = trace, graph, options, numbers
-        self.users: dict[int, list[int]] = {entry.id: [] for entry in trace}
-        for entry in trace:
-            for source in entry.inputs:
-                self.users[source].append(entry.id)
-        self.words = words_of(trace)
-        self.written: dict[str, list[Line]] = {}
-        self.magnitudes: dict[Edge, float | None] = {}
-        self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
-
-    def name(self, entry: Entry) -> str:
-        """The user's name of a value, "" if it has none."""
-        return labels.clean(str(self.options.names.get(entry.id) or entry.name or ""))
-
-    # nodes
-
     def node(self, node: Node) -> list[Line]:
-        """The lines of a node, safe to print."""
-        if node.id not in self.written:
-            self.written[node.id] = cleaned(self.write(node) + self.badges(node))
-        return self.written[node.id]
+        """What stands in a node."""
 
-    def badges(self, node: Node) -> list[Line]:
-        """What lint found in a node, and so in a folded one too; a reference only points to it."""
-        if node.kind == "reference":
-            return []
-        inside = (*node.entries, *node.held)
-        found = [text for i in inside for text in self.options.badges.get(i, ())]
-        return [("lint", f"! {text}") for text in dict.fromkeys(found)]
+    @abstractmethod
+    def edge(self, edge: Edge, head: Node) -> list[Line]:
+        """What stands at an edge."""
 
-    def write(self, node: Node) -> list[Line]:
-        if node.kind == "reference":
-            return self.reference(node)
-        if node.is_box:
-            return self.box(node)
-        if node.is_bundle:
-            return self.bundle(node)
-        entry = self.trace[node.entries[0]]
-        if node.kind == "operation":
-            return self.operation(entry, node.output)
-        return self.leaf(entry, node.output)
-
-    def operation(self, entry: Entry, output: bool) -> list[Line]:
-        name = self.name(entry)
-        lines: list[Line] = [("head", f"{name} = {entry.op}" if name else entry.op)]
-        if output:
-            lines = [("head", f"{lines[0][1]}, output")]
-        if "formula" in self.options.show:
-            settings = labels.settings_text(entry.settings)
-            lines.append(("formula", f"{entry.formula}   {settings}".rstrip()))
-        return lines + self.shape(entry) + self.numbers.of(entry)
-
-    def leaf(self, entry: Entry, output: bool) -> list[Line]:
-        name, word = self.name(entry), self.words[entry.id]
-        if not name and word == "constant":
-            lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
-            return [*lines, ("kind", word)]
-        kind = f"{word}, output" if output else word
-        head = f"{name}: {kind}" if name else kind
-        lines = [("head", head)]
-        if entry.id in self.referenced:
-            mark = name or self.anonymous(entry)
-            lines = [("head", head if name else mark)]
-            lines.append(("note", f"used {len(self.users[entry.id]):,} times, at each ↑ {mark}"))
-        return lines + self.shape(entry) + self.numbers.of(entry)
-
-    def box(self, node: Node) -> list[Line]:
-        """A folded scope, a repeat or a part: what it stands for and what comes out of it."""
-        count = len(node.entries)
-        amount = labels.counted(count, "operation")
-        lines: list[Line] = []
-        out = self.leaving(node)
-        if node.name:
-            name = labels.clean(node.name)
-            if len(out) == 1 and self.name(out[0]):
-                name = f"{self.name(out[0])} = {name}"
-            lines.append(("head", f"{name} ×{node.count:,}" if node.count > 1 else name))
-            if node.formula and "formula" in self.options.show:
-                lines.append(("formula", labels.clean(node.formula)))
-        elif node.kind == "repeat":
-            lines.append(("head", f"repeated ×{node.count:,}"))
-        else:
-            lines.append(("head", "part"))
-        if node.output:
-            lines[0] = ("head", f"{lines[0][1]}, output")
-        if node.count > 1:
-            amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
-        lines.append(("kind", amount))
-        lines += [("note", text) for text in self.contents(node)]
-        lines += self.inside(node)
-        if len(out) == 1:
-            if node.count > 1:
-                lines.append(("note", "of the last:"))
-            return lines + self.shape(out[0]) + self.numbers.of(out[0])
-        words = Counter(f"{self.name(e) or e.op} {labels.dtype_and_shape(e.value)}" for e in out)
-        for what, times in words.most_common(4):
-            lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
-        if len(words) > 4:
-            lines.append(("note", f"and {len(words) - 4:,} kinds of value more"))
-        return lines
-
-    def inside(self, node: Node) -> list[Line]:
-        """The leaves inside a box: how many of each kind, with how many numbers, and their names."""
-        found: dict[str, list[Entry]] = {}
-        for leaf in map(self.trace.__getitem__, node.held):
-            found.setdefault(self.words[leaf.id], []).append(leaf)
-        lines: list[Line] = []
-        for word, members in found.items():
-            size = sum(leaf.value.size for leaf in members)
-            numbers = f", {size:,} numbers" if size != len(members) else ""
-            lines.append(("kind", labels.counted(len(members), word) + numbers))
-            names = [labels.relative(self.name(leaf), node.name) for leaf in members]
-            lines += [("note", text) for text in wrap("", list(filter(None, names)), ", ", 1)]
-        return lines
-
-    def leaving(self, node: Node) -> list[Entry]:
-        """The values of a box that are used outside it, or are the output."""
-        inside = set(node.entries)
-        return [
-            self.trace[i]
-            for i in node.entries
-            if i == self.trace.output or any(user not in inside for user in self.users[i])
-        ]
-
-    def order(self, node: Node) -> str:
-        """Whether the things that a repeat stands for feed one another."""
-        size = len(node.entries) // node.count
-        place = {entry: i // size for i, entry in enumerate(node.entries)}
-        steps = {
-            (place[source], place[i])
-            for i in node.entries
-            for source in self.trace[i].inputs
-            if source in place
-        }
-        if all((k, k + 1) in steps for k in range(node.count - 1)):
-            return "one after another"
-        return "side by side" if all(a == b for a, b in steps) else "in part one after another"
-
-    def contents(self, node: Node) -> list[str]:
-        """The operations inside, in order or counted, over a few lines."""
-        words = [labels.clean(word) for word in node.phrase]
-        if node.count > 1:
-            return wrap("each: ", words, ", ", 3)
-        if node.kind == "part":
-            counted = Counter(self.trace[i].op for i in node.entries)
-            return wrap("", [f"{n:,} {op}" for op, n in counted.most_common()], ", ", 3)
-        return wrap("", words, ", ", 2)
-
-    def bundle(self, node: Node) -> list[Line]:
-        """Many leaves in one node: their names, shapes, and their numbers taken together."""
-        members = [self.trace[i] for i in node.entries]
-        lines: list[Line] = [("head", self.several(node))]
-        names = [name for name in map(self.name, members) if name]
-        lines += [("note", text) for text in wrap("", names, ", ", 2)]
-        kinds = Counter(labels.dtype_and_shape(e.value) for e in members)
-        if "shape" in self.options.show:
-            lines += [("shape", f"{n:,} × {kind}") for kind, n in kinds.most_common(3)]
-            if len(kinds) > 3:
-                lines.append(("shape", f"and {len(kinds) - 3:,} shapes more"))
-        return lines + self.totals(members)
-
-    def several(self, node: Node) -> str:
-        """How many leaves a bundle stands for."""
-        words = {self.words[i] for i in node.entries}
-        kind = kind_of(self.words[node.entries[0]])
-        return labels.counted(len(node.entries), words.pop() if len(words) == 1 else kind)
-
-    def totals(self, members: list[Entry]) -> list[Line]:
-        """The values and gradients of several entries as those of one long array."""
-        lines, digits = list[Line](), self.options.precision
-        if "value" in self.options.show:
-            values = np.unique(np.concatenate([e.value.ravel() for e in members]))
-            few = len(values) <= 4
-            every = np.concatenate([e.value.ravel() for e in members])
-            text = (
-                [", ".join(labels.numbers(values, digits))]
-                if few
-                else labels.summary(every, digits)
-            )
-            lines += [("value", line) for line in labels.headed("values" if few else "value", text)]
-        gradients = [e.gradient.ravel() for e in members if e.gradient is not None]
-        if "grad" in self.options.show and members[0].requires_grad:
-            known = self.options.computed and len(gradients) == len(members)
-            text = labels.summary(np.concatenate(gradients), digits) if known else ["not computed"]
-            lines += [("grad", line) for line in labels.headed("grad ", text)]
-        return lines
-
-    def reference(self, node: Node) -> list[Line]:
-        entry = self.trace[node.entries[0]]
-        if len(node.entries) > 1:
-            return [("head", f"↑ {self.several(node)}")]
-        return [("head", f"↑ {self.name(entry) or self.anonymous(entry)}")]
-
-    def anonymous(self, entry: Entry) -> str:
-        if self.words[entry.id] == "constant":
-            return labels.number(entry.value, self.options.precision)
-        return f"{self.words[entry.id]} #{entry.id}"
-
-    def shape(self, entry: Entry) -> list[Line]:
-        shown = "shape" in self.options.show
-        return [("shape", labels.dtype_and_shape(entry.value))] if shown else []
-
-    def border(self, node: Node, usual: float) -> float:
-        """The width of a node's border, given the usual one of its kind."""
-        entries = self.leaving(node) if node.is_box else [self.trace[i] for i in node.entries]
-        return self.numbers.border(entries, usual)
-
-    def legend(self) -> list[Line]:
-        """How to read what the legend's list of looks does not say."""
-        heads = {node.id for node in self.graph.nodes if not node.is_box}
-        shown = [line for node in self.graph.nodes for line in self.node(node)]
-        lines: list[Line] = []
-        if "formula" in self.options.show and any(edge.head in heads for edge in self.graph.edges):
-            text = "a ← f: argument a gets the gradient f, g being that of the result"
-            lines.append(("kind", text))
-        if self.graph.edges and self.options.computed:
-            lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
-        lines += self.numbers.legend(shown)
-        if any(role == "lint" for role, _ in shown):
-            lines.append(("lint", "! what lint found"))
-        return lines
-
+    @abstractmethod
     def scope(self, scope: Scope) -> list[Line]:
         """The heading of an open scope."""
-        name = labels.clean(scope.name)
-        formula = labels.clean(scope.formula or "") if "formula" in self.options.show else ""
-        return [("head", f"{name}: {formula}" if formula else name)]
 
+    @abstractmethod
     def tooltip(self, node: Node) -> str:
-        """The node's text with its name in full, and the user's line."""
-        entry = self.trace[node.entries[0]]
-        name = self.options.names.get(entry.id) or entry.name
-        lines = [labels.clean(str(name), 500)] if name else []
-        lines += [text for _, text in self.node(node)]
-        if entry.line is not None and len(node.entries) == 1:
-            lines.append(labels.clean(f"{entry.line}: {entry.line.text}", 200))
-        return "\n".join(lines)
+        """A node's text and what has no room in it."""
 
-    # edges
+    @abstractmethod
+    def border(self, node: Node, usual: float) -> float:
+        """The width of a node's border, given the usual one of its kind."""
 
-    def edge(self, edge: Edge, head: Node) -> list[Line]:
-        """The lines of an edge: which argument, what flows back, and the contribution it carries."""
-        lines: list[Line] = []
-        if head.is_box or len(edge.uses) > 1:
-            if len(edge.uses) > 1:
-                lines.append(("note", f"×{len(edge.uses):,}"))
-        elif "formula" in self.options.show:
-            (use,) = edge.uses
-            lines += self.derivative(self.trace[use.user], use.argument)
-        if "contribution" in self.options.show and self.options.computed:
-            parts = self.contributions(edge)
-            if len(parts) == 1:
-                text = labels.lines_of(parts[0], self.options.precision)
-                lines += [("grad", line) for line in labels.headed("+=", text)]
-            elif parts:
-                norm = labels.number(self.magnitude(edge), self.options.precision)
-                lines.append(("grad", f"{len(parts):,} parts, norm {norm}"))
-        return cleaned(lines)
+    @abstractmethod
+    def magnitude(self, edge: Edge) -> float | None:
+        """How much an edge carries back; None where it carries nothing."""
 
-    def derivative(self, user: Entry, argument: int) -> list[Line]:
-        name = user.arguments[argument] if len(user.inputs) > 1 else ""
-        formula = user.derivatives[argument]
-        source = self.trace[user.inputs[argument]]
-        if formula is None or not source.requires_grad:
-            return [("note", name)] if name else []
-        return [("formula", f"{name} ← {formula}".strip())]
-
-    def contributions(self, edge: Edge) -> list[Any]:
-        """What the uses of an edge add to the gradient, where gradients reach them."""
-        wanted = {(use.source, use.user, use.argument) for use in edge.uses}
-        return [
-            c.value
-            for source in dict.fromkeys(use.source for use in edge.uses)
-            for c in self.trace[source].contributions
-            if (source, c.entry, c.argument) in wanted and c.value is not None
-        ]
-
+    @abstractmethod
     def is_live(self, edge: Edge) -> bool:
         """Whether a gradient may flow back along an edge."""
-        return any(self.trace[use.source].requires_grad for use in edge.uses)
 
-    def magnitude(self, edge: Edge) -> float | None:
-        """The norm of what an edge carries back; None where it carries nothing."""
-        if edge not in self.magnitudes:
-            parts = self.contributions(edge) if self.options.computed else []
-            norms = [labels.norm(c) for c in parts]
-            self.magnitudes[edge] = labels.norm(norms) if norms else None
-        return self.magnitudes[edge]
+    @abstractmethod
+    def is_marked(self, part: Node | Edge) -> bool:
+        """Whether a node or an edge is to stand out."""
+
+    @abstractmethod
+    def heading(self) -> list[str]:
+        """What stands above the picture, below its title: totals, say."""
+
+    @abstractmethod
+    def legend(self) -> list[Line]:
+        """How to read what the legend's list of looks does not say."""
+
+    @abstractmethod
+    def about(self) -> tuple[str, str]:
+        """A title and a description of the picture for those who do not see it."""
 
 
 def cleaned(lines: list[Line]) -> list[Line]:

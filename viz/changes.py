@@ -11,7 +11,8 @@ import numpy as np
 from tinygrad_xent.tracing import Entry, Trace
 
 from . import labels
-from .cards import Line, Numbers, Options, Role
+from .cards import Line, Role
+from .operation_cards import Numbers, Writing
 
 
 def check_same_graph(before: Trace, after: Trace) -> None:
@@ -47,7 +48,7 @@ def _words(entry: Entry) -> str:
 class Changes(Numbers):
     """Writes how the numbers of a trace differ from those of one before it."""
 
-    def __init__(self, before: Trace, options: Options) -> None:
+    def __init__(self, before: Trace, options: Writing) -> None:
         self.before, self.options = before, options
 
     def of(self, entry: Entry) -> list[Line]:

@@ -21,6 +21,7 @@ from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
 INDENT = "  "  # in front of a line of the legend
+MARKED = 3.5  # the width of what stands out, more than any other
 
 
 @final
@@ -47,11 +48,6 @@ class Dot:
     parts: Mapping[str, Part]
 
 
-def raster_dpi(graph: Graph) -> str:
-    """The resolution of a PNG: sharp on any screen, but a large graph must not take minutes."""
-    return "144" if len(graph.nodes) <= 50 else "96"
-
-
 def escape(text: str) -> str:
     r"""Text as a DOT label shows it: no escape sequence, no entity, no line break is left in it.
 
@@ -76,15 +72,19 @@ def looks_of(node: Node) -> tuple[str, ...]:
     return ("output",) if node.kind == "operation" else (node.kind, "output")
 
 
-def legend(graph: Graph, cards: Cards) -> list[Line]:
-    """The looks that occur, in words, how to read an edge, and the notes.
+def legend(graph: Graph, cards: Cards, wanted: bool = True) -> list[Line]:
+    """The looks that occur, in words, how to read an edge, and the notes; only these if that is all
+    that is wanted.
 
-    Each line leaves room in front: in the SVG, the kinds have a square of their colour there. DOT
-    has one colour per label, so PNG and PDF go without.
+    Each line leaves room in front: in the SVG, the kinds have a square of their colour there.
     """
     found = {look for node in graph.nodes for look in looks_of(node)}
-    lines: list[Line] = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
-    lines += cards.legend()
+    lines: list[Line] = []
+    if wanted:
+        lines = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
+        lines += cards.legend()
+        if any(map(cards.is_marked, graph.nodes)) or any(map(cards.is_marked, graph.edges)):
+            lines.append(("kind", "heavy border, heavy line: highlighted"))
     lines += [("note", note) for note in graph.notes]
     return [(role, f"{'' if role == 'lint' else INDENT}{text}") for role, text in lines]
 
@@ -94,12 +94,11 @@ def to_dot(
     cards: Cards,
     palette: Palette,
     direction: str = "TB",
-    background: str = "transparent",
-    dpi: str | None = None,
+    with_legend: bool = True,
 ) -> Dot:
     """The DOT of a graph. `direction` is a rankdir, or "backward" for the gradient's flow."""
     walk = _Walk(graph, cards, palette, direction)
-    walk.write_defaults(background, dpi)
+    walk.write_defaults(legend(graph, cards, with_legend))
     walk.write_scopes()
     walk.write_edges()
     return Dot(str(walk.dot.source), walk.parts)
@@ -120,12 +119,12 @@ class _Walk:
         self.parts[name] = Part(kind, tooltip, tuple(role for role, _ in lines))
         return label(lines)
 
-    def write_defaults(self, background: str, dpi: str | None) -> None:
+    def write_defaults(self, below: list[Line]) -> None:
         """What holds for the graph, all nodes and all edges."""
         self.dot.attr(
             "graph",
             rankdir="TB" if self.backward else self.direction,
-            bgcolor=background,
+            bgcolor="transparent",
             fontname=FONT,
             fontsize="10",
             fontcolor=self.palette.muted,
@@ -135,8 +134,7 @@ class _Walk:
             pad="0.15",
             labelloc="b",
             labeljust="l",
-            label=self.label("", "graph", legend(self.graph, self.cards)),
-            **({"dpi": dpi} if dpi else {}),
+            label=self.label("", "graph", below),
         )
         self.dot.attr(
             "node",
@@ -188,15 +186,15 @@ class _Walk:
     def write_node(self, dot: graphviz.Digraph, node: Node) -> None:
         looks, lines = looks_of(node), self.cards.node(node)
         form, paint = looks[0], looks[-1]
+        marked = self.cards.is_marked(node)
+        classes = ["node", *looks, *["marked"] * marked]
         attributes = {
-            "label": self.label(
-                node.id, " ".join(["node", *looks]), lines, self.cards.tooltip(node)
-            ),
+            "label": self.label(node.id, " ".join(classes), lines, self.cards.tooltip(node)),
             "shape": LOOKS[form].shape,
             "style": LOOKS[form].style,
-            "penwidth": f"{self.cards.border(node, LOOKS[paint].border):.2f}",
+            "penwidth": f"{MARKED if marked else self.cards.border(node, LOOKS[paint].border):.2f}",
             "fillcolor": self.palette.fill(paint),
-            "color": self.palette.border(paint),
+            "color": self.palette.text if marked else self.palette.border(paint),
         }
         if node.kind == "parameter":
             attributes["peripheries"] = "2"
@@ -215,13 +213,16 @@ class _Walk:
         for i, (edge, size) in enumerate(zip(self.graph.edges, sizes, strict=True)):
             lines = clear_of_edge(self.cards.edge(edge, nodes[edge.head]), self.direction)
             attributes = {"id": f"e{i}"}
-            text = self.label(f"e{i}", "edge", lines)
+            marked = self.cards.is_marked(edge)
+            text = self.label(f"e{i}", "edge marked" if marked else "edge", lines)
             if lines:
                 attributes["label"] = text
             live = self.cards.is_live(edge)
             if not live:
                 attributes["style"] = "dashed"
             attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
+            if marked:
+                attributes |= {"penwidth": f"{MARKED:.2f}", "color": self.palette.text}
             if edge.head in counts:
                 end = "tailport" if self.backward else "headport"
                 attributes[end] = port(edge, counts[edge.head], self.direction)

@@ -6,27 +6,25 @@ import contextlib
 import hashlib
 import html
 import itertools
-from collections import Counter
+import math
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 from tinygrad_xent.engine import lines
 from tinygrad_xent.files import replace_file
-from tinygrad_xent.tracing import Trace
 
-from . import labels, layout
-from .blocks import Structure
-from .cards import Cards, Options
-from .changes import Changes
-from .dot import Dot, looks_of, raster_dpi, to_dot
+from . import layout
+from .cards import Cards
+from .dot import Dot, to_dot
 from .formats import file_of
-from .graph import Graph, build, build_within
+from .graph import Graph
+from .options import DrawOptions
+from .pages import PAGES, Frame
+from .subjects import Subject
 from .svg import finish
-from .theme import Theme, palettes_of, schemes
-from .values import Values
-from .views import views
+from .theme import Palette, palettes_of, schemes
 
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
@@ -40,48 +38,33 @@ class Drawing:
     """A picture of a computation graph. In a notebook it shows itself.
 
     Attributes:
-        trace: the computation.
+        trace: the computation; None where a model was drawn that has computed nothing.
         graph: the nodes and edges of the picture, as plain data.
         palettes: its colours; where there are two, the viewer's preference chooses.
-        direction: as it was asked for.
-        options: what stands in it.
+        options: all options of `draw`, as they are in force.
 
     The layout runs when the picture is first needed, in a child process with a time limit. Where it
-    takes too long, scopes fold and repeats collapse until it does not; the picture says so, and a
-    DrawingWarning is given.
+    takes too long, or is too large for the page, scopes fold and repeats collapse until it is not; the
+    picture says so, and a DrawingWarning is given.
     """
 
-    def __init__(
-        self,
-        trace: Trace,
-        options: Options,
-        *,
-        fold: int | None = None,
-        parameters: str = "inside",
-        direction: str = "TB",
-        theme: Theme = "auto",
-        max_nodes: int = 200,
-        time_limit: float = 10.0,
-        before: Trace | None = None,
-    ) -> None:
-        self.trace, self.options = trace, options
-        self._numbers = Values(options) if before is None else Changes(before, options)
-        self.direction, self.time_limit = direction, time_limit
-        self.palettes = palettes_of(theme)
-        self._structure = Structure(trace)
-        self._views = list(views(trace, fold, max_nodes, parameters == "inside"))
-        self._rendered: dict[str, bytes] = {}
+    def __init__(self, subject: Subject, options: DrawOptions) -> None:
+        self.trace, self.options = subject.trace, options
+        self.palettes = palettes_of(options["theme"])
+        self._subject = subject
+        self._views = list(subject.views)
+        self._raw: bytes | None = None
         self._cards: Cards | None = None
-        self.graph = self._finest(max_nodes)
+        self.graph = self._finest(options["max_nodes"])
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
-        operations = sum(entry.kind == "operation" for entry in self.trace)
-        if self._views[0].fold is None and operations > max_nodes:
-            full = len(self.trace)  # each has a node of its own: no need to build that
+        full = self._subject.size  # each has a node of its own: no need to build that
+        if self._subject.least > max_nodes:
             del self._views[0]
         else:
-            graph = build(self.trace, self._views[0], self._structure)
+            graph = self._subject.within(self._views[0], math.inf)
+            assert graph is not None
             full = len(graph.nodes)
             if full <= max_nodes:
                 return graph
@@ -97,9 +80,8 @@ class Drawing:
 
         def built(place: int) -> Graph | None:
             apart, bundled = (replace(self._views[place], bundle=b) for b in (False, True))
-            return within(apart) or within(bundled)
+            return self._subject.within(apart, most) or self._subject.within(bundled, most)
 
-        within = partial(build_within, self.trace, self._structure, most)
         low = high = 0
         while (graph := built(high)) is None:
             low, high = high + 1, min(2 * high + 1, len(self._views) - 1)
@@ -116,7 +98,7 @@ class Drawing:
         """The graph with a note that it is coarser than asked for, and why; a warning too."""
         count = len(graph.nodes)
         stand = f"These {count:,} nodes stand" if count > 1 else "This node stands"
-        stand += f" for all {len(self.trace):,}"
+        stand += f" for all {self._subject.size:,}"
         notes = f"Folded: {why}. {stand}.", f"Not drawn one by one: {graph.hidden}."
         lines.warn(" ".join(notes), DrawingWarning)
         return replace(graph, notes=notes)
@@ -124,10 +106,17 @@ class Drawing:
     # what it is made of
 
     @property
+    def direction(self) -> str:
+        """Which way the forward pass goes; "backward" where the gradient's is drawn."""
+        direction = self.options["direction"]
+        assert direction is not None
+        return direction
+
+    @property
     def cards(self) -> Cards:
         """The texts of the present graph, written once."""
         if self._cards is None or self._cards.graph is not self.graph:
-            self._cards = Cards(self.trace, self.graph, self.options, self._numbers)
+            self._cards = self._subject.cards(self.graph)
         return self._cards
 
     @property
@@ -135,50 +124,71 @@ class Drawing:
         """The DOT text; needs no layout engine."""
         return self._dot().text
 
-    def _dot(self, background: str = "transparent", dpi: str | None = None) -> Dot:
-        palette = self.palettes[0]
-        return to_dot(self.graph, self.cards, palette, self.direction, background, dpi)
+    def _dot(self) -> Dot:
+        legend = self.options["legend"]
+        return to_dot(self.graph, self.cards, self.palettes[0], self.direction, legend)
 
     @property
     def svg(self) -> str:
         """The picture as SVG: background transparent, light and dark unless a theme was chosen."""
-        return self._svg()
+        return self._svg(self.palettes)
 
-    def _svg(self, showing: int | None = None) -> str:
+    @property
+    def plain_svg(self) -> str:
+        """The picture as SVG in the colours of the first palette, whatever a viewer prefers."""
+        return self._svg(self.palettes[:1])
+
+    def _svg(self, palettes: Sequence[Palette], showing: int | None = None) -> str:
         """The SVG with ids of the drawing's own, or of one showing's."""
-        raw = self.render("svg")  # which may fold the graph, so it comes first
+        raw = self._laid_out()  # which may fold the graph, so it comes first
         dot = self._dot()
         prefix = "tx-" + hashlib.sha256(dot.text.encode()).hexdigest()[:12]
         if showing is not None:
             prefix += f"-{showing}"
-        return finish(raw, dot, self.palettes, prefix, *self._title_and_description())
+        return finish(
+            raw, dot, palettes, prefix, self._about(), self._frame(), self.options["font"]
+        )
 
-    def render(self, format: str) -> bytes:
-        """What Graphviz makes of it in a format, of a coarser view where the time is not enough.
+    def _about(self) -> tuple[str, str]:
+        """What the picture is, for those who do not see it."""
+        title, description = self.cards.about()
+        told = self.options["alt"] or " ".join([description, *self.graph.notes])
+        return self.options["title"] or title, told
+
+    def _frame(self) -> Frame:
+        """What stands around the graph."""
+        title, caption, page = (self.options[part] for part in ("title", "caption", "page"))
+        return Frame(title, tuple(self.cards.heading()), caption, PAGES[page] if page else None)
+
+    def _laid_out(self) -> bytes:
+        """Graphviz's SVG, of a coarser view where the time is not enough or the page.
 
         Coarser views get a third of the time limit each, so there is an end to it.
         """
-        limit = self.time_limit
-        while format not in self._rendered:
-            background = "transparent" if format == "svg" else self.palettes[0].canvas
-            dot = self._dot(background, raster_dpi(self.graph) if format == "png" else None)
+        limit = self.options["time_limit"]
+        while self._raw is None:
+            frame, count = self._frame(), len(self.graph.nodes)
             try:
-                self._rendered[format] = layout.render(dot.text, format, limit)
+                raw = layout.render(self._dot().text, "svg", limit)
             except layout.LayoutTimeoutError:
-                self._coarsen()
-                limit = self.time_limit / 3
-        return self._rendered[format]
+                self._coarsen(count // 4, f"the layout took over {self.options['time_limit']:g} s")
+                limit = self.options["time_limit"] / 3
+                continue
+            if count > 1 and frame.page is not None and not frame.is_legible(raw):
+                page = frame.page
+                self._coarsen(count - 1, f"on {page.name} letters would be under {page.least:g} pt")
+                continue
+            self._raw = raw
+        return self._raw
 
-    def _coarsen(self) -> None:
-        """Take the first view with a quarter of the nodes; or give up."""
+    def _coarsen(self, most: int, why: str) -> None:
+        """Take the first view with at most so many nodes; or give up."""
         count = len(self.graph.nodes)
         if count > 1:
-            coarser = self._first(max(1, count // 4))
-            self.graph = self._note(coarser, f"the layout took over {self.time_limit:g} s")
-            self._rendered.clear()
+            self.graph = self._note(self._first(max(1, most)), why)
             return
         raise layout.LayoutTimeoutError(
-            f"the layout of {count} nodes took longer than {self.time_limit:g} s\n"
+            f"the layout of {count} nodes took longer than {self.options['time_limit']:g} s\n"
             "  fix: draw with a smaller max_nodes or a larger time_limit; drawing.dot has the graph"
         )
 
@@ -202,7 +212,7 @@ class Drawing:
     def _repr_html_(self) -> str:
         """The picture for a page, with ids of its own; the DOT and the reason where there is none."""
         try:
-            svg = self._svg(next(_shown))
+            svg = self._svg(self.palettes, next(_shown))
         except Exception as error:
             reason, dot = html.escape(str(error)), html.escape(self._dot_or_reason())
             return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
@@ -221,26 +231,9 @@ class Drawing:
         """All that a notebook may choose from."""
         bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
         with contextlib.suppress(Exception):  # the HTML says why
-            bundle["image/svg+xml"] = self._svg(next(_shown))
+            bundle["image/svg+xml"] = self._svg(self.palettes, next(_shown))
         kept = {k: v for k, v in bundle.items() if not include or k in include}
         return {k: v for k, v in kept.items() if not exclude or k not in exclude}
 
     def __repr__(self) -> str:
         return f"<Drawing: {len(self.graph.nodes)} nodes, {len(self.graph.edges)} edges>"
-
-    # what it says
-
-    def _title_and_description(self) -> tuple[str, str]:
-        """What the picture is, for those who do not see it."""
-        cards = self.cards
-        output = self.trace[self.trace.output]
-        name = cards.name(output) or output.op
-        counts = Counter(looks_of(n)[0] for n in self.graph.nodes)
-        parts = ", ".join(f"{n} {k}{'s' if n > 1 else ''}" for k, n in counts.items())
-        text = f"{len(self.graph.nodes)} nodes ({parts}) and {len(self.graph.edges)} edges."
-        named = [cards.name(e) for e in self.trace if e.kind == "parameter" and cards.name(e)]
-        if named:
-            text += f" Parameters: {labels.clean(', '.join(named), 200)}."
-        if output.value.ndim == 0:
-            text += f" The output is {labels.number(output.value, self.options.precision)}."
-        return f"Computation graph of {name}", " ".join([text, *self.graph.notes])

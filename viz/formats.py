@@ -17,8 +17,8 @@ def writer(ending: str) -> Callable[[Writer], Writer]:
     r"""Make a function the writer of the files with this ending.
 
     It is given the `Drawing` and returns the whole file: bytes, or text, which is stored as UTF-8.
-    Of a drawing it may use `dot` and `svg`; `render(format)`, which is what Graphviz makes of it; or
-    `graph`, `cards`, `palettes` and `direction`, from which those are made.
+    Of a drawing it may use `dot`, `svg` and `plain_svg`, which is in one palette; or `graph`, `cards`,
+    `palettes` and `options`, from which those are made.
 
     Raises:
         TypeError: what is decorated is no function.

@@ -122,6 +122,17 @@ class Graph:
             yield self.scopes[scope], level, nodes.get(scope, [])
             waiting += [(i, level + 1) for i in reversed(inner.get(scope, []))]
 
+    def without(self, kind: Kind) -> Graph:
+        """This graph without the leaves of a kind, their references and their edges."""
+        gone = {n.id for n in self.nodes if n.kind == kind and not n.output}
+        origins = {n.entries for n in self.nodes if n.id in gone}
+        gone |= {n.id for n in self.nodes if n.kind == "reference" and n.entries in origins}
+        return replace(
+            self,
+            nodes=tuple(n for n in self.nodes if n.id not in gone),
+            edges=tuple(e for e in self.edges if e.tail not in gone),
+        )
+
     @property
     def hidden(self) -> str:
         """What is not drawn one by one, in words: "40 operations and 2 leaves in 2 boxes"."""

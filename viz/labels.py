@@ -11,12 +11,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 MAX_COLUMNS, MAX_ROWS, MAX_SIZE = 8, 8, 40  # what is still shown in full
 MAX_TEXT = 48
+
+Digits: TypeAlias = int | str  # how many significant digits a number has, or its format: ".3f"
 
 BRACKETS = "⟨⟩"  # around the code of a character that can't be shown
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -85,20 +87,26 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else PLURALS.get(noun, noun + 's')}"
 
 
-def number(x: Any, digits: int = 4, scientific: bool = False) -> str:
+def number(x: Any, digits: Digits = 4, scientific: bool = False) -> str:
     """One number to so many significant digits; an exact one without closing zeros.
 
     Args:
+        digits: how many significant digits, or a format such as ".3f", in which exact ones are not
+            shortened.
         scientific: with an exponent even if the number could do without.
 
     >>> [number(x) for x in (0.70538451, 1.0, 1.00004, -0.5, 1234567.0, -0.0000123, float("nan"), 12)]
     ['0.7054', '1', '1.000', '-0.5', '1.235e6', '-1.23e-5', 'nan', '12']
+    >>> number(0.70538451, ".2f"), number(0.5, ".1e")
+    ('0.71', '5.0e-01')
     """
     x = x[()] if isinstance(x, np.ndarray) else x
     if isinstance(x, (bool, np.bool_, int, np.integer)):
         return str(x)
     if not math.isfinite(x):
         return str(float(x))
+    if isinstance(digits, str):
+        return format(float(x), digits)
     if x == 0:
         return "0"
     mantissa, power = _rounded(x, digits)
@@ -107,13 +115,15 @@ def number(x: Any, digits: int = 4, scientific: bool = False) -> str:
     return _trim(f"{float(x):.{max(0, digits - 1 - power)}f}", "", x)
 
 
-def numbers(array: Any, digits: int = 4) -> list[str]:
+def numbers(array: Any, digits: Digits = 4) -> list[str]:
     """The elements of an array, in one format: all with an exponent if any needs one.
 
     >>> numbers(np.array([0.25, 0.0, 7.775e-5])), numbers(np.array([0.25, 0.0, 7.775e-4]))
     (['2.5e-1', '0', '7.775e-5'], ['0.25', '0', '0.0007775'])
     """
     flat = np.asarray(array).ravel()
+    if isinstance(digits, str):
+        return [number(x, digits) for x in flat]
     finite = flat[np.isfinite(flat) & (flat != 0)] if flat.dtype.kind == "f" else ()
     scientific = not all(_is_handy(_rounded(x, digits)[1]) for x in finite)
     return [number(x, digits, scientific) for x in flat]
@@ -138,7 +148,7 @@ def _trim(decimal: str, exponent: str, x: Any) -> str:
     return (short if exact else decimal) + exponent
 
 
-def table(array: Any, digits: int = 4) -> list[str]:
+def table(array: Any, digits: Digits = 4) -> list[str]:
     """An array as lines of text: one line per row, each column aligned at its decimal point, all numbers
     in one format.
 
@@ -171,7 +181,7 @@ def _align(cells: list[str]) -> list[str]:
     return [w.rjust(left) + t.ljust(right) for w, t in zip(wholes, tails, strict=True)]
 
 
-def summary(array: Any, digits: int = 4) -> list[str]:
+def summary(array: Any, digits: Digits = 4) -> list[str]:
     """What there is to say of an array too large to show: statistics of its finite elements.
 
     >>> print("\\n".join(summary(np.arange(100.0))))
@@ -218,7 +228,7 @@ def is_small(array: Any) -> bool:
     return array.size <= MAX_SIZE and columns <= MAX_COLUMNS and array.size <= MAX_ROWS * columns
 
 
-def lines_of(array: Any, digits: int = 4) -> list[str]:
+def lines_of(array: Any, digits: Digits = 4) -> list[str]:
     """A table of a small array, a summary of a large one."""
     array = np.asarray(array)
     if array.size == 0:

@@ -13,9 +13,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from . import labels
 from .dot import INDENT, Dot, Part
+from .pages import ADVANCE, SVG, Frame, put_frame
 from .theme import FONT_FAMILY, LOOKS, Palette, schemes
 
-SVG = "http://www.w3.org/2000/svg"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _GEOMETRY = {"fill", "stroke", "stroke-width", "stroke-dasharray", "fill-opacity", "stroke-opacity"}
 ALLOWED = {
@@ -28,7 +28,6 @@ ALLOWED = {
     "ellipse": {"cx", "cy", "rx", "ry", *_GEOMETRY},
     "text": {"x", "y", "text-anchor", "font-size", "fill", _SPACE},
 }
-ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
 
 
 def finish(
@@ -36,8 +35,9 @@ def finish(
     dot: Dot,
     palettes: Sequence[Palette],
     prefix: str,
-    title: str,
-    description: str,
+    about: tuple[str, str],
+    frame: Frame,
+    font: str | None = None,
 ) -> str:
     """Graphviz's SVG as ours.
 
@@ -45,6 +45,9 @@ def finish(
         dot: what was laid out.
         palettes: one, or a light and a dark one of which the viewer's preference chooses.
         prefix: starts every id, so that drawings on one page never share one.
+        about: title and description for screen readers.
+        frame: what stands around the graph.
+        font: a family that is preferred to the usual ones.
     """
     source = ET.fromstring(svg)
     root = _copy(source, dot.parts, prefix)
@@ -53,15 +56,16 @@ def finish(
     root.set("id", prefix)
     root.set("role", "img")
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+    for place, (tag, text) in enumerate(zip(("title", "desc"), about, strict=True)):
         element = ET.Element(f"{{{SVG}}}{tag}", id=f"{prefix}-{tag}")
         element.text = text
         root.insert(place, element)
     style = ET.Element(f"{{{SVG}}}style")
     kinds = {word for part in dot.parts.values() for word in part.kind.split()}
-    style.text = stylesheet(prefix, palettes, kinds)
+    style.text = stylesheet(prefix, palettes, kinds, font)
     root.insert(2, style)
     _raise_labels(root)
+    put_frame(root, frame)
     ET.register_namespace("", SVG)
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -121,9 +125,10 @@ def _raise_labels(root: ET.Element) -> None:
     """Draw the labels of clusters and edges last, so that no edge runs over them."""
     canvas = root.find(f"{{{SVG}}}g")
     for group in list(canvas) if canvas is not None else []:
-        if canvas is not None and group.get("class") in ("cluster", "edge"):
+        kind = group.get("class", "").partition(" ")[0]
+        if canvas is not None and kind in ("cluster", "edge"):
             texts = group.findall(f"{{{SVG}}}text")
-            above = ET.SubElement(canvas, f"{{{SVG}}}g", {"class": f"{group.get('class')}-label"})
+            above = ET.SubElement(canvas, f"{{{SVG}}}g", {"class": f"{kind}-label"})
             for text in texts:
                 group.remove(text)
                 above.append(text)
@@ -152,15 +157,18 @@ def _fix_width(text: ET.Element) -> None:
         text.set("lengthAdjust", "spacingAndGlyphs")
 
 
-def stylesheet(prefix: str, palettes: Sequence[Palette], kinds: Collection[str]) -> str:
+def stylesheet(
+    prefix: str, palettes: Sequence[Palette], kinds: Collection[str], font: str | None = None
+) -> str:
     """The drawing's CSS: each rule starts with its id, so it touches nothing else on a page."""
     me = f"#{prefix}"
     first, *others = palettes
+    family = f"'{font}', {FONT_FAMILY}" if font else FONT_FAMILY
     rules = [
         # in a window of its own the ground is the browser's: it is to go with the colours
         f"{me}{{color-scheme:{schemes(palettes)}}}",
-        f"{me} text{{font-family:{FONT_FAMILY};white-space:pre}}",
-        f"{me} .head,{me} .lint{{font-weight:700}}",
+        f"{me} text{{font-family:{family};white-space:pre}}",
+        f"{me} .title,{me} .head,{me} .lint{{font-weight:700}}",
         *colours(me, first, kinds),
     ]
     for other in others:
@@ -173,14 +181,14 @@ def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
     """The rules of one palette, for the kinds that occur."""
     rules = [
         f"{me} text{{fill:{palette.text}}}",
-        f"{me} .kind,{me} .shape,{me} .note{{fill:{palette.muted}}}",
+        f"{me} .kind,{me} .shape,{me} .note,{me} .subtitle{{fill:{palette.muted}}}",
         f"{me} .grad{{fill:{palette.gradient}}}",
         f"{me} .lint{{fill:{palette.warning}}}",
         f"{me} .edge path{{stroke:{palette.edge}}}",
         f"{me} .edge polygon{{stroke:{palette.edge};fill:{palette.edge}}}",
         # What stands on the page itself has a rim of our canvas: a page may be dark where the
         # system is light.
-        f"{me} .edge-label text,{me} .legend{{paint-order:stroke;stroke:{palette.canvas};"
+        f"{me} .edge-label text,{me} .legend,{me} .title,{me} .subtitle,{me} .caption{{paint-order:stroke;stroke:{palette.canvas};"
         "stroke-width:3px;stroke-linejoin:round}",
         f"{me} .cluster-label text{{paint-order:stroke;stroke:{palette.scope};"
         f"stroke-width:6px;stroke-linejoin:round;fill:{palette.muted}}}",
@@ -193,4 +201,8 @@ def colours(me: str, palette: Palette, kinds: Collection[str]) -> list[str]:
         rules.append(f"{','.join(shapes)}{{stroke:{stroke}}}")
         filled = [f'{shape}:not([fill="none"])' for shape in shapes[:3]]
         rules.append(f"{','.join(filled)}{{fill:{fill}}}")
+    if "marked" in kinds:  # the last, so that it wins
+        shapes = [f"{me} .marked {shape}" for shape in ("polygon", "path", "ellipse", "polyline")]
+        rules.append(f"{','.join(shapes)}{{stroke:{palette.text}}}")
+        rules.append(f"{me} .edge.marked polygon{{fill:{palette.text}}}")
     return rules

@@ -10,7 +10,8 @@ import numpy as np
 from tinygrad_xent.tracing import Entry
 
 from . import labels
-from .cards import Line, Numbers, Options
+from .cards import Line
+from .operation_cards import Numbers, Writing
 
 SUM = "     = "  # opens the line that says of what a gradient is the sum
 
@@ -19,7 +20,7 @@ SUM = "     = "  # opens the line that says of what a gradient is the sum
 class Values(Numbers):
     """Writes the numbers of one trace."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Writing) -> None:
         self.options = options
 
     def of(self, entry: Entry) -> list[Line]:

@@ -82,7 +82,7 @@ def test_parameters_and_constants_stand_inside_their_layer():
     assert lines[lines.index("2 parameters, 340 numbers") + 1] == "weight, bias"
     assert any(
         "head.weight: parameter" in viz.draw(drawing.trace, fold=1, parameters=p).dot
-        for p in viz.PLACES
+        for p in viz.options.PLACES
     )
 
 

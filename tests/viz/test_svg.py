@@ -10,6 +10,7 @@ import pytest
 import tinygrad_xent as tx
 import viz
 from viz import dot, labels, svg, theme
+from viz.pages import Frame
 
 PALETTES = (theme.LIGHT, theme.DARK)
 NAMESPACE = "{http://www.w3.org/2000/svg}"
@@ -165,7 +166,7 @@ def test_what_an_engine_may_add_does_not_leave():
          <text x="1" y="2" font-family="evil" filter="url(#f)">kept</text>
        </g></g></svg>"""
     parts = {"": dot.Part("graph", "", ()), "n0": dot.Part("node", "tip", ("head",))}
-    made = svg.finish(raw.encode(), dot.Dot("", parts), PALETTES, "tx-1", "t", "d")
+    made = svg.finish(raw.encode(), dot.Dot("", parts), PALETTES, "tx-1", ("t", "d"), Frame())
     root = assert_harmless(made)
     assert texts(root) == ["kept"]
     assert "example.org" not in made
@@ -175,7 +176,7 @@ def test_what_an_engine_may_add_does_not_leave():
 
 def test_text_that_is_not_an_svg_is_refused():
     with pytest.raises(ValueError, match="did not write an SVG"):
-        svg.finish(b"<html/>", dot.Dot("", {}), PALETTES, "p", "t", "d")
+        svg.finish(b"<html/>", dot.Dot("", {}), PALETTES, "p", ("t", "d"), Frame())
 
 
 def test_title_description_and_role(lesson, drawn):

@@ -6,10 +6,11 @@ its own is written as its code, `#35;` for `#`, so that a name shows as it is, w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 
-from ..dot import looks_of
+from ..dot import MARKED, looks_of
 from ..drawing import Drawing
 from ..formats import writer
 from ..graph import Node
@@ -33,14 +34,18 @@ MARGIN = "    "
 def mermaid(drawing: Drawing) -> str:
     """The graph as a flowchart, in the colours of the theme's first palette."""
     graph = drawing.graph
+    title, caption = drawing.options["title"], drawing.options["caption"]
+    notes = [*drawing.cards.heading(), *graph.notes, *([caption] if caption else [])]
     direction = "TB" if drawing.direction == "backward" else drawing.direction
     lines = [
+        *(["---", f"title: {json.dumps(title)}", "---"] if title else []),
         SETTINGS,
         f"flowchart {direction}",
         *nodes_and_scopes(drawing, direction),
         *edges(drawing),
-        *(f"note{i}[{quoted([note])}]:::note" for i, note in enumerate(graph.notes)),
+        *(f"note{i}[{quoted([note])}]:::note" for i, note in enumerate(notes)),
         *colours(drawing.palettes[0], {painted(node) for node in graph.nodes}),
+        *marks(drawing),
     ]
     return "\n".join(lines) + "\n"
 
@@ -101,6 +106,16 @@ def colours(palette: Palette, looks: Iterable[str]) -> Iterator[str]:
     yield f"classDef scope fill:{palette.scope},stroke:{palette.muted},color:{palette.muted}"
     yield f"classDef note fill:none,stroke:none,color:{palette.muted}"
     yield f"linkStyle default stroke:{palette.edge}"
+
+
+def marks(drawing: Drawing) -> Iterator[str]:
+    """The heavy borders and lines of what is highlighted."""
+    graph, strong = drawing.graph, f"stroke:{drawing.palettes[0].text},stroke-width:{MARKED}px"
+    if nodes := [node.id for node in graph.nodes if drawing.cards.is_marked(node)]:
+        yield f"classDef marked {strong}"
+        yield f"class {','.join(nodes)} marked"
+    if edges := [i for i, edge in enumerate(graph.edges) if drawing.cards.is_marked(edge)]:
+        yield f"linkStyle {','.join(map(str, edges))} {strong}"
 
 
 def quoted(lines: Iterable[str]) -> str:

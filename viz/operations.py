@@ -1,0 +1,77 @@
+"""The operations of a trace as the subject of a drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import final
+
+from tinygrad_xent.tracing import Trace
+
+from .blocks import Structure
+from .changes import Changes
+from .graph import Graph, build_within
+from .marks import marks_of
+from .operation_cards import OperationCards, Writing
+from .options import DrawOptions, shown
+from .subjects import Subject
+from .values import Values
+from .views import View, views
+
+
+@final
+class Operations(Subject):
+    """Each operation, leaf and constant of a trace, or what stands for several of them.
+
+    Args:
+        computed: whether gradients exist: before `backward()` they do not.
+        before: an earlier trace of the same graph; the numbers are then those that changed.
+    """
+
+    trace: Trace
+
+    def __init__(
+        self, trace: Trace, options: DrawOptions, computed: bool, before: Trace | None = None
+    ) -> None:
+        self.trace, self.size = trace, len(trace)
+        self.writing = writing(trace, options, computed)
+        self.numbers = Values(self.writing) if before is None else Changes(before, self.writing)
+        self.structure = Structure(trace)
+        self.constants = options["constants"]
+        inside = options["parameters"] == "inside"
+        self.views = list(views(trace, options["fold"], options["max_nodes"], inside))
+        if self.views[0].fold is None:
+            self.least = sum(entry.kind == "operation" for entry in trace)
+        else:
+            self.least = 1
+
+    def within(self, view: View, most: float) -> Graph | None:
+        graph = build_within(self.trace, self.structure, most, view)
+        if graph is None or self.constants:
+            return graph
+        return graph.without("constant")
+
+    def cards(self, graph: Graph) -> OperationCards:
+        return OperationCards(self.trace, graph, self.writing, self.numbers)
+
+
+def writing(trace: Trace, options: DrawOptions, computed: bool) -> Writing:
+    """How the operations of this trace are written."""
+    names = options["names"] or {}
+    called = {trace[tensor].id: name for name, tensor in names.items()}
+    return Writing(
+        shown(options["show"]),
+        options["precision"],
+        called,
+        computed,
+        badges(options),
+        marks_of(trace, options["highlight"], called),
+    )
+
+
+def badges(options: DrawOptions) -> Mapping[int, tuple[str, ...]]:
+    """The rules that lint found broken, by entry."""
+    found: dict[int, tuple[str, ...]] = {}
+    for finding in options["findings"]:
+        if finding.entry is not None:
+            found[finding.entry] = (*found.get(finding.entry, ()), finding.rule)
+    return found

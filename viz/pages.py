@@ -1,0 +1,163 @@
+"""What stands around a graph: its heading, its caption, and the page on which all must be legible."""
+
+from __future__ import annotations
+
+import textwrap
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+SVG = "http://www.w3.org/2000/svg"
+ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
+TITLE, TEXT, SMALLEST = 14.0, 10.0, 9.0  # points: a title, lines and most of a graph, its edges
+LINE = 1.35  # a line's height, in em
+GAP = 8.0  # points between heading, graph and caption
+NARROWEST = 60  # characters: a caption is not broken into shorter lines, however small the graph
+
+Words: TypeAlias = tuple[Literal["title", "subtitle", "caption"], str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, in points.
+
+    Attributes:
+        least: the smallest letters that are legible on it.
+        largest: how much a small graph may be enlarged.
+        direction: in which a graph fits it best.
+    """
+
+    name: str
+    width: float
+    height: float
+    margin: float
+    least: float
+    largest: float
+    direction: Literal["TB", "LR"]
+
+
+PAGES = {
+    "A4": Page("A4", 595.28, 841.89, 36, 7, 1, "TB"),
+    "slide": Page("a slide", 960, 540, 30, 10, 1.6, "LR"),
+}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around a graph.
+
+    Attributes:
+        title: in large letters above it.
+        heading: lines below the title.
+        caption: below the graph, broken into lines as wide as that.
+        page: on which all this has its place; None for one as large as need be.
+    """
+
+    title: str | None = None
+    heading: tuple[str, ...] = ()
+    caption: str | None = None
+    page: Page | None = None
+
+    def above(self) -> list[Words]:
+        """The lines above the graph."""
+        title: list[Words] = [("title", self.title)] if self.title else []
+        return [*title, *(("subtitle", text) for text in self.heading)]
+
+    def below(self, width: float) -> list[Words]:
+        """The lines below a graph of this width."""
+        most = max(NARROWEST, int(width / (ADVANCE * TEXT)))
+        return [("caption", line) for line in textwrap.wrap(self.caption or "", most)]
+
+    def room(self) -> tuple[float, float]:
+        """The width and height that the page has for a graph."""
+        assert self.page is not None
+        width = self.page.width - 2 * self.page.margin
+        return width, self.page.height - 2 * self.page.margin - sum(
+            high(words) for words in (self.above(), self.below(width))
+        )
+
+    def scale(self, width: float, height: float) -> float:
+        """By how much a graph of this size is enlarged or made smaller."""
+        if self.page is None:
+            return 1.0
+        room = self.room()
+        return min(room[0] / width, room[1] / height, self.page.largest)
+
+    def is_legible(self, svg: bytes) -> bool:
+        """Whether a graph is legible on the page, at the size that it has room for."""
+        return (
+            self.page is None
+            or self.scale(*size_of(ET.fromstring(svg))) * SMALLEST >= self.page.least
+        )
+
+
+def size_of(root: ET.Element) -> tuple[float, float]:
+    """The width and height of an SVG in points.
+
+    >>> size_of(ET.fromstring('<svg width="30pt" height="20pt"/>'))
+    (30.0, 20.0)
+    """
+    width, height = (root.attrib[side].removesuffix("pt") for side in ("width", "height"))
+    return float(width), float(height)
+
+
+def high(lines: Sequence[Words]) -> float:
+    """How high these lines are, with the gap to the graph."""
+    return sum(letters(role) * LINE for role, _ in lines) + (GAP if lines else 0)
+
+
+def letters(role: str) -> float:
+    """The size of letters."""
+    return TITLE if role == "title" else TEXT
+
+
+def wide(lines: Sequence[Words]) -> float:
+    """How wide these lines are."""
+    return max((len(text) * letters(role) * ADVANCE for role, text in lines), default=0.0)
+
+
+def put_frame(root: ET.Element, frame: Frame) -> None:
+    """Set a graph, drawn by Graphviz, in its frame: the SVG is as large as the page or as need be."""
+    if frame == Frame():
+        return
+    page, above = frame.page, frame.above()
+    width, height = size_of(root)
+    scale = frame.scale(width, height)
+    below = frame.below(page.width - 2 * page.margin if page else width)
+    margin = page.margin if page else GAP
+    top = margin + high(above)
+    bottom = top + height * scale + high(below) + margin
+    outer = max(width, wide(above), wide(below)) + 2 * margin
+    across, down = (page.width, page.height) if page else (outer, bottom)
+    graph = ET.Element(f"{{{SVG}}}g")
+    shift = (across - width * scale) / 2
+    graph.set("transform", f"translate({shift:.2f} {top:.2f}) scale({scale:.4f})")
+    for child in root.findall(f"{{{SVG}}}g"):
+        root.remove(child)
+        graph.append(child)
+    root.append(graph)
+    root.extend(_lines(above, margin, margin))
+    root.extend(_lines(below, margin, top + height * scale + GAP))
+    root.set("width", f"{across:.2f}pt")
+    root.set("height", f"{down:.2f}pt")
+    root.set("viewBox", f"0.00 0.00 {across:.2f} {down:.2f}")
+
+
+def _lines(lines: Sequence[Words], left: float, top: float) -> list[ET.Element]:
+    made = []
+    for role, text in lines:
+        size = letters(role)
+        element = ET.Element(
+            f"{{{SVG}}}text",
+            {
+                "class": role,
+                "x": f"{left:.2f}",
+                "y": f"{top + size:.2f}",
+                "font-size": f"{size:.2f}",
+            },
+        )
+        element.text = text
+        made.append(element)
+        top += size * LINE
+    return made

@@ -1,0 +1,35 @@
+"""What a drawing is of: something that can be drawn in ever coarser views."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from tinygrad_xent.tracing import Trace
+
+from .cards import Cards
+from .graph import Graph
+from .views import View
+
+
+class Subject(ABC):
+    """What a drawing is of: the operations of a trace, or the layers of a model.
+
+    Attributes:
+        trace: the computation, if there was one.
+        size: how many things there are in all, each at least a node if nothing is folded.
+        least: how many nodes the finest view has at least, without building it.
+        views: ever coarser views; the last is a single box.
+    """
+
+    trace: Trace | None
+    size: int
+    least: int
+    views: list[View]
+
+    @abstractmethod
+    def within(self, view: View, most: float) -> Graph | None:
+        """The graph in one view, if it has at most so many nodes."""
+
+    @abstractmethod
+    def cards(self, graph: Graph) -> Cards:
+        """The texts of a graph."""
