@@ -31,11 +31,16 @@ from .showing import aligned, ends, html_table, size_of
 
 @dataclass(frozen=True)
 class Scope:
-    """One entry into a scope: within the trace, `id` distinguishes two with the same name."""
+    """One entry into a scope: within the trace, `id` distinguishes two with the same name.
+
+    Attributes:
+        is_function: whether a function of this package, `mean` say, opened it, and not the user.
+    """
 
     id: int
     name: str
     formula: str | None
+    is_function: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -419,4 +424,7 @@ def _path(entry: ScopeEntry | None, known: dict[int, Scope]) -> tuple[Scope, ...
     """The scopes around an operation, numbered within the trace."""
     if entry is None:
         return ()
-    return tuple(known.setdefault(e.id, Scope(len(known), e.name, e.formula)) for e in entry.path())
+    return tuple(
+        known.setdefault(e.id, Scope(len(known), e.name, e.formula, e.is_function))
+        for e in entry.path()
+    )

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Unpack
 
 import tinygrad_xent as tx
-from tinygrad_xent import Tensor, Trace
+from tinygrad_xent import Tensor, Trace, nn
 from tinygrad_xent.engine import lines
 
 from . import writers  # noqa: F401 -- each of them registers a format
+from .architecture import Architecture
 from .changes import check_same_graph
 from .drawing import Drawing, DrawingWarning
 from .formats import WRITERS, writer
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
+from .module_tree import ModuleTree
 from .operations import Operations
 from .options import DrawOptions, resolved, takes_options
 from .theme import DARK, LIGHT, THEMES, Palette, add_theme
@@ -48,44 +50,63 @@ lines.own(Path(__file__).parent)  # an error inside names the line that called u
 
 
 @takes_options
-def draw(output: Tensor | Trace, **options: Unpack[DrawOptions]) -> Drawing:
-    """A picture of the computation of a tensor.
+def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> Drawing:
+    """A picture of the computation of a tensor, or of the architecture of a model.
 
     Args:
         output: a tensor, the loss say, or a trace. Of a tensor, gradients are shown once
-            `backward()` has run and read "not computed" before; a trace's are its own.
-        view: "operations".
+            `backward()` has run and read "not computed" before; a trace's are its own. Or a
+            `tx.nn.Module`: its architecture, as far as it is known before anything was computed.
+        view: "operations", each with its numbers; or "architecture", a box per layer with its
+            parameters, their number, bytes and share of all, the shapes that go from layer to layer,
+            and what repeats drawn once.
         show: what stands in the picture, of "value", "grad", "formula", "shape", "contribution".
         fold: scopes deeper than this become one box each: 0 folds every scope, None none. Three or
             more equal neighbours among the folded become one box with their number, whatever their
             names.
         parameters: where those of a folded scope are, and its constants: "inside" its box, which
             counts them, or "outside", each with its numbers.
+        constants: whether numbers that no tensor holds have boxes of their own.
+        legend: whether to explain below what shapes, borders and lines mean.
         direction: of the forward pass, "TB", "LR", "BT" or "RL"; "backward" draws the gradient's
-            flow from the loss down instead.
+            flow from the loss down instead. Without one, "TB", on a slide "LR".
+        page: "A4" or "slide": the picture has this size, its letters at least 7 or 8 points, and is
+            as coarse as that needs.
         theme: the colours: "light", "dark", or "auto", as the viewer's system prefers; the name of
             a theme of your own, see `add_theme`; or a `Palette`.
+        font: a family to write in, where the viewer has it; each line keeps its width.
         names: tensors by the name they have in the picture, where that is not their own.
+        highlight: what stands out: a tensor, the name of a value, or that of a scope; a pair of these
+            for all paths from the one to the other; or a list of such.
         findings: of `tx.check.lint(output)`: each is a badge on the operation that shows it.
-        precision: significant digits.
+        precision: significant digits; or a format for all numbers, such as ".3f".
+        title: above the picture, in large letters.
+        caption: below it, in lines as wide as the picture.
+        alt: what the picture shows, for those who do not see it, in place of the usual description.
         max_nodes: at most so many nodes; a picture of more folds and bundles step by step until it
             keeps to that, and says what it hides.
         time_limit: seconds that a layout may take before the picture gets coarser.
 
     Raises:
-        TypeError: the output is neither a tensor nor a trace.
+        TypeError: the output is nothing that can be drawn, or there is no option of such a name.
         ValueError: an option has a value that it can't have.
-        KeyError: a tensor in `names` took no part.
+        KeyError: a tensor in `names` or `highlight` took no part.
 
     >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
     >>> loss = (w * w).sum()
     >>> loss.backward()
     >>> draw(loss, direction="LR").dot.startswith("digraph")
     True
+    >>> draw(tx.nn.MLP([4, 8, 3], rng=0), title="A perceptron")
+    <Drawing: 3 nodes, 2 edges>
     """
     asked = resolved("draw", options)
-    trace = _traced(output)
+    if isinstance(output, nn.Module):
+        return Drawing(ModuleTree(output, asked), asked)
+    trace = _traced(output, "a Tensor, a Trace or a Module")
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
+    if asked["view"] == "architecture":
+        return Drawing(Architecture(trace, asked), asked)
     return Drawing(Operations(trace, asked, computed), asked)
 
 
@@ -115,9 +136,11 @@ def compare(
     return Drawing(Operations(second, asked, computed=True, before=first), asked)
 
 
-def _traced(output: Tensor | Trace) -> Trace:
+def _traced(output: Tensor | Trace, wanted: str = "a Tensor or a Trace") -> Trace:
     if isinstance(output, Trace):
         return output
     if isinstance(output, Tensor):
         return tx.trace(output)
-    raise TypeError(f"viz: draws a Tensor or a Trace, got {type(output).__name__} {output!r:.80}")
+    raise TypeError(
+        f"viz: draws a Tensor, a Trace or a Module, got {type(output).__name__} {output!r:.80}"
+    )

@@ -20,7 +20,8 @@ from tinygrad_xent.command_line import fail, names_of, told
 from . import draw
 from .formats import endings
 from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
-from .options import DIRECTIONS, PLACES, SHOWABLE
+from .options import DIRECTIONS, PLACES, SHOWABLE, VIEWS
+from .pages import PAGES
 from .theme import THEMES
 
 
@@ -31,14 +32,30 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", default="loss", help="the tensor's name in the script (loss)")
     made.add_argument("-o", "--out", type=Path, help=f"a file that ends in {endings()} (NAME.svg)")
     made.add_argument("--show", nargs="+", choices=SHOWABLE, help="what stands in the picture")
+    made.add_argument("--view", choices=VIEWS, help="single operations, or a box per layer")
     made.add_argument("--fold", type=int, help="fold scopes deeper than this")
     made.add_argument("--parameters", choices=PLACES, help="where those of a folded scope are")
     made.add_argument("--direction", choices=DIRECTIONS)
+    made.add_argument("--page", choices=list(PAGES), help="the size; coarse enough to be legible")
+    for part, help in (
+        ("title", "above the picture"),
+        ("caption", "below it"),
+        ("alt", "in words"),
+    ):
+        made.add_argument(f"--{part}", help=help)
+    made.add_argument("--highlight", nargs="+", help="names of values and scopes that stand out")
+    made.add_argument("--no-legend", dest="legend", action="store_false", default=None)
+    made.add_argument("--no-constants", dest="constants", action="store_false", default=None)
     made.add_argument("--theme", help=f"{', '.join(THEMES)}, or a theme that the script adds")
-    made.add_argument("--precision", type=int, help="significant digits")
+    made.add_argument("--precision", type=digits, help="significant digits, or a format like .3f")
     made.add_argument("--max-nodes", type=int, help="past so many nodes, fold and collapse")
     made.add_argument("--time-limit", type=float, help="seconds a layout may take")
     return made
+
+
+def digits(text: str) -> int | str:
+    """How numbers are written: how many digits, or a format."""
+    return int(text) if text.isdigit() else text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,11 +7,19 @@ count: the twelve layers of a model are equal, though each is called by its own 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
-from tinygrad_xent.tracing import Scope, Trace
+from tinygrad_xent.tracing import Entry, Scope, Trace
 
 from .labels import settings_text
 from .leaves import kind_of, words_of
@@ -40,16 +48,25 @@ Item: TypeAlias = int | Block
 Runs: TypeAlias = Run[int | Block]
 
 
-def blocks(trace: Trace) -> Block:
-    """The operations of a trace as a tree of their scopes."""
+def blocks(
+    trace: Trace,
+    scopes: Callable[[Entry], Sequence[Scope]] = lambda entry: entry.scopes,
+    without: Collection[int] = (),
+) -> Block:
+    """The operations of a trace as a tree of their scopes.
+
+    Args:
+        scopes: those around an entry that count.
+        without: operations that are left out.
+    """
     root = Block(None)
     known: dict[int, Block] = {}
     for entry in trace:
-        if entry.kind != "operation":
+        if entry.kind != "operation" or entry.id in without:
             continue
         block = root
         block.entries.append(entry.id)
-        for level, scope in enumerate(entry.scopes):
+        for level, scope in enumerate(scopes(entry)):
             if scope.id not in known:
                 known[scope.id] = Block(scope, level)
                 block.items.append(known[scope.id])
@@ -81,10 +98,11 @@ class Structure:
     What was found once is kept.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, root: Block | None = None) -> None:
         self.entries = trace.entries
-        self.root = blocks(trace)
-        self.kinds = {leaf: kind_of(word) for leaf, word in words_of(trace).items()}
+        self.root = root or blocks(trace)
+        self.words = words_of(trace)
+        self.kinds = {leaf: kind_of(word) for leaf, word in self.words.items()}
         self.signatures: dict[Hashable, int] = {}
         self.compressed: dict[tuple[int, bool], list[Item | Runs]] = {}
 
@@ -116,6 +134,19 @@ class Structure:
             for i, item in enumerate(block.items)
         ]
 
+    def alike(self, one: Block, other: Block) -> bool:
+        """Whether two scopes are equal branches: nothing else than the same operations use them."""
+        if len(one.entries) != len(other.entries) or self.readers(one) != self.readers(other):
+            return False
+        return self.signature(one) == self.signature(other)
+
+    def readers(self, block: Block) -> set[int]:
+        """The operations outside a scope that use what it computed."""
+        inside = set(block.entries)
+        return {
+            e.id for e in self.entries if e.id not in inside and not inside.isdisjoint(e.inputs)
+        }
+
     def signature(self, item: Item) -> int:
         """A number that structurally identical items share.
 
@@ -139,3 +170,31 @@ class Structure:
             wires = tuple(map(wire, e.inputs))
             rows.append((e.op, e.shape, settings_text(e.settings), nesting, wires))
         return self.signatures.setdefault(tuple(rows), len(self.signatures))
+
+
+def order(
+    entries: Sequence[int],
+    count: int,
+    inputs: Callable[[int], Iterable[int]],
+    origins: Mapping[int, int] | None = None,
+) -> str:
+    """How `count` equal things, of these entries in order, feed one another, in words.
+
+    Args:
+        inputs: of an entry.
+        origins: entries that stand for others.
+
+    >>> order([0, 1, 2], 3, lambda entry: [entry - 1]), order([0, 1, 2], 3, lambda entry: [9])
+    ('one after another', 'side by side')
+    """
+    size, known = len(entries) // count, origins or {}
+    place = {entry: i // size for i, entry in enumerate(entries)}
+    steps = {
+        (place[source], place[entry])
+        for entry in entries
+        for source in (known.get(i, i) for i in inputs(entry))
+        if source in place
+    }
+    if all((k, k + 1) in steps for k in range(count - 1)):
+        return "one after another"
+    return "side by side" if all(a == b for a, b in steps) else "in part one after another"

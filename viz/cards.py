@@ -18,9 +18,19 @@ Line: TypeAlias = tuple[Role, str]
 
 
 class Cards(ABC):
-    """The texts of one graph, each as lines with a role, safe to print."""
+    """The texts of one graph, each as lines with a role, safe to print.
+
+    Attributes:
+        graph: what the texts are of.
+        letters: the size of those at edges, in points.
+        gap: between the ranks of nodes, in inches.
+        evident: looks that the legend need not explain, since the nodes do.
+    """
 
     graph: Graph
+    letters: float = 9
+    gap: float = 0.45
+    evident: frozenset[str] = frozenset()
 
     @abstractmethod
     def node(self, node: Node) -> list[Line]:

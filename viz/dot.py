@@ -7,6 +7,7 @@ labels, no records, no URLs, because each of those passes a user's text on as ma
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
@@ -21,6 +22,7 @@ from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
 INDENT = "  "  # in front of a line of the legend
+WIDEST = 96  # characters in a line of a note
 MARKED = 3.5  # the width of what stands out, more than any other
 
 
@@ -81,11 +83,11 @@ def legend(graph: Graph, cards: Cards, wanted: bool = True) -> list[Line]:
     found = {look for node in graph.nodes for look in looks_of(node)}
     lines: list[Line] = []
     if wanted:
-        lines = [("kind", look.legend) for k, look in LOOKS.items() if k in found]
+        lines = [("kind", look.legend) for k, look in LOOKS.items() if k in found - cards.evident]
         lines += cards.legend()
         if any(map(cards.is_marked, graph.nodes)) or any(map(cards.is_marked, graph.edges)):
             lines.append(("kind", "heavy border, heavy line: highlighted"))
-    lines += [("note", note) for note in graph.notes]
+    lines += [("note", text) for note in graph.notes for text in textwrap.wrap(note, WIDEST)]
     return [(role, f"{'' if role == 'lint' else INDENT}{text}") for role, text in lines]
 
 
@@ -130,7 +132,7 @@ class _Walk:
             fontcolor=self.palette.muted,
             color=self.palette.muted,
             nodesep="0.3",
-            ranksep="0.45",
+            ranksep=str(self.cards.gap),
             pad="0.15",
             labelloc="b",
             labeljust="l",
@@ -148,7 +150,7 @@ class _Walk:
         self.dot.attr(
             "edge",
             fontname=FONT,
-            fontsize="9",
+            fontsize=f"{self.cards.letters:g}",
             fontcolor=self.palette.muted,
             color=self.palette.edge,
             arrowsize="0.7",

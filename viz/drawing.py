@@ -56,6 +56,8 @@ class Drawing:
         self._raw: bytes | None = None
         self._cards: Cards | None = None
         self.graph = self._finest(options["max_nodes"])
+        if self.graph.notes:
+            self._warn()
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
@@ -95,13 +97,20 @@ class Drawing:
         return graph
 
     def _note(self, graph: Graph, why: str) -> Graph:
-        """The graph with a note that it is coarser than asked for, and why; a warning too."""
+        """The graph with a note that it is coarser than asked for, and why."""
         count = len(graph.nodes)
         stand = f"These {count:,} nodes stand" if count > 1 else "This node stands"
         stand += f" for all {self._subject.size:,}"
-        notes = f"Folded: {why}. {stand}.", f"Not drawn one by one: {graph.hidden}."
-        lines.warn(" ".join(notes), DrawingWarning)
-        return replace(graph, notes=notes)
+        hidden = self._subject.hidden(graph)
+        notes = [
+            f"Folded: {why}. {stand}.",
+            *([f"Not drawn one by one: {hidden}."] if hidden else []),
+        ]
+        return replace(graph, notes=tuple(notes))
+
+    def _warn(self) -> None:
+        """Say that the picture is coarser than asked for."""
+        lines.warn(" ".join(self.graph.notes), DrawingWarning)
 
     # what it is made of
 
@@ -161,12 +170,23 @@ class Drawing:
         return Frame(title, tuple(self.cards.heading()), caption, PAGES[page] if page else None)
 
     def _laid_out(self) -> bytes:
-        """Graphviz's SVG, of a coarser view where the time is not enough or the page.
+        """Graphviz's SVG, of a coarser view where the time is not enough or the page."""
+        if self._raw is None:
+            asked = self.graph
+            try:
+                self._raw = self._legible()
+            finally:
+                if self.graph is not asked:
+                    self._warn()
+        return self._raw
+
+    def _legible(self) -> bytes:
+        """Graphviz's SVG of the first view that is ready in time and legible on the page.
 
         Coarser views get a third of the time limit each, so there is an end to it.
         """
         limit = self.options["time_limit"]
-        while self._raw is None:
+        while True:
             frame, count = self._frame(), len(self.graph.nodes)
             try:
                 raw = layout.render(self._dot().text, "svg", limit)
@@ -174,12 +194,10 @@ class Drawing:
                 self._coarsen(count // 4, f"the layout took over {self.options['time_limit']:g} s")
                 limit = self.options["time_limit"] / 3
                 continue
-            if count > 1 and frame.page is not None and not frame.is_legible(raw):
-                page = frame.page
-                self._coarsen(count - 1, f"on {page.name} letters would be under {page.least:g} pt")
-                continue
-            self._raw = raw
-        return self._raw
+            page = frame.page
+            if page is None or count == 1 or frame.is_legible(raw, self.cards.letters):
+                return raw
+            self._coarsen(count - 1, f"on {page.name} letters would be under {page.least:g} pt")
 
     def _coarsen(self, most: int, why: str) -> None:
         """Take the first view with at most so many nodes; or give up."""

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
 from .blocks import Block, Item, Runs, Structure, entries_of
-from .labels import counted, relative, spanned
+from .labels import relative, spanned
+from .layers import Layer
 from .views import View
 
 MAX_USES = 5  # a leaf of more nodes gets a reference at each; more uses by one node are one edge
 MIN_BUNDLE = 5  # fewer leaves of the same boxes than this stay apart
 
 Kind: TypeAlias = Literal[
-    "parameter", "input", "constant", "operation", "group", "repeat", "part", "reference"
+    "parameter", "input", "constant", "operation", "layer", "group", "repeat", "part", "reference"
 ]
 
 
@@ -41,7 +42,7 @@ class Node:
 
     Attributes:
         id: the DOT name, made by us.
-        kind: "operation"; a leaf's, as in `kind_of`; "group" a folded scope; "repeat" a run of equal
+        kind: "operation"; a leaf's, as in `kind_of`; "layer" one with parameters; "group" a folded scope; "repeat" a run of equal
             ones; "part" a stretch of a graph too large to show; "reference" a leaf again, near a use
             of it.
         entries: the operations it stands for, or the leaves.
@@ -52,6 +53,7 @@ class Node:
         count: how many equal things a repeat stands for.
         phrase: the names of what one repetition holds, in order.
         output: whether the trace's output is in it.
+        layer: what an architecture knows of it.
     """
 
     id: str
@@ -64,11 +66,12 @@ class Node:
     count: int = 1
     phrase: tuple[str, ...] = ()
     output: bool = False
+    layer: Layer | None = None
 
     @property
     def is_box(self) -> bool:
         """Whether it stands for operations that are not drawn one by one."""
-        return self.kind in ("group", "repeat", "part")
+        return self.kind in ("layer", "group", "repeat", "part")
 
     @property
     def is_bundle(self) -> bool:
@@ -97,6 +100,7 @@ class Graph:
         scopes: the open scopes by id.
         parents: the id of the scope around each of them, None of an outermost one.
         notes: what the reader should know of the picture: that it is folded, say.
+        layers: what an architecture knows of each open scope.
     """
 
     nodes: tuple[Node, ...]
@@ -104,6 +108,7 @@ class Graph:
     scopes: dict[int, Scope]
     parents: dict[int, int | None]
     notes: tuple[str, ...] = ()
+    layers: dict[int, Layer] = field(default_factory=dict)
 
     def tree(self) -> Iterator[tuple[Scope | None, int, list[Node]]]:
         """The open scopes, each before those inside it, with how many are around it and the nodes that
@@ -132,22 +137,6 @@ class Graph:
             nodes=tuple(n for n in self.nodes if n.id not in gone),
             edges=tuple(e for e in self.edges if e.tail not in gone),
         )
-
-    @property
-    def hidden(self) -> str:
-        """What is not drawn one by one, in words: "40 operations and 2 leaves in 2 boxes"."""
-        boxes = [node for node in self.nodes if node.is_box]
-        bundles = [node for node in self.nodes if node.is_bundle and node.kind != "reference"]
-        held = sum(len(box.held) for box in boxes)
-        found = []
-        if boxes:
-            amount = counted(sum(len(box.entries) for box in boxes), "operation")
-            also = f" and {counted(held, 'leaf')}" if held else ""
-            found.append(f"{amount}{also} in {counted(len(boxes), 'box')}")
-        if bundles:
-            amount = counted(sum(len(bundle.entries) for bundle in bundles), "leaf")
-            found.append(f"{amount} in {counted(len(bundles), 'bundle')}")
-        return ", ".join(found)
 
 
 def build(trace: Trace, view: View, structure: Structure | None = None) -> Graph:

@@ -55,7 +55,7 @@ def marks_of(
     finder = _Finder(trace, called or {})
     entries: set[int] = set()
     uses: set[tuple[int, int]] = set()
-    for item in _items(highlight):
+    for item in items_of(highlight):
         if isinstance(item, tuple):
             path = finder.path(*item)
             entries |= path
@@ -65,7 +65,7 @@ def marks_of(
     return Marks(frozenset(entries), frozenset(uses))
 
 
-def _items(highlight: Marked | Iterable[Marked]) -> list[Marked]:
+def items_of(highlight: Marked | Iterable[Marked]) -> list[Marked]:
     """One thing to be marked, or several: a tuple of two is a pair, the ends of a path."""
     if isinstance(highlight, (str, Tensor)):
         return [highlight]

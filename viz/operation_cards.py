@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_xent.tracing import Entry, Scope, Trace
 
 from . import labels
+from .blocks import order
 from .cards import Cards, Line, cleaned, wrap
 from .dot import looks_of
 from .graph import Edge, Graph, Node
@@ -149,7 +150,8 @@ class OperationCards(Cards):
         if node.output:
             lines[0] = ("head", f"{lines[0][1]}, output")
         if node.count > 1:
-            amount = f"{node.count:,} × {count // node.count:,} = {amount}, {self.order(node)}"
+            feeding = order(node.entries, node.count, lambda entry: self.trace[entry].inputs)
+            amount = f"{node.count:,} × {count // node.count:,} = {amount}, {feeding}"
         lines.append(("kind", amount))
         lines += [("note", text) for text in self.contents(node)]
         lines += self.inside(node)
@@ -186,20 +188,6 @@ class OperationCards(Cards):
             for i in node.entries
             if i == self.trace.output or any(user not in inside for user in self.users[i])
         ]
-
-    def order(self, node: Node) -> str:
-        """Whether the things that a repeat stands for feed one another."""
-        size = len(node.entries) // node.count
-        place = {entry: i // size for i, entry in enumerate(node.entries)}
-        steps = {
-            (place[source], place[i])
-            for i in node.entries
-            for source in self.trace[i].inputs
-            if source in place
-        }
-        if all((k, k + 1) in steps for k in range(node.count - 1)):
-            return "one after another"
-        return "side by side" if all(a == b for a, b in steps) else "in part one after another"
 
     def contents(self, node: Node) -> list[str]:
         """The operations inside, in order or counted, over a few lines."""

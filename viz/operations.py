@@ -10,6 +10,7 @@ from tinygrad_xent.tracing import Trace
 from .blocks import Structure
 from .changes import Changes
 from .graph import Graph, build_within
+from .labels import counted
 from .marks import marks_of
 from .operation_cards import OperationCards, Writing
 from .options import DrawOptions, shown
@@ -49,6 +50,21 @@ class Operations(Subject):
         if graph is None or self.constants:
             return graph
         return graph.without("constant")
+
+    def hidden(self, graph: Graph) -> str:
+        """As "40 operations and 2 leaves in 2 boxes"."""
+        boxes = [node for node in graph.nodes if node.is_box]
+        bundles = [node for node in graph.nodes if node.is_bundle and node.kind != "reference"]
+        held = sum(len(box.held) for box in boxes)
+        found = []
+        if boxes:
+            amount = counted(sum(len(box.entries) for box in boxes), "operation")
+            also = f" and {counted(held, 'leaf')}" if held else ""
+            found.append(f"{amount}{also} in {counted(len(boxes), 'box')}")
+        if bundles:
+            amount = counted(sum(len(bundle.entries) for bundle in bundles), "leaf")
+            found.append(f"{amount} in {counted(len(bundles), 'bundle')}")
+        return ", ".join(found)
 
     def cards(self, graph: Graph) -> OperationCards:
         return OperationCards(self.trace, graph, self.writing, self.numbers)

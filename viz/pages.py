@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 SVG = "http://www.w3.org/2000/svg"
 ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
-TITLE, TEXT, SMALLEST = 14.0, 10.0, 9.0  # points: a title, lines and most of a graph, its edges
+TITLE, TEXT = 14.0, 10.0  # points: a title; lines, and most of a graph
 LINE = 1.35  # a line's height, in em
 GAP = 8.0  # points between heading, graph and caption
 NARROWEST = 60  # characters: a caption is not broken into shorter lines, however small the graph
@@ -38,8 +38,8 @@ class Page:
 
 
 PAGES = {
-    "A4": Page("A4", 595.28, 841.89, 36, 7, 1, "TB"),
-    "slide": Page("a slide", 960, 540, 30, 10, 1.6, "LR"),
+    "A4": Page("A4", 595.28, 841.89, 28, 7, 1, "TB"),
+    "slide": Page("a slide", 960, 540, 28, 8, 1.6, "LR"),
 }
 
 
@@ -84,12 +84,11 @@ class Frame:
         room = self.room()
         return min(room[0] / width, room[1] / height, self.page.largest)
 
-    def is_legible(self, svg: bytes) -> bool:
-        """Whether a graph is legible on the page, at the size that it has room for."""
-        return (
-            self.page is None
-            or self.scale(*size_of(ET.fromstring(svg))) * SMALLEST >= self.page.least
-        )
+    def is_legible(self, svg: bytes, letters: float) -> bool:
+        """Whether letters of this size in a graph can be read, as large as the page has room for."""
+        if self.page is None:
+            return True
+        return self.scale(*size_of(ET.fromstring(svg))) * letters >= self.page.least
 
 
 def size_of(root: ET.Element) -> tuple[float, float]:

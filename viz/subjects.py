@@ -31,5 +31,9 @@ class Subject(ABC):
         """The graph in one view, if it has at most so many nodes."""
 
     @abstractmethod
+    def hidden(self, graph: Graph) -> str:
+        """What of it is not drawn by itself, in words."""
+
+    @abstractmethod
     def cards(self, graph: Graph) -> Cards:
         """The texts of a graph."""

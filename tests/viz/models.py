@@ -155,3 +155,35 @@ def gru(steps=50):
     """A recurrent classifier: one cell, called once for each element of a sequence."""
     sequence = np.random.default_rng(4).normal(size=(steps, 2, 3))
     return tx.cross_entropy(GRU()(sequence), np.array([0, 1]))
+
+
+class VAE(nn.Module):
+    """A variational autoencoder: two heads of one encoder, a sample, a decoder."""
+
+    def __init__(self, size=12, hidden=8, code=2, rng=0):
+        rng = np.random.default_rng(rng)
+        self.encoder = nn.Sequential(nn.Linear(size, hidden, rng=rng), nn.ReLU())
+        self.mean, self.log_variance = (nn.Linear(hidden, code, rng=rng) for _ in range(2))
+        self.decoder = nn.MLP([code, hidden, size], rng=rng)
+
+    def forward(self, x, noise):
+        h = self.encoder(x)
+        mean, log_variance = self.mean(h), self.log_variance(h)
+        return self.decoder(mean + tx.exp(log_variance / 2) * noise), mean, log_variance
+
+
+def vae():
+    """The negative evidence lower bound of pictures of 12 pixels."""
+    rng = np.random.default_rng(5)
+    x, noise = rng.integers(0, 2, (4, 12)).astype(float), rng.normal(size=(4, 2))
+    logits, mean, log_variance = VAE()(Tensor(x, name="pixels"), Tensor(noise, name="noise"))
+    with tx.scope("divergence", "-½ Σ (1 + log σ² - μ² - σ²) / N"):
+        divergence = -0.5 * (1 + log_variance - mean**2 - tx.exp(log_variance)).sum() / 4
+    return tx.binary_cross_entropy_with_logits(logits, x) + divergence
+
+
+def siamese():
+    """Two equal branches, each with weights of its own, and their distance."""
+    left, right = (nn.MLP([4, 6, 3], rng=seed) for seed in (0, 1))
+    x, y = np.random.default_rng(6).normal(size=(2, 5, 4))
+    return ((left(x) - right(y)) ** 2).mean()

@@ -133,9 +133,9 @@ def test_an_impossible_option_is_named(options):
 
 @pytest.mark.parametrize("output", [3, None, [tx.Tensor(1.0)], np.ones(2)], ids=str)
 def test_what_is_no_tensor_is_refused(output):
-    with pytest.raises(TypeError, match="viz: draws a Tensor or a Trace, got"):
+    with pytest.raises(TypeError, match="viz: draws a Tensor, a Trace or a Module, got"):
         viz.draw(output)
-    with pytest.raises(TypeError, match="viz: draws a Tensor or a Trace, got"):
+    with pytest.raises(TypeError, match="viz: draws a Tensor, a Trace or a Module, got"):
         viz.compare(square()[1], output)
 
 

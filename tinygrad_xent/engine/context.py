@@ -25,12 +25,17 @@ next_id = itertools.count().__next__  # the only clock: creation numbers of oper
 
 
 class ScopeEntry:
-    """One entry into a scope: two calls of `softmax` are two entries with the same name."""
+    """One entry into a scope: two calls of `softmax` are two entries with the same name. A function of
+    this package makes one of itself; all others are the user's.
+    """
 
-    __slots__ = ("formula", "id", "name", "parent")
+    __slots__ = ("formula", "id", "is_function", "name", "parent")
 
-    def __init__(self, name: str, parent: ScopeEntry | None, formula: str | None) -> None:
+    def __init__(
+        self, name: str, parent: ScopeEntry | None, formula: str | None, is_function: bool = False
+    ) -> None:
         self.name, self.parent, self.formula = name, parent, formula
+        self.is_function = is_function
         self.id = next_id()
 
     def path(self) -> tuple[ScopeEntry, ...]:
@@ -257,7 +262,7 @@ class composite:
         position = outer.position
         if outer.recording and position is None:
             position = user_position()
-        entry = ScopeEntry(self._name, outer.scope, self._formula)
+        entry = ScopeEntry(self._name, outer.scope, self._formula, is_function=True)
         try:
             MODE.set(Mode(outer.recording, entry, position, outer.on_arrays))
         except BaseException:  # an interrupt

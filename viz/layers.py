@@ -1,0 +1,73 @@
+"""What an architecture knows of a layer: its parameters, their sizes, how often it stands there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from . import labels
+
+
+@final
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter: its name in the model, its shape, and how many bytes it has."""
+
+    name: str
+    shape: tuple[int, ...]
+    nbytes: int
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+@final
+@dataclass(frozen=True)
+class Layer:
+    """What a box or an open scope says.
+
+    Attributes:
+        name: relative to the scope around it.
+        full_name: the path in the model.
+        count: how many equal layers it stands for itself.
+        order: how these feed one another.
+        parameters: of the first of all layers that it stands for.
+        held: those of all of them, each once.
+        shared: names of parameters that it uses and another box holds.
+        contents: names of the layers inside, where these have no boxes of their own.
+    """
+
+    name: str
+    full_name: str = ""
+    count: int = 1
+    order: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    held: tuple[Parameter, ...] = ()
+    shared: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+
+    def amount(self) -> str:
+        """How many numbers the parameters have, and in how many bytes."""
+        one, whole = (sum(p.size for p in found) for found in (self.parameters, self.held))
+        times = whole // one if one else 1
+        text = labels.counted(whole, "parameter")
+        if times > 1 and times * one == whole:
+            text = f"{times:,} × {one:,} = {text}"
+        return f"{text}, {storage(self.held)}"
+
+
+def storage(parameters: Sequence[Parameter]) -> str:
+    """How much memory parameters take.
+
+    >>> storage([Parameter("W", (16, 64), 8192), Parameter("b", (64,), 512)])
+    '8.5 KiB'
+    """
+    size = float(sum(p.nbytes for p in parameters))
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1000 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
