@@ -141,6 +141,4 @@ def _traced(output: Tensor | Trace, wanted: str = "a Tensor or a Trace") -> Trac
         return output
     if isinstance(output, Tensor):
         return tx.trace(output)
-    raise TypeError(
-        f"viz: draws a Tensor, a Trace or a Module, got {type(output).__name__} {output!r:.80}"
-    )
+    raise TypeError(f"viz: draws {wanted}, got {type(output).__name__} {output!r:.80}")
