@@ -76,9 +76,9 @@ class Drawing:
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
-        operations = sum(entry.kind == "operation" for entry in self.trace)
-        if self._views[0].fold is None and operations > max_nodes:
-            full = len(self.trace)  # each has a node of its own: no need to build that
+        full = len(self.trace)
+        if self._views[0].fold is None and full > max_nodes:
+            # each entry has a node of its own: no need to build that
             del self._views[0]
         else:
             graph = build(self.trace, self._views[0], self._structure)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
@@ -26,8 +26,7 @@ Kind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """One argument of one operation."""
 
     source: int
@@ -288,7 +287,9 @@ class _Builder:
     # leaves
 
     def leaves(self) -> tuple[list[Node], dict[tuple[int, str], Node]]:
-        """The nodes of leaves and constants, and the reference nodes by leaf and user."""
+        """The nodes of leaves and constants, and the reference nodes by leaf and user; only until there
+        are too many.
+        """
         users: dict[int, dict[str, Node]] = {}
         for entry in self.entries:
             if entry.kind != "operation":
@@ -301,6 +302,8 @@ class _Builder:
         nodes: list[Node] = []
         references: dict[tuple[int, str], Node] = {}
         for members in self.bundles(shown):
+            if len(self.boxes) + len(nodes) + len(references) > self.most:
+                break
             first = members[0]
             node = self.new_node(self.structure.kinds[first], tuple(members))
             nodes.append(node)
