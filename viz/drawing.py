@@ -77,14 +77,12 @@ class Drawing:
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
         full = len(self.trace)
-        if self._views[0].fold is None and full > max_nodes:
-            # each entry has a node of its own: no need to build that
-            del self._views[0]
-        else:
+        if self._views[0].fold is not None or full <= max_nodes:
             graph = build(self.trace, self._views[0], self._structure)
             full = len(graph.nodes)
             if full <= max_nodes:
                 return graph
+        # else each entry has a node of its own: no need to build that
         why = f"{full:,} nodes are over max_nodes={max_nodes}"
         return self._note(self._first(max_nodes), why)
 
