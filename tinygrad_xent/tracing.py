@@ -354,13 +354,13 @@ class _Replay:
         """The trace of all that was collected, with entries numbered by age."""
         order = sorted(self.values, key=self.ages.__getitem__)
         ids = {key: i for i, key in enumerate(order)}
-        scopes: dict[int, Scope] = {}
+        scopes: dict[int, tuple[Scope, ...]] = {}
         entries = tuple(self.entry(key, ids, scopes) for key in order)
         numbers = {key.id: ids[key] for key in order if isinstance(key, (Node, Leaf))}
         numbers |= {node.id: ids[copy] for node, copy in self.copies.items()}
         return Trace(entries, numbers[root.id], numbers)
 
-    def entry(self, key: Any, ids: dict[Any, int], scopes: dict[int, Scope]) -> Entry:
+    def entry(self, key: Any, ids: dict[Any, int], scopes: dict[int, tuple[Scope, ...]]) -> Entry:
         if not isinstance(key, Node):
             return self.end(key, ids)
         row = key.op
@@ -420,11 +420,16 @@ def _key(node: Node, i: int) -> Any:
     return (id(source), None) if isinstance(source, np.ndarray) else (node, i)
 
 
-def _path(entry: ScopeEntry | None, known: dict[int, Scope]) -> tuple[Scope, ...]:
-    """The scopes around an operation, numbered within the trace."""
+def _path(entry: ScopeEntry | None, known: dict[int, tuple[Scope, ...]]) -> tuple[Scope, ...]:
+    """The scopes around an operation, numbered within the trace: one tuple for all operations of a scope."""
     if entry is None:
         return ()
-    return tuple(
-        known.setdefault(e.id, Scope(len(known), e.name, e.formula, e.is_function))
-        for e in entry.path()
-    )
+    path: tuple[Scope, ...] = ()
+    for outer in entry.path() if entry.id not in known else ():
+        if outer.id not in known:
+            known[outer.id] = (
+                *path,
+                Scope(len(known), outer.name, outer.formula, outer.is_function),
+            )
+        path = known[outer.id]
+    return known[entry.id]

@@ -17,6 +17,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias, final
 
 from tinygrad_xent.tracing import Entry, Scope, Trace
@@ -35,13 +36,27 @@ class Block:
     Attributes:
         level: how many scopes are around it.
         items: what stands directly in it.
-        entries: all operations in it, at any depth.
+        size: how many operations are in it, at any depth.
     """
 
     scope: Scope | None
     level: int = 0
     items: list[int | Block] = field(default_factory=list)
-    entries: list[int] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def entries(self) -> list[int]:
+        """All operations in it, at any depth. They are looked for each time: were each scope to keep its
+        own, deep ones would take the square of their depth.
+        """
+        found, waiting = list[int](), [self]
+        while waiting:
+            for item in waiting.pop().items:
+                if isinstance(item, Block):
+                    waiting.append(item)
+                else:
+                    found.append(item)
+        return sorted(found)
 
 
 Item: TypeAlias = int | Block
@@ -61,18 +76,24 @@ def blocks(
     """
     root = Block(None)
     known: dict[int, Block] = {}
+    around: list[tuple[Block, Block]] = []  # each block and the one around it, outer ones first
     for entry in trace:
         if entry.kind != "operation" or entry.id in without:
             continue
-        block = root
-        block.entries.append(entry.id)
-        for level, scope in enumerate(scopes(entry)):
-            if scope.id not in known:
-                known[scope.id] = Block(scope, level)
-                block.items.append(known[scope.id])
-            block = known[scope.id]
-            block.entries.append(entry.id)
+        path = scopes(entry)
+        block = known.get(path[-1].id) if path else root
+        if block is None:
+            block = root
+            for level, scope in enumerate(path):
+                if scope.id not in known:
+                    known[scope.id] = Block(scope, level)
+                    block.items.append(known[scope.id])
+                    around.append((known[scope.id], block))
+                block = known[scope.id]
         block.items.append(entry.id)
+        block.size += 1
+    for inner, outer in reversed(around):
+        outer.size += inner.size
     return root
 
 
@@ -103,7 +124,8 @@ class Structure:
         self.root = root or blocks(trace)
         self.words = words_of(trace)
         self.kinds = {leaf: kind_of(word) for leaf, word in self.words.items()}
-        self.signatures: dict[Hashable, int] = {}
+        self.numbers: dict[Hashable, int] = {}  # what is equal has the same
+        self.keyed: dict[int, list[int]] = {}
         self.compressed: dict[tuple[int, bool], list[Item | Runs]] = {}
 
     def compress(self, block: Block, every: bool = True) -> list[Item | Runs]:
@@ -120,32 +142,41 @@ class Structure:
             )
         return self.compressed[key]
 
-    def keys(self, block: Block) -> list[Hashable]:
+    def keys(self, block: Block) -> list[int]:
         """A key for each item of a block, the same for equal items.
 
         What has too few neighbours of its size to repeat needs no signature; without that, deep scopes
         would take the cube of their depth.
         """
-        sizes = Counter(len(item.entries) for item in block.items if isinstance(item, Block))
-        return [
-            ("alone", i)
-            if isinstance(item, Block) and sizes[len(item.entries)] < MIN_REPEATS
-            else self.signature(item)
-            for i, item in enumerate(block.items)
-        ]
+        if id(block) not in self.keyed:
+            sizes = Counter(item.size for item in block.items if isinstance(item, Block))
+            self.keyed[id(block)] = [
+                -1 - i  # like no other
+                if isinstance(item, Block) and sizes[item.size] < MIN_REPEATS
+                else self.signature(item)
+                for i, item in enumerate(block.items)
+            ]
+        return self.keyed[id(block)]
 
     def alike(self, one: Block, other: Block) -> bool:
         """Whether two scopes are equal branches: nothing else than the same operations use them."""
-        if len(one.entries) != len(other.entries) or self.readers(one) != self.readers(other):
+        if one.size != other.size or self.readers(one) != self.readers(other):
             return False
         return self.signature(one) == self.signature(other)
 
     def readers(self, block: Block) -> set[int]:
         """The operations outside a scope that use what it computed."""
-        inside = set(block.entries)
-        return {
-            e.id for e in self.entries if e.id not in inside and not inside.isdisjoint(e.inputs)
-        }
+        inside = block.entries
+        return {user for entry in inside for user in self.users[entry]}.difference(inside)
+
+    @cached_property
+    def users(self) -> list[list[int]]:
+        """For each entry the operations that use it."""
+        found: list[list[int]] = [[] for _ in self.entries]
+        for entry in self.entries:
+            for source in entry.inputs:
+                found[source].append(entry.id)
+        return found
 
     def signature(self, item: Item) -> int:
         """A number that structurally identical items share.
@@ -153,23 +184,32 @@ class Structure:
         That is: the same operations with the same settings, shapes and nesting, wired alike inside; of
         what comes from outside the shapes, and which uses are of the same value.
         """
-        inside = list(entries_of(item))
-        places = {entry: i for i, entry in enumerate(inside)}
-        outside: dict[int, int] = {}
+        if isinstance(item, int):
+            return self.operation(item)
+        inside = item.entries
+        values = {entry: i for i, entry in enumerate(inside)}
         scopes: dict[int, int] = {}
-
-        def wire(source: int) -> Hashable:
-            if source in places:
-                return places[source]
-            return outside.setdefault(source, len(outside)), self.entries[source].shape
-
         rows = []
-        for e in (self.entries[i] for i in inside):
-            within = e.scopes[item.level :] if isinstance(item, Block) else ()
-            nesting = tuple(scopes.setdefault(s.id, len(scopes)) for s in within)
-            wires = tuple(map(wire, e.inputs))
-            rows.append((e.op, e.shape, settings_text(e.settings), nesting, wires))
-        return self.signatures.setdefault(tuple(rows), len(self.signatures))
+        for i in inside:
+            entry = self.entries[i]
+            nesting = tuple(
+                [scopes.setdefault(s.id, len(scopes)) for s in entry.scopes[item.level :]]
+            )
+            wires = tuple([values.setdefault(source, len(values)) for source in entry.inputs])
+            rows.append((self.operation(i), nesting, wires))
+        return self.numbers.setdefault(tuple(rows), len(self.numbers))
+
+    def operation(self, i: int) -> int:
+        """The signature of one operation."""
+        entry, values = self.entries[i], dict[int, int]()
+        wires = tuple(
+            [
+                (values.setdefault(source, len(values)), self.entries[source].shape)
+                for source in entry.inputs
+            ]
+        )
+        key = entry.op, entry.shape, settings_text(entry.settings), wires
+        return self.numbers.setdefault(key, len(self.numbers))
 
 
 def order(

@@ -61,15 +61,14 @@ class Drawing:
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
-        full = self._subject.size  # each has a node of its own: no need to build that
-        if self._subject.least > max_nodes:
-            del self._views[0]
-        else:
+        full = self._subject.size
+        if self._subject.least <= max_nodes:
             graph = self._subject.within(self._views[0], math.inf)
             assert graph is not None
             full = len(graph.nodes)
             if full <= max_nodes:
                 return graph
+        # else each entry has a node of its own: no need to build that
         why = f"{full:,} nodes are over max_nodes={max_nodes}"
         return self._note(self._first(max_nodes), why)
 

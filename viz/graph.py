@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from tinygrad_xent.tracing import Scope, Trace
 
@@ -27,8 +27,7 @@ Kind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """One argument of one operation."""
 
     source: int
@@ -148,12 +147,12 @@ def build(trace: Trace, view: View, structure: Structure | None = None) -> Graph
 
 def build_within(trace: Trace, structure: Structure, most: float, view: View) -> Graph | None:
     """The graph in one view, if it has at most so many nodes."""
-    return _Builder(trace, view, structure).graph(most)
+    return _Builder(trace, view, structure, most).graph()
 
 
 class _Builder:
-    def __init__(self, trace: Trace, view: View, structure: Structure) -> None:
-        self.trace, self.view = trace, view
+    def __init__(self, trace: Trace, view: View, structure: Structure, most: float) -> None:
+        self.trace, self.view, self.most = trace, view, most
         self.entries = trace.entries
         self.structure = structure
         self.boxes: list[Node] = []  # operations and what stands for several of them
@@ -163,10 +162,10 @@ class _Builder:
         self.parents: dict[int, int | None] = {}
         self.open(structure.root)
 
-    def graph(self, most: float = math.inf) -> Graph | None:
-        """The graph, unless it has more nodes than this."""
-        leaves, references = self.leaves() if len(self.boxes) <= most else ([], {})
-        if len(self.boxes) + len(leaves) + len(references) > most:
+    def graph(self) -> Graph | None:
+        """The graph, unless it has more than `most` nodes."""
+        leaves, references = self.leaves() if len(self.boxes) <= self.most else ([], {})
+        if len(self.boxes) + len(leaves) + len(references) > self.most:
             return None
         held = {name: tuple(inside) for name, inside in self.held.items() if inside}
         boxes = [replace(n, held=held[n.id]) if n.id in held else n for n in self.boxes]
@@ -178,7 +177,9 @@ class _Builder:
     # operations and scopes
 
     def open(self, root: Block) -> None:
-        """Add the nodes of the operations, and the open scopes, each before those inside it."""
+        """Add the nodes of the operations, and the open scopes, each before those inside it; only until
+        there are too many.
+        """
         if self.view.parts is not None:
             self.add_parts(self.compress(root, 0))
             return
@@ -191,6 +192,8 @@ class _Builder:
                 path = (*path, block.scope.id)
             opened = []
             for item in self.compress(block, len(path)):
+                if len(self.boxes) > self.most:
+                    return
                 if isinstance(item, Block) and not self.folds(len(path)):
                     opened.append((item, path))
                 else:
@@ -284,7 +287,9 @@ class _Builder:
     # leaves
 
     def leaves(self) -> tuple[list[Node], dict[tuple[int, str], Node]]:
-        """The nodes of leaves and constants, and the reference nodes by leaf and user."""
+        """The nodes of leaves and constants, and the reference nodes by leaf and user; only until there
+        are too many.
+        """
         users: dict[int, dict[str, Node]] = {}
         for entry in self.entries:
             if entry.kind != "operation":
@@ -297,6 +302,8 @@ class _Builder:
         nodes: list[Node] = []
         references: dict[tuple[int, str], Node] = {}
         for members in self.bundles(shown):
+            if len(self.boxes) + len(nodes) + len(references) > self.most:
+                break
             first = members[0]
             node = self.new_node(self.structure.kinds[first], tuple(members))
             nodes.append(node)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Literal, TypeAlias
 
 from tinygrad_xent.tracing import Entry, Trace
@@ -18,31 +17,27 @@ def words_of(trace: Trace) -> dict[int, str]:
     >>> words_of(tx.trace(tx.cross_entropy(z @ [[1.0, 0.5], [0.0, 2.0]], [1])))
     {0: 'parameter', 1: 'data', 4: 'labels', 7: 'constant'}
     """
-    uses: dict[int, set[str]] = {e.id: set() for e in trace if e.kind != "operation"}
-    for entry in trace:
+    words = {entry.id: word_of(entry) for entry in trace if entry.kind != "operation"}
+    uses: dict[int, set[str]] = {leaf: set() for leaf, word in words.items() if word == "labels"}
+    for entry in trace if uses else ():
         for source, argument in zip(entry.inputs, entry.arguments, strict=True):
             if source in uses:
                 uses[source].add(argument)
-    return {leaf: word_of(trace[leaf], arguments) for leaf, arguments in uses.items()}
+    others = {leaf: "data" for leaf, arguments in uses.items() if arguments != {"indices"}}
+    return words | others
 
 
-def word_of(leaf: Entry, arguments: Collection[str]) -> str:
+def word_of(leaf: Entry) -> str:
     """The word for a leaf: of raw numbers one that says more than "constant".
 
-    A single number is a constant, an array of booleans a mask. Whole numbers that do nothing else than
-    pick one number out of each row are labels; all other arrays are data.
-
-    Args:
-        arguments: which arguments of operations it is, by their names in the formulas.
+    A single number is a constant, an array of booleans a mask. Whole numbers may be labels: they are if
+    they do nothing else than pick one number out of each row. All other arrays are data.
     """
     if leaf.kind != "constant":
         return leaf.kind
     if leaf.value.ndim == 0:
         return "constant"
-    if leaf.dtype.kind == "b":
-        return "mask"
-    picks = leaf.dtype.kind in "iu" and set(arguments) == {"indices"}
-    return "labels" if picks else "data"
+    return {"b": "mask", "i": "labels", "u": "labels"}.get(leaf.dtype.kind, "data")
 
 
 def kind_of(word: str) -> Leaf:

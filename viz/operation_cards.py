@@ -65,14 +65,16 @@ class OperationCards(Cards):
 
     def __init__(self, trace: Trace, graph: Graph, options: Writing, numbers: Numbers) -> None:
         self.trace, self.graph, self.options, self.numbers = trace, graph, options, numbers
-        self.users: dict[int, list[int]] = {entry.id: [] for entry in trace}
-        for entry in trace:
-            for source in entry.inputs:
-                self.users[source].append(entry.id)
+        self.drawn: dict[str, Counter[int]] = {node.id: Counter() for node in graph.nodes}
+        for edge in graph.edges:  # which values leave each node, and how often
+            self.drawn[edge.tail].update(use.source for use in edge.uses)
         self.words = words_of(trace)
         self.written: dict[str, list[Line]] = {}
         self.magnitudes: dict[Edge, float | None] = {}
-        self.referenced = {n.entries[0] for n in graph.nodes if n.kind == "reference"}
+        self.uses = Counter[int]()  # of the leaves that have references
+        for node in graph.nodes:
+            if node.kind == "reference":
+                self.uses.update(self.drawn[node.id])
 
     def name(self, entry: Entry) -> str:
         """The user's name of a value, "" if it has none."""
@@ -124,10 +126,10 @@ class OperationCards(Cards):
         kind = f"{word}, output" if output else word
         head = f"{name}: {kind}" if name else kind
         lines = [("head", head)]
-        if entry.id in self.referenced:
+        if entry.id in self.uses:
             mark = name or self.anonymous(entry)
             lines = [("head", head if name else mark)]
-            lines.append(("note", f"used {len(self.users[entry.id]):,} times, at each ↑ {mark}"))
+            lines.append(("note", f"used {self.uses[entry.id]:,} times, at each ↑ {mark}"))
         return lines + self.shape(entry) + self.numbers.of(entry)
 
     def box(self, node: Node) -> list[Line]:
@@ -182,12 +184,8 @@ class OperationCards(Cards):
 
     def leaving(self, node: Node) -> list[Entry]:
         """The values of a box that are used outside it, or are the output."""
-        inside = set(node.entries)
-        return [
-            self.trace[i]
-            for i in node.entries
-            if i == self.trace.output or any(user not in inside for user in self.users[i])
-        ]
+        used = {self.trace.output, *self.drawn[node.id]}
+        return [self.trace[i] for i in node.entries if i in used]
 
     def contents(self, node: Node) -> list[str]:
         """The operations inside, in order or counted, over a few lines."""

@@ -41,7 +41,7 @@ class Operations(Subject):
         inside = options["parameters"] == "inside"
         self.views = list(views(trace, options["fold"], options["max_nodes"], inside))
         if self.views[0].fold is None:
-            self.least = sum(entry.kind == "operation" for entry in trace)
+            self.least = sum(self.constants or entry.kind != "constant" for entry in trace)
         else:
             self.least = 1
 
