@@ -25,7 +25,7 @@ SPECIALS = {
     "\u00a0": "~",
 }
 # Latin letters that LaTeX's own fonts have in all three engines
-LETTERS = {chr(i) for i in range(0xC0, 0x180)} - set("×÷ĦħĿŀŉŦŧſĸ")
+LETTERS = {chr(i) for i in range(0xC0, 0x180)} - set("×÷ĦħĲĳĸĿŀŉŦŧſ")
 GREEK = "αβγδεζηθικλμνξπρσςτυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
 GREEK_NAMES = """
     alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma varsigma
@@ -47,10 +47,10 @@ SIGNS = {  # in mathematics
     "↦": r"\mapsto", "⟨": r"\langle", "⟩": r"\rangle", "⌊": r"\lfloor", "⌋": r"\rfloor",
     "⌈": r"\lceil", "⌉": r"\rceil", "‖": r"\|", "′": "{}'", "″": "{}''", "°": r"{}^\circ",
     "…": r"\mkern-2mu.\mkern-1mu.\mkern-1mu.\mkern-2mu",
-    "–": r"\textrm{\textendash}", "—": r"\textrm{\textendash}", "‘": r"\textrm{\textquoteleft}",
-    "’": r"\textrm{\textquoteright}", "“": r"\textrm{\textquotedblleft}",
-    "”": r"\textrm{\textquotedblright}", "§": r"\textrm{\S}", "¶": r"\textrm{\P}",
-    "©": r"\textrm{\copyright}", "■": r"\rule{4.5pt}{4.5pt}",
+    "–": r"\hbox{\textendash}", "—": r"\hbox{\textemdash}", "‘": r"\hbox{\textquoteleft}",
+    "’": r"\hbox{\textquoteright}", "“": r"\hbox{\textquotedblleft}",
+    "”": r"\hbox{\textquotedblright}", "§": r"\hbox{\textsection}", "¶": r"\hbox{\textparagraph}",
+    "©": r"\hbox{\textcopyright}", "■": r"\rule{4.5pt}{4.5pt}",
 }  # fmt: skip
 ACCENTS = {  # over the character before
     "\u0300": r"\grave", "\u0301": r"\acute", "\u0302": r"\hat", "\u0303": r"\tilde",
@@ -82,8 +82,13 @@ def escape(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", text)
     spaced = re.sub(r"^ | $|(?<= ) | (?= )", "\u00a0", text)
-    written = "".join(SPECIALS.get(c) or (c if _is_plain(c) else rf"\glyph{{{c}}}") for c in spaced)
+    written = "".join(SPECIALS.get(c) or (c if _is_plain(c) else _glyph(c)) for c in spaced)
     return re.sub(r"([-,])(?=\1)", r"\1{}", written)  # TeX makes a dash of -- and a quote of ,,
+
+
+def _glyph(char: str) -> str:
+    """Accents are drawn: in LuaLaTeX the font's take room."""
+    return rf"\{'drawn' if unicodedata.combining(char) else ''}glyph{{{char}}}"
 
 
 def _is_plain(char: str) -> bool:

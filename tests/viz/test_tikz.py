@@ -47,7 +47,7 @@ def seen(text):
         text = found[1]
     text = re.sub(r"(?<=[-,])\{\}", "", text)
     commands = "|".join(map(re.escape, sorted(NAMES, key=len, reverse=True)))
-    pattern = rf"\\glyph\{{(.)\}}|({commands})|([^\\{{}}$&#_%^~])"
+    pattern = rf"\\(?:drawn)?glyph\{{(.)\}}|({commands})|([^\\{{}}$&#_%^~])"
     assert re.fullmatch(f"(?:{pattern})*", text), text
     return re.sub(pattern, lambda m: m[1] or NAMES.get(m[2], m[3]), text).replace("\u00a0", " ")
 
