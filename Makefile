@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine with Python 3.11+:
 #   make demo    the environment, the worked example, pictures into out/
 #   make test    the tests
-# The others need more: `make parity` PyTorch and others, `make bench` the peers, `make browser` a Chromium.
+# The others need more: `make parity` PyTorch and others, `make bench` the peers, `make browser` a Chromium,
+# `make latex` a TeX.
 # `make peers` runs other projects' own tests (`make peers SUITES=autograd` one of them).
 # `make fuzz` checks a million random programs; `make fuzz SEEDS=5000:6000` those of these seeds.
 PYTHON ?= python3
@@ -11,7 +12,7 @@ SUITES ?=
 SEEDS  ?= 0:1000000
 CORES   = --numprocesses=auto --dist=worksteal
 
-.PHONY: demo test lint types parity browser notebook packaging peers proofs fuzz coverage examples reading stubs bench bench-quick clean
+.PHONY: demo test lint types parity browser notebook packaging latex peers proofs fuzz coverage examples reading stubs bench bench-quick clean
 
 demo: $(VENV)/.plot
 	$(BIN)/python examples/plot_node_classification.py
@@ -29,7 +30,7 @@ types: $(VENV)/.lint $(VENV)/.test
 parity: $(VENV)/.test $(VENV)/.parity
 	$(BIN)/python -m pytest $(CORES) tests/parity
 
-browser notebook packaging: %: $(VENV)/.test $(VENV)/.%
+browser notebook packaging latex: %: $(VENV)/.test $(VENV)/.%
 	$(BIN)/python -m pytest tests/$@
 
 peers: $(VENV)/.peers

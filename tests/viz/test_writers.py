@@ -36,7 +36,7 @@ def test_a_format_from_outside_takes_one_place(tmp_path, capsys):
 
 def test_an_unknown_ending_lists_those_there_are(tmp_path):
     drawing = viz.draw(small())
-    with pytest.raises(ValueError, match=r"'g.jpg' should end in \.svg, .*\.dot or \.mmd"):
+    with pytest.raises(ValueError, match=r"'g.jpg' should end in \.svg, .*\.mmd or \.tex"):
         drawing.save(tmp_path / "g.jpg")
     viz.writer(".jpg")(lambda drawing: b"jpeg")
     assert drawing.save(tmp_path / "g.jpg").read_bytes() == b"jpeg"
