@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from . import tex
-from .svg import ADVANCE
+from .pages import ADVANCE
 from .theme import FONT, LOOKS, Palette
 
 SIZE = 10.0  # of most texts

@@ -14,8 +14,8 @@ from typing import final
 from .. import tex
 from ..drawing import Drawing
 from ..formats import writer
+from ..pages import ADVANCE, SVG
 from ..shapes import Matrix, Point, Shape, matrix, shape_of
-from ..svg import ADVANCE, SVG
 from ..theme import LOOKS
 from ..tikz_preamble import SIZE, TIP, known, number, preamble
 
