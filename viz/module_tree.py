@@ -52,6 +52,11 @@ class Part:
         return 1 + max(part.depth for part in self.inner) if self.inner else 0
 
     @property
+    def all(self) -> list[Part]:
+        """This part and those in it, at any depth."""
+        return [self, *(part for inner in self.inner for part in inner.all)]
+
+    @property
     def key(self) -> Hashable:
         """Equal for parts that are made alike."""
         parameters = tuple((relative(p.name, self.name), p.shape) for p in self.parameters)
@@ -143,7 +148,7 @@ def marks_of(model: nn.Module, parts: dict[str, Part], options: DrawOptions) -> 
                 f"viz: highlight should name parts of the model, got {item!r:.80}\n"
                 f"  fix: its parts are: {', '.join(filter(None, list(known)[:12]))}"
             )
-        found.add(known[path].id)
+        found |= {part.id for part in known[path].all}
     return Marks(frozenset(found))
 
 
