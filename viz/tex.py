@@ -62,14 +62,15 @@ MACROS = r"""
 % \glyph{Σ}: a character from the font, or else drawn as \newglyph says, or another \newglyph...
 \providecommand\glyph[1]{\ifPDFTeX\drawnglyph{#1}\else\iffontchar\font`#1 #1\else\drawnglyph{#1}\fi\fi}
 \providecommand\drawnglyph[1]{\csname glyph \detokenize{#1}\endcsname}
-\providecommand\glyphcell[1]{\makebox[\fontcharwd\font`0]{\fontsize{9}{9}\selectfont$#1$}}
+\providecommand\glyphcell[1]{\sbox2{\fontsize{9}{9}\selectfont$#1$}\makebox[\fontcharwd\font`0]{%
+  \ifdim\wd2>\fontcharwd\font`0 \resizebox{\fontcharwd\font`0}{\height}{\usebox2}\else\usebox2\fi}}
 \providecommand\newglyph[2]{\expandafter\def\csname glyph \detokenize{#1}\endcsname{\glyphcell{#2}}}
 \providecommand\newglyphaccent[2]{\expandafter\def\csname glyph \detokenize{#1}\endcsname
   {\llap{\glyphcell{#2{\phantom{x}}}}}}
 \providecommand\newglyphcode[2]{\expandafter\def\csname glyph \detokenize{#1}\endcsname
   {\glyphcell{\langle}U+#2\glyphcell{\rangle}}}
 % \glyphswithin{20}{...}: a text with codes, made smaller where it is wider than so many characters
-\providecommand\glyphswithin[2]{\sbox0{#2}\ifdim\wd0>#1\fontcharwd\font`0
+\providecommand\glyphswithin[2]{\sbox0{#2}\ifdim\wd0>#1\fontcharwd\font`0 %
   \resizebox{#1\fontcharwd\font`0}{!}{\usebox0}\else\usebox0\fi}
 """.strip()
 

@@ -56,6 +56,15 @@ def texts(page):
         yield read.get_text_bounded(*place), place
 
 
+def letters(page):
+    """The visible characters of a page, with the middle of each: how far right, and how high."""
+    read = page.get_textpage()
+    for i in range(read.count_chars()):
+        letter = read.get_text_range(i, 1)
+        if letter.strip():
+            yield letter, *middle(read.get_charbox(i))
+
+
 def spilled(page, svg):
     """The texts that stand partly in a node and partly outside."""
     found = []
