@@ -24,18 +24,24 @@ def nodes(svg, page):
     """The kind of each of an SVG's nodes, the box of its surface, and the box of all its lines: left, low,
     right and high on the page.
     """
-    root = ET.fromstring(svg)
-    canvas, scale = root.find(f"{{{SVG}}}g"), page.get_height() / size_of(svg)[1]
-    inside = shapes.matrix(canvas.get("transform"))
-    place = shapes.Matrix(scale, 0, 0, -scale, 0, page.get_height()) @ inside
-    for group in canvas.iter(f"{{{SVG}}}g"):
+    scale = page.get_height() / size_of(svg)[1]
+    place = shapes.Matrix(scale, 0, 0, -scale, 0, page.get_height())
+    for group, inside in groups(ET.fromstring(svg), place):
         first, *looks = group.get("class", "").split() or [""]
         if first == "node":
             drawn = [e for e in group if e.get("fill") and not e.tag.endswith("text")]
-            boxes = [box(element, place) for element in drawn]
+            boxes = [box(element, inside) for element in drawn]
             surface = next(i for i, element in enumerate(drawn) if element.get("fill") != "none")
             lefts, lows, rights, highs = zip(*boxes, strict=True)
             yield known(looks)[-1], boxes[surface], (min(lefts), min(lows), max(rights), max(highs))
+
+
+def groups(element, place):
+    """Each group in an element, at any depth, with its place on the page."""
+    for group in element.findall(f"{{{SVG}}}g"):
+        inside = place @ shapes.matrix(group.get("transform", ""))
+        yield group, inside
+        yield from groups(group, inside)
 
 
 def box(element, place):
