@@ -26,7 +26,7 @@ from .graph import Graph, build, build_within
 from .svg import finish
 from .theme import Theme, palettes_of, schemes
 from .values import Values
-from .views import views
+from .views import View, cut, views
 
 _shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
@@ -68,7 +68,7 @@ class Drawing:
         self._numbers = Values(options) if before is None else Changes(before, options)
         self.direction, self.time_limit = direction, time_limit
         self.palettes = palettes_of(theme)
-        self._structure = Structure(trace)
+        self._structure, self._asked = Structure(trace), fold
         self._views = list(views(trace, fold, max_nodes, parameters == "inside"))
         self._rendered: dict[str, bytes] = {}
         self._cards: Cards | None = None
@@ -91,23 +91,28 @@ class Drawing:
         it must have them. The finer views are given up.
 
         The search goes in steps that double, then halves the last one: a coarser view has no more nodes.
+        A scope that would be one box and hide most of the computation is cut into parts instead.
         """
 
-        def built(place: int) -> Graph | None:
-            apart, bundled = (replace(self._views[place], bundle=b) for b in (False, True))
+        def built(view: View) -> Graph | None:
+            apart, bundled = (replace(view, bundle=b) for b in (False, True))
             return within(apart) or within(bundled)
 
         within = partial(build_within, self.trace, self._structure, most)
         low = high = 0
-        while (graph := built(high)) is None:
+        while (graph := built(self._views[high])) is None:
             low, high = high + 1, min(2 * high + 1, len(self._views) - 1)
         while low < high:
             middle = (low + high) // 2
-            if tried := built(middle):
+            if tried := built(self._views[middle]):
                 high, graph = middle, tried
             else:
                 low = middle + 1
         del self._views[:high]
+        most_hidden = max(most, self._structure.root.size // 2)
+        if graph.largest > most_hidden:
+            finer = (built(view) for view in cut(self._views[0], self._asked))
+            return next((g for g in finer if g and g.largest <= most_hidden), graph)
         return graph
 
     def _note(self, graph: Graph, why: str) -> Graph:
