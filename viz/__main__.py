@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--theme", help=f"{', '.join(THEMES)}, or a theme that the script adds")
     made.add_argument("--precision", type=int, help="significant digits")
     made.add_argument("--max-nodes", type=int, help="past so many nodes, fold and collapse")
-    made.add_argument("--time-limit", type=float, help="seconds a layout may take")
+    made.add_argument("--time-limit", type=float, help="seconds, then the picture is coarser")
     return made
 
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import html
 import itertools
+import time
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -46,9 +47,9 @@ class Drawing:
         direction: as it was asked for.
         options: what stands in it.
 
-    The layout runs when the picture is first needed, in a child process with a time limit. Where it
-    takes too long, scopes fold and repeats collapse until it does not; the picture says so, and a
-    DrawingWarning is given.
+    The layout runs when the picture is first needed, in a child process, in what the boxes and their
+    texts have left of the time limit. Where it takes too long, scopes fold and repeats collapse until it
+    does not; the picture says so, and a DrawingWarning is given.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Drawing:
         time_limit: float = 10.0,
         before: Trace | None = None,
     ) -> None:
+        start = time.perf_counter()
         self.trace, self.options = trace, options
         self._numbers = Values(options) if before is None else Changes(before, options)
         self.direction, self.time_limit = direction, time_limit
@@ -73,6 +75,7 @@ class Drawing:
         self._rendered: dict[str, bytes] = {}
         self._cards: Cards | None = None
         self.graph = self._finest(max_nodes)
+        self._took = time.perf_counter() - start
 
     def _finest(self, max_nodes: int) -> Graph:
         """The finest view within the budget."""
@@ -115,13 +118,13 @@ class Drawing:
             return next((g for g in finer if g and g.largest <= most_hidden), graph)
         return graph
 
-    def _note(self, graph: Graph, why: str) -> Graph:
-        """The graph with a note that it is coarser than asked for, and why; a warning too."""
+    def _note(self, graph: Graph, why: str, fix: str = "") -> Graph:
+        """The graph with a note that it is coarser than asked for, and why; a warning too, with a fix."""
         count = len(graph.nodes)
         stand = f"These {count:,} nodes stand" if count > 1 else "This node stands"
         stand += f" for all {len(self.trace):,}"
         notes = f"Folded: {why}. {stand}.", f"Not drawn one by one: {graph.hidden}."
-        lines.warn(" ".join(notes), DrawingWarning)
+        lines.warn(" ".join(notes) + fix, DrawingWarning)
         return replace(graph, notes=notes)
 
     # what it is made of
@@ -159,31 +162,38 @@ class Drawing:
     def render(self, format: str) -> bytes:
         """What Graphviz makes of it in a format, of a coarser view where the time is not enough.
 
-        Coarser views get a third of the time limit each, so there is an end to it.
+        The first layout gets what is left of the time limit, a third of it at least, as each of coarser
+        views does; so there is an end to it.
         """
-        limit = self.time_limit
+        least, took = self.time_limit / 3, self._took
         while format not in self._rendered:
+            start = time.perf_counter()
             background = "transparent" if format == "svg" else self.palettes[0].canvas
             dot = self._dot(background, raster_dpi(self.graph) if format == "png" else None)
+            took += time.perf_counter() - start
+            limit = max(self.time_limit - took, least)
             try:
                 self._rendered[format] = layout.render(dot.text, format, limit)
             except layout.LayoutTimeoutError:
-                self._coarsen()
-                limit = self.time_limit / 3
+                self._coarsen(limit)
+                took = self.time_limit
         return self._rendered[format]
 
-    def _coarsen(self) -> None:
-        """Take the first view with a quarter of the nodes; or give up."""
+    def _coarsen(self, limit: float) -> None:
+        """Take the first view with a quarter of the nodes, after a layout that took longer; or give up."""
         count = len(self.graph.nodes)
-        if count > 1:
-            coarser = self._first(max(1, count // 4))
-            self.graph = self._note(coarser, f"the layout took over {self.time_limit:g} s")
-            self._rendered.clear()
-            return
-        raise layout.LayoutTimeoutError(
-            f"the layout of {count} nodes took longer than {self.time_limit:g} s\n"
-            "  fix: draw with a smaller max_nodes or a larger time_limit; drawing.dot has the graph"
-        )
+        if count == 1:
+            raise layout.LayoutTimeoutError(
+                f"the picture took longer than {self.time_limit:g} s, even as a single node\n"
+                "  fix: a larger time_limit; drawing.dot has the graph"
+            )
+        coarser = self._first(max(1, count // 4))
+        long = " and ".join(f'"{what}"' for what in ("value", "grad") if what in self.options.show)
+        fix = "\n  fix: a larger time_limit" + (f", or show= without {long}," if long else "")
+        less = f"max_nodes={len(coarser.nodes)}{' or fold=0' if self.graph.scopes else ''}"
+        fix += f" may keep the detail; {less} draws less at once"
+        self.graph = self._note(coarser, f"the layout took over {float(f'{limit:.2g}'):g} s", fix)
+        self._rendered.clear()
 
     # where it goes
 
