@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--theme", help=f"{', '.join(THEMES)}, or a theme that the script adds")
     made.add_argument("--precision", type=digits, help="significant digits, or a format like .3f")
     made.add_argument("--max-nodes", type=int, help="past so many nodes, fold and collapse")
-    made.add_argument("--time-limit", type=float, help="seconds a layout may take")
+    made.add_argument("--time-limit", type=float, help="seconds, then the picture is coarser")
     return made
 
 

@@ -7,6 +7,7 @@ numbers, such as `reshape`, belong to what made the numbers: the edge has the ne
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import final
 
 from tinygrad_xent.tracing import Entry, Scope, Trace
@@ -47,6 +48,12 @@ class Architecture(Subject):
     def within(self, view: View, most: float) -> Graph | None:
         plan = Plan(self.structure, self.trace.output, self.names, self.moved, view, most)
         return plan.graph()
+
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        return False  # what is folded is named
+
+    def cut(self, view: View) -> Iterator[View]:
+        return iter(())
 
     def hidden(self, graph: Graph) -> str:
         """The layers inside boxes of others, as "Linear query, Linear out in Attention"."""

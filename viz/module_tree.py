@@ -5,7 +5,7 @@ How modules are joined is known of a `Sequential` alone; elsewhere their order i
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias, final
@@ -123,6 +123,12 @@ class ModuleTree(Subject):
         assert view.fold is not None
         graph = _Builder(self.root, view.fold).graph()
         return graph if len(graph.nodes) <= most else None
+
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        return False  # what is folded is named
+
+    def cut(self, view: View) -> Iterator[View]:
+        return iter(())
 
     def hidden(self, graph: Graph) -> str:
         folded = [node.layer.name for node in graph.nodes if node.layer and node.layer.contents]
