@@ -21,8 +21,9 @@ from .choosing import Chooser
 from .dot import Dot, to_dot
 from .formats import file_of
 from .graph import Graph
+from .labels import clean
 from .options import DrawOptions, shown
-from .pages import PAGES, Frame
+from .pages import LONGEST, PAGES, Frame
 from .subjects import Subject
 from .svg import finish
 from .theme import Palette, palettes_of, schemes
@@ -128,7 +129,7 @@ class Drawing:
         """What the picture is, for those who do not see it."""
         title, description = self.cards.about()
         told = self.options["alt"] or " ".join([description, *self.graph.notes])
-        return self.options["title"] or title, told
+        return clean(self.options["title"] or title, LONGEST), clean(told, len(told))
 
     def _frame(self) -> Frame:
         """What stands around the graph."""
