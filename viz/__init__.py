@@ -155,7 +155,7 @@ def animate(
 
     All frames are laid out as one, so only numbers and the widths of edges change from one to the
     next; a line above says which step it is, and the output's value. Options as in `draw`; `names`
-    and `highlight` are tensors of the last trace.
+    and `highlight` are tensors of the last trace. A `precision` like ".3f" keeps digits in place.
 
     Args:
         traces: taken with `tx.trace` before or after each training step; each keeps its values.

@@ -181,7 +181,7 @@ class _Projection:
 
     def colours(self, palette: Palette) -> str:
         return (
-            f"#{self.me} .track{{stroke:{palette.scope}}}"
+            f"#{self.me} .track{{stroke:{palette.muted};stroke-opacity:.25}}"
             f"#{self.me} .played{{stroke:{palette.muted}}}"
             f"#{self.me} .frame{{pointer-events:none}}"  # what is below has the tooltip
         )
