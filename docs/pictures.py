@@ -1,5 +1,7 @@
 """Makes the screenshots of docs/pictures.md: runs its code blocks and photographs each `picture`.
 
+Of one that plays it photographs the last frame, and saves the SVG too.
+
 `python docs/pictures.py` needs the extra `browser` and a `chromium` program on the PATH.
 """
 
@@ -32,6 +34,8 @@ def main() -> None:
     from PIL import Image
     from playwright.sync_api import sync_playwright
 
+    import viz
+
     program = shutil.which("chromium")
     if program is None:
         sys.exit("docs/pictures.py: there is no chromium program on the PATH")
@@ -40,8 +44,10 @@ def main() -> None:
             executable_path=program, args=["--no-sandbox", "--disable-gpu"]
         )
         for name, drawing in drawings(PAGE.read_text("utf-8")):
+            if isinstance(drawing, viz.Animation):
+                drawing.save(PAGE.parent / "pictures" / f"{name}.svg")
             for scheme in ("light", "dark"):
-                page = browser.new_page(color_scheme=scheme)
+                page = browser.new_page(color_scheme=scheme, reduced_motion="reduce")
                 page.set_content(f"<style>:root{{color-scheme:{scheme}}}</style>{drawing.svg}")
                 path = PAGE.parent / "pictures" / f"{name}-{scheme}.png"
                 shot = Image.open(io.BytesIO(page.locator("svg").screenshot()))

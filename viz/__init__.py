@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from numbers import Real
 from pathlib import Path
 from typing import Unpack
 
@@ -18,6 +21,7 @@ from tinygrad_xent import Tensor, Trace, nn
 from tinygrad_xent.engine import lines
 
 from . import writers  # noqa: F401 -- each of them registers a format
+from .animation import Animation
 from .architecture import Architecture
 from .changes import check_same_graph
 from .drawing import Drawing, DrawingWarning
@@ -26,6 +30,7 @@ from .layout import EngineMissingError, LayoutError, LayoutTimeoutError
 from .module_tree import ModuleTree
 from .operations import Operations
 from .options import DrawOptions, resolved, takes_options
+from .subjects import Subject
 from .theme import DARK, LIGHT, THEMES, Palette, add_theme
 
 __all__ = [
@@ -33,6 +38,7 @@ __all__ = [
     "LIGHT",
     "THEMES",
     "WRITERS",
+    "Animation",
     "DrawOptions",
     "Drawing",
     "DrawingWarning",
@@ -41,6 +47,7 @@ __all__ = [
     "LayoutTimeoutError",
     "Palette",
     "add_theme",
+    "animate",
     "compare",
     "draw",
     "writer",
@@ -107,9 +114,13 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
         return Drawing(ModuleTree(output, asked), asked)
     trace = _traced(output, "a Tensor, a Trace or a Module")
     computed = output is trace or any(entry.accumulated is not None for entry in trace)
+    return Drawing(_subject(trace, asked, computed), asked)
+
+
+def _subject(trace: Trace, asked: DrawOptions, computed: bool) -> Subject:
     if asked["view"] == "architecture":
-        return Drawing(Architecture(trace, asked), asked)
-    return Drawing(Operations(trace, asked, computed), asked)
+        return Architecture(trace, asked)
+    return Operations(trace, asked, computed)
 
 
 @takes_options
@@ -134,8 +145,51 @@ def compare(
     """
     asked = resolved("compare", options)
     first, second = _traced(before), _traced(after)
-    check_same_graph(first, second)
+    check_same_graph(first, second, "compare: the traces")
     return Drawing(Operations(second, asked, computed=True, before=first), asked)
+
+
+@takes_options
+def animate(
+    traces: Iterable[Trace], *, seconds: float = 0.5, **options: Unpack[DrawOptions]
+) -> Animation:
+    """A training run as one picture that plays: the traces of one graph, one after the other.
+
+    All frames are laid out as one, so only numbers and the widths of edges change from one to the
+    next; a line above says which step it is, and the output's value. Options as in `draw`; `names`
+    and `highlight` are tensors of the last trace. A `precision` like ".3f" keeps digits in place.
+
+    Args:
+        traces: taken with `tx.trace` before or after each training step; each keeps its values.
+        seconds: how long each is shown; the last stays somewhat longer.
+
+    Raises:
+        TypeError: one of them is no trace.
+        ValueError: there is none, or one is not of the first one's graph; or an option has an
+            impossible value.
+
+    >>> w, traces = Tensor(2.0, requires_grad=True, name="w"), []
+    >>> for _ in range(3):
+    ...     traces.append(tx.trace(w * w))
+    ...     w.data -= 0.25 * traces[-1][w].gradient
+    >>> animate(traces)
+    <Animation: 3 frames of 2 nodes, 2 edges>
+    """
+    asked = resolved("animate", options)
+    if not (isinstance(seconds, Real) and 0 < float(seconds) < math.inf):
+        raise ValueError(f"animate: seconds should be a number above 0, got {seconds!r}")
+    frames = list(traces)
+    for i, frame in enumerate(frames):
+        if not isinstance(frame, Trace):
+            raise TypeError(
+                f"animate: traces[{i}] should be a Trace, got {type(frame).__name__} {frame!r:.80}\n"
+                "  fix: take one at each step: traces.append(tx.trace(loss))"
+            )
+        check_same_graph(frames[0], frame, f"animate: traces[0] and traces[{i}]")
+    if not frames:
+        raise ValueError("animate: there are no traces, so nothing to show")
+    last = _subject(frames[-1], asked, computed=True)
+    return Animation(last, frames, float(seconds), asked)
 
 
 def _traced(output: Tensor | Trace, wanted: str = "a Tensor or a Trace") -> Trace:

@@ -76,6 +76,10 @@ class Cards(ABC):
     def about(self) -> tuple[str, str]:
         """A title and a description of the picture for those who do not see it."""
 
+    def identity(self) -> str:
+        """What tells the picture from others that are laid out alike."""
+        return ""
+
 
 def cleaned(lines: list[Line]) -> list[Line]:
     """The lines without control characters: formulas and operations may be a user's too."""

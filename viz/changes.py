@@ -15,21 +15,21 @@ from .cards import Line, Role
 from .operation_cards import Numbers, Writing
 
 
-def check_same_graph(before: Trace, after: Trace) -> None:
+def check_same_graph(before: Trace, after: Trace, what: str) -> None:
     """Raise unless the two traces have the same operations on the same shapes, joined alike.
+
+    Args:
+        what: the two of them, for the error.
 
     Raises:
         ValueError: naming the first entry that differs.
     """
     for a, b in zip(before, after, strict=False):
         if _structure(a) != _structure(b):
-            raise ValueError(
-                f"compare: the traces differ from entry {a.id} on: {_words(a)} and {_words(b)}"
-            )
+            raise ValueError(f"{what} differ from entry {a.id} on: {_words(a)} and {_words(b)}")
     if len(before) != len(after) or before.output != after.output:
         raise ValueError(
-            f"compare: the traces have {len(before)} and {len(after)} entries; "
-            "they should be of one graph"
+            f"{what} have {len(before)} and {len(after)} entries; they should be of one graph"
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -210,21 +210,19 @@ class _Walk:
         """The edges in argument order, as wide as what they carry back is large."""
         nodes = {node.id: node for node in self.graph.nodes}
         counts = ported(self.graph)
-        sizes = [self.cards.magnitude(edge) for edge in self.graph.edges]
-        largest = max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
-        for i, (edge, size) in enumerate(zip(self.graph.edges, sizes, strict=True)):
+        most = largest(map(self.cards.magnitude, self.graph.edges))
+        for i, edge in enumerate(self.graph.edges):
             lines = clear_of_edge(self.cards.edge(edge, nodes[edge.head]), self.direction)
             attributes = {"id": f"e{i}"}
             marked = self.cards.is_marked(edge)
             text = self.label(f"e{i}", "edge marked" if marked else "edge", lines)
             if lines:
                 attributes["label"] = text
-            live = self.cards.is_live(edge)
-            if not live:
+            if not self.cards.is_live(edge):
                 attributes["style"] = "dashed"
-            attributes["penwidth"] = f"{width(size, largest) if live else 0.8:.2f}"
+            attributes["penwidth"] = f"{edge_width(self.cards, edge, most):.2f}"
             if marked:
-                attributes |= {"penwidth": f"{MARKED:.2f}", "color": self.palette.text}
+                attributes["color"] = self.palette.text
             if edge.head in counts:
                 end = "tailport" if self.backward else "headport"
                 attributes[end] = port(edge, counts[edge.head], self.direction)
@@ -276,6 +274,18 @@ def ported(graph: Graph) -> dict[str, int]:
         if len(found) > 1 and nodes[name].kind == "operation" and nodes[name].within
         if all(is_outside(tail, nodes[name]) for tail in found)
     }
+
+
+def largest(sizes: Iterable[float | None]) -> float:
+    """The largest finite one, 0 where there is none."""
+    return max((s for s in sizes if s is not None and math.isfinite(s)), default=0.0)
+
+
+def edge_width(cards: Cards, edge: Edge, most: float) -> float:
+    """The width of an edge, where `most` is the largest that any edge carries."""
+    if cards.is_marked(edge):
+        return MARKED
+    return width(cards.magnitude(edge), most) if cards.is_live(edge) else 0.8
 
 
 def width(size: float | None, largest: float) -> float:

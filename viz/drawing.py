@@ -7,7 +7,7 @@ import hashlib
 import html
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -28,7 +28,7 @@ from .subjects import Subject
 from .svg import finish
 from .theme import Palette, palettes_of, schemes
 
-_shown = itertools.count()  # outputs so far: two showings of one drawing share no id either
+showings = itertools.count()  # outputs so far: two showings of one drawing share no id either
 
 
 class DrawingWarning(UserWarning):
@@ -107,18 +107,19 @@ class Drawing:
     @property
     def svg(self) -> str:
         """The picture as SVG: background transparent, light and dark unless a theme was chosen."""
-        return self._svg(self.palettes)
+        return self.svg_in(self.palettes)
 
     @property
     def plain_svg(self) -> str:
         """The picture as SVG in the colours of the first palette, whatever a viewer prefers."""
-        return self._svg(self.palettes[:1])
+        return self.svg_in(self.palettes[:1])
 
-    def _svg(self, palettes: Sequence[Palette], showing: int | None = None) -> str:
-        """The SVG with ids of the drawing's own, or of one showing's."""
+    def svg_in(self, palettes: Sequence[Palette], showing: int | None = None) -> str:
+        """The SVG in these colours, with ids of the drawing's own, or of one showing's."""
         raw = self._laid_out()  # which may fold the graph, so it comes first
         dot = self._dot()
-        prefix = "tx-" + hashlib.sha256(dot.text.encode()).hexdigest()[:12]
+        told = dot.text + self.cards.identity()
+        prefix = "tx-" + hashlib.sha256(told.encode()).hexdigest()[:12]
         if showing is not None:
             prefix += f"-{showing}"
         return finish(
@@ -207,8 +208,12 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """The picture for a page, with ids of its own; the DOT and the reason where there is none."""
+        return self.in_a_page(lambda: self.svg_in(self.palettes, next(showings)))
+
+    def in_a_page(self, picture: Callable[[], str]) -> str:
+        """A picture made from this drawing, for a page; the DOT and the reason where there is none."""
         try:
-            svg = self._svg(self.palettes, next(_shown))
+            svg = picture()
         except Exception as error:
             reason, dot = html.escape(str(error)), html.escape(self._dot_or_reason())
             return f"<pre>{reason}</pre><details><summary>DOT</summary><pre>{dot}</pre></details>"
@@ -227,7 +232,7 @@ class Drawing:
         """All that a notebook may choose from."""
         bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
         with contextlib.suppress(Exception):  # the HTML says why
-            bundle["image/svg+xml"] = self._svg(self.palettes, next(_shown))
+            bundle["image/svg+xml"] = self.svg_in(self.palettes, next(showings))
         kept = {k: v for k, v in bundle.items() if not include or k in include}
         return {k: v for k, v in kept.items() if not exclude or k not in exclude}
 

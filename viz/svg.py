@@ -16,7 +16,7 @@ from .dot import INDENT, Dot, Part
 from .pages import ADVANCE, SVG, Frame, put_frame
 from .theme import FONT_FAMILY, LOOKS, Palette, schemes
 
-_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _GEOMETRY = {"fill", "stroke", "stroke-width", "stroke-dasharray", "fill-opacity", "stroke-opacity"}
 ALLOWED = {
     "svg": {"width", "height", "viewBox"},
@@ -26,7 +26,7 @@ ALLOWED = {
     "polyline": {"points", *_GEOMETRY},
     "path": {"d", *_GEOMETRY},
     "ellipse": {"cx", "cy", "rx", "ry", *_GEOMETRY},
-    "text": {"x", "y", "text-anchor", "font-size", "fill", _SPACE},
+    "text": {"x", "y", "text-anchor", "font-size", "fill", SPACE},
 }
 
 
@@ -115,7 +115,7 @@ def _describe(group: ET.Element, part: Part) -> None:
     for i, text in enumerate(texts):
         role = part.roles[i] if len(part.roles) == len(texts) else "note"
         text.set("class", role)
-        _fix_width(text)
+        fix_width(text, float(text.get("font-size", "10")))
         if part.kind == "graph":
             text.set("class", f"{role} legend")
             _colour_swatch(text)
@@ -145,14 +145,14 @@ def _colour_swatch(text: ET.Element) -> None:
         text.text, swatch.text, swatch.tail = None, "■", words[1:]
 
 
-def _fix_width(text: ET.Element) -> None:
-    """Say how wide a line is, so that it fills its place in the viewer's font too."""
+def fix_width(text: ET.Element, size: float) -> None:
+    """Say how wide a line in letters of this size is, so that it fills its place in the viewer's font too."""
     words = text.text or ""
     plain = all(
         (ord(c) < 0x2300 and not unicodedata.combining(c)) or c in labels.BRACKETS for c in words
     )
     if plain and len(words) > 1:
-        length = len(words) * ADVANCE * float(text.get("font-size", "10"))
+        length = len(words) * ADVANCE * size
         text.set("textLength", f"{length:.2f}")
         text.set("lengthAdjust", "spacingAndGlyphs")
 

@@ -24,6 +24,23 @@ LABELS = """() => {
     return { labels: named(edges), texts: named(all), canvas: [x, y, x + view.width, y + view.height] };
 }"""
 
+FRAME = """() => {
+    const box = e => {
+        const b = e.getBoundingClientRect();
+        return [b.left, b.top, b.right, b.bottom];
+    };
+    const seen = t => t.textContent.trim() && getComputedStyle(t).visibility === 'visible';
+    const named = choice => [...document.querySelectorAll(choice)].filter(seen)
+        .map(t => [t.textContent, box(t)]);
+    return {
+        nodes: [...document.querySelectorAll('g.node')].map(g => [g.id, box(g)]),
+        moving: named('.frame text:not(.edge-label *)'),
+        labels: named('.edge-label text, .cluster-label text'),
+        texts: named('text'),
+        canvas: box(document.querySelector('svg'))
+    };
+}"""
+
 COLOURS = """() => {
     const style = e => getComputedStyle(e);
     const probe = document.createElementNS('http://www.w3.org/1999/xhtml', 'span');
@@ -38,8 +55,20 @@ COLOURS = """() => {
         }
         return page;
     };
+    const middle = t => {
+        const b = t.getBoundingClientRect();
+        return [(b.left + b.right) / 2, (b.top + b.bottom) / 2];
+    };
+    const below = t => {  // the node on which a text of an animation's frame lies
+        const [x, y] = middle(t);
+        return [...document.querySelectorAll('g.node')].find(g => {
+            const b = g.getBoundingClientRect();
+            return b.left < x && x < b.right && b.top < y && y < b.bottom;
+        });
+    };
+    const home = t => t.closest('g.node') ?? (t.matches('.frame text:not(.edge-label *)') ? below(t) : null);
     return [...document.querySelectorAll('text, tspan')].filter(t => t.textContent.trim()).map(t => {
-        const filled = [...(t.closest('g.node')?.querySelectorAll('polygon, path, ellipse') ?? [])]
+        const filled = [...(home(t)?.querySelectorAll('polygon, path, ellipse') ?? [])]
             .map(s => style(s).fill).find(f => f !== 'none');
         const halo = style(t).stroke;
         const grounds = [filled ?? ground(t), ...(halo === 'none' ? [] : [halo])];
@@ -84,6 +113,35 @@ def crowded(seen):
         if left < canvas[0] or top < canvas[1] or right > canvas[2] or bottom > canvas[3]:
             words.append(f"{text} leaves the picture")
     return words
+
+
+def astray(seen):
+    """What is wrong with the texts that are seen at this moment of an animation: one of a frame that lies
+    in no node's box, a label that covers a node or a label, a text cut off by the picture's edge.
+    """
+    found = seen.page.evaluate(FRAME)
+    boxes, labels = found["nodes"], found["labels"]
+    words = [
+        f"{text} lies in no box"
+        for text, box in found["moving"]
+        if not any(is_inside(box, outer) for _, outer in boxes)
+    ]
+    for i, (text, box) in enumerate(labels):
+        below = [name for name, other in boxes + labels[i + 1 :] if meet(box, other)]
+        words += [f"{text} covers {name}" for name in below]
+    words += [
+        f"{text} leaves the picture"
+        for text, box in found["texts"]
+        if not is_inside(box, found["canvas"])
+    ]
+    return words
+
+
+def is_inside(box, outer, slack=0.5):
+    """Whether a box is inside another, but for so many pixels."""
+    left, top, right, bottom = box
+    across = outer[0] - slack <= left and right <= outer[2] + slack
+    return across and outer[1] - slack <= top and bottom <= outer[3] + slack
 
 
 def meet(a, b):

@@ -187,3 +187,22 @@ def siamese():
     left, right = (nn.MLP([4, 6, 3], rng=seed) for seed in (0, 1))
     x, y = np.random.default_rng(6).normal(size=(2, 5, 4))
     return ((left(x) - right(y)) ** 2).mean()
+
+
+def training(steps=4):
+    """The traces of a small classifier's loss, one before each step of training."""
+    rng = np.random.default_rng(7)
+    x, y = Tensor(rng.normal(size=(3, 2)), name="X"), np.array([0, 1, 1])
+    w = Tensor(rng.normal(size=(2, 2)), requires_grad=True, name="W")
+    b = Tensor(np.zeros(2), requires_grad=True, name="b")
+    traces = []
+    for _ in range(steps):
+        with tx.scope("linear", "X @ W + b"):
+            logits = x @ w + b
+        with tx.scope("cross entropy", "mean(log Σ eᶻ - z[y])"):
+            loss = (tx.logsumexp(logits, axis=1) - logits[np.arange(3), y]).mean()
+        loss.name = "loss"
+        traces.append(tx.trace(loss))
+        for parameter in (w, b):
+            parameter.data -= 0.5 * traces[-1][parameter].gradient
+    return traces

@@ -28,7 +28,13 @@ def test_all_its_code_runs(tmp_path, monkeypatch):
 
 
 def test_the_screenshots_are_there_and_no_others():
-    shown = set(re.findall(r"pictures/\w+-\w+\.png", PAGE))
+    shown = set(re.findall(r"pictures/\w+(?:-\w+\.png|\.svg)", PAGE))
     files = list((DOCS / "pictures").iterdir())
     assert shown == {f"pictures/{file.name}" for file in files}
     assert sum(file.stat().st_size for file in files) < 1_500_000
+
+
+def test_the_film_is_there_as_a_file_that_plays():
+    (file,) = (DOCS / "pictures").glob("*.svg")
+    assert file.stat().st_size < 100_000
+    assert "@keyframes" in file.read_text("utf-8")
