@@ -4,6 +4,7 @@ import re
 import warnings
 import xml.etree.ElementTree as ET
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -221,16 +222,27 @@ def check_edges(trace, graph):
     """Each use is inside a box, on an edge, or what one repetition hands to another of the same run."""
     owner = {e: node.id for node in graph.nodes for e in (*node.entries, *node.held)}
     drawn = {(edge.tail, edge.head) for edge in graph.edges}
-    repeats = {node.id: len(node.entries) // max(1, node.count) for node in graph.nodes}
+    runs = {n.id: {s for s in n.within if graph.layers[s].count > 1} for n in graph.nodes}
     for entry in trace:
         for source in entry.inputs:
             if source not in owner or trace[source].kind == "parameter":
                 continue
             tail, head = owner[source], owner[entry.id]
             if tail != head and (tail, head) not in drawn:
-                assert min(repeats[tail], repeats[head]) > 1  # each stands for several repetitions
+                assert runs[tail] & runs[head]
     order = {node.id: min(node.entries) for node in graph.nodes if node.kind != "input"}
     assert all(order.get(tail, -1) < order[head] for tail, head in drawn)
+
+
+def test_the_check_notices_an_edge_that_is_missing_or_turned():
+    trace = tx.trace(models.vae())
+    graph = draw(trace).graph
+    check_edges(trace, graph)
+    first, *others = graph.edges
+    turned = replace(first, tail=first.head, head=first.tail)
+    for edges in (others, [turned, *others], [first, *others, turned]):
+        with pytest.raises(AssertionError):
+            check_edges(trace, replace(graph, edges=tuple(edges)))
 
 
 @pytest.mark.parametrize("seed", range(40))
