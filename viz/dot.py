@@ -21,6 +21,7 @@ from .graph import Edge, Graph, Node
 from .theme import FONT, LOOKS, Palette
 
 INDENT = "  "  # in front of a line of the legend
+ROOM = " " * 14  # after a scope's title: arrows from above pass between its words
 
 
 @final
@@ -173,7 +174,9 @@ class _Walk:
 
     def cluster(self, scope: Scope) -> graphviz.Digraph:
         name = f"cluster{scope.id}"
-        lines, tooltip = self.cards.scope(scope), labels.clean(scope.name, 500)
+        tooltip = labels.clean(scope.name, 500)
+        room = "" if self.direction in ("LR", "RL") else ROOM
+        lines: list[Line] = [(role, text + room) for role, text in self.cards.scope(scope)]
         cluster = graphviz.Digraph(name)
         cluster.attr(
             label=self.label(name, "cluster", lines, tooltip),

@@ -7,15 +7,15 @@ get the full story of a node, and each line of text gets the class of its role.
 
 from __future__ import annotations
 
-import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 
-from . import labels
-from .dot import INDENT, Dot, Part
+from .dot import INDENT, ROOM, Dot, Part
+from .placing import place
+from .shapes import SVG
+from .texts import fix_width, size
 from .theme import FONT_FAMILY, LOOKS, Palette, schemes
 
-SVG = "http://www.w3.org/2000/svg"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _GEOMETRY = {"fill", "stroke", "stroke-width", "stroke-dasharray", "fill-opacity", "stroke-opacity"}
 ALLOWED = {
@@ -28,7 +28,6 @@ ALLOWED = {
     "ellipse": {"cx", "cy", "rx", "ry", *_GEOMETRY},
     "text": {"x", "y", "text-anchor", "font-size", "fill", _SPACE},
 }
-ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
 
 
 def finish(
@@ -53,15 +52,18 @@ def finish(
     root.set("id", prefix)
     root.set("role", "img")
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+    for at, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ET.Element(f"{{{SVG}}}{tag}", id=f"{prefix}-{tag}")
         element.text = text
-        root.insert(place, element)
+        root.insert(at, element)
     style = ET.Element(f"{{{SVG}}}style")
     kinds = {word for part in dot.parts.values() for word in part.kind.split()}
     style.text = stylesheet(prefix, palettes, kinds)
     root.insert(2, style)
-    _raise_labels(root)
+    canvas = root.find(f"{{{SVG}}}g")
+    if canvas is not None:
+        place(canvas)
+        _raise_labels(canvas)
     ET.register_namespace("", SVG)
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -111,17 +113,24 @@ def _describe(group: ET.Element, part: Part) -> None:
     for i, text in enumerate(texts):
         role = part.roles[i] if len(part.roles) == len(texts) else "note"
         text.set("class", role)
-        _fix_width(text)
+        if part.kind == "cluster":
+            text.text = _without_room(text.text or "")
+        fix_width(text, size(text))
         if part.kind == "graph":
             text.set("class", f"{role} legend")
             _colour_swatch(text)
 
 
-def _raise_labels(root: ET.Element) -> None:
+def _without_room(title: str) -> str:
+    """A scope's title without what only kept room in the layout."""
+    kept = title.replace("\xa0", " ").endswith(ROOM)
+    return title[: -len(ROOM)] if kept else title
+
+
+def _raise_labels(canvas: ET.Element) -> None:
     """Draw the labels of clusters and edges last, so that no edge runs over them."""
-    canvas = root.find(f"{{{SVG}}}g")
-    for group in list(canvas) if canvas is not None else []:
-        if canvas is not None and group.get("class") in ("cluster", "edge"):
+    for group in list(canvas):
+        if group.get("class") in ("cluster", "edge"):
             texts = group.findall(f"{{{SVG}}}text")
             above = ET.SubElement(canvas, f"{{{SVG}}}g", {"class": f"{group.get('class')}-label"})
             for text in texts:
@@ -138,18 +147,6 @@ def _colour_swatch(text: ET.Element) -> None:
     if kind is not None:
         swatch = ET.SubElement(text, f"{{{SVG}}}tspan", {"class": f"swatch-{kind}"})
         text.text, swatch.text, swatch.tail = None, "■", words[1:]
-
-
-def _fix_width(text: ET.Element) -> None:
-    """Say how wide a line is, so that it fills its place in the viewer's font too."""
-    words = text.text or ""
-    plain = all(
-        (ord(c) < 0x2300 and not unicodedata.combining(c)) or c in labels.BRACKETS for c in words
-    )
-    if plain and len(words) > 1:
-        length = len(words) * ADVANCE * float(text.get("font-size", "10"))
-        text.set("textLength", f"{length:.2f}")
-        text.set("lengthAdjust", "spacingAndGlyphs")
 
 
 def stylesheet(prefix: str, palettes: Sequence[Palette], kinds: Collection[str]) -> str:
