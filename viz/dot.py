@@ -24,6 +24,7 @@ from .theme import FONT, LOOKS, Palette
 INDENT = "  "  # in front of a line of the legend
 WIDEST = 96  # characters in a line of a note
 MARKED = 3.5  # the width of what stands out, more than any other
+ROOM = " " * 14  # after a scope's title: arrows from above pass between its words
 
 
 @final
@@ -174,7 +175,9 @@ class _Walk:
 
     def cluster(self, scope: Scope) -> graphviz.Digraph:
         name = f"cluster{scope.id}"
-        lines, tooltip = self.cards.scope(scope), labels.clean(scope.name, 500)
+        tooltip = labels.clean(scope.name, 500)
+        room = "" if self.direction in ("LR", "RL") else ROOM
+        lines: list[Line] = [(role, text + room) for role, text in self.cards.scope(scope)]
         cluster = graphviz.Digraph(name)
         cluster.attr(
             label=self.label(name, "cluster", lines, tooltip),

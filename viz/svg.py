@@ -7,13 +7,13 @@ get the full story of a node, and each line of text gets the class of its role.
 
 from __future__ import annotations
 
-import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 
-from . import labels
-from .dot import INDENT, Dot, Part
-from .pages import ADVANCE, SVG, Frame, put_frame
+from .dot import INDENT, ROOM, Dot, Part
+from .pages import SVG, Frame, put_frame
+from .placing import place
+from .texts import fix_width, size
 from .theme import FONT_FAMILY, LOOKS, Palette, schemes
 
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -56,15 +56,18 @@ def finish(
     root.set("id", prefix)
     root.set("role", "img")
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
-    for place, (tag, text) in enumerate(zip(("title", "desc"), about, strict=True)):
+    for at, (tag, text) in enumerate(zip(("title", "desc"), about, strict=True)):
         element = ET.Element(f"{{{SVG}}}{tag}", id=f"{prefix}-{tag}")
         element.text = text
-        root.insert(place, element)
+        root.insert(at, element)
     style = ET.Element(f"{{{SVG}}}style")
     kinds = {word for part in dot.parts.values() for word in part.kind.split()}
     style.text = stylesheet(prefix, palettes, kinds, font)
     root.insert(2, style)
-    _raise_labels(root)
+    canvas = root.find(f"{{{SVG}}}g")
+    if canvas is not None:
+        place(canvas)
+        _raise_labels(canvas)
     put_frame(root, frame)
     ET.register_namespace("", SVG)
     return ET.tostring(root, encoding="unicode") + "\n"
@@ -115,18 +118,25 @@ def _describe(group: ET.Element, part: Part) -> None:
     for i, text in enumerate(texts):
         role = part.roles[i] if len(part.roles) == len(texts) else "note"
         text.set("class", role)
-        fix_width(text, float(text.get("font-size", "10")))
+        if part.kind == "cluster":
+            text.text = _without_room(text.text or "")
+        fix_width(text, size(text))
         if part.kind == "graph":
             text.set("class", f"{role} legend")
             _colour_swatch(text)
 
 
-def _raise_labels(root: ET.Element) -> None:
+def _without_room(title: str) -> str:
+    """A scope's title without what only kept room in the layout."""
+    kept = title.replace("\xa0", " ").endswith(ROOM)
+    return title[: -len(ROOM)] if kept else title
+
+
+def _raise_labels(canvas: ET.Element) -> None:
     """Draw the labels of clusters and edges last, so that no edge runs over them."""
-    canvas = root.find(f"{{{SVG}}}g")
-    for group in list(canvas) if canvas is not None else []:
+    for group in list(canvas):
         kind = group.get("class", "").partition(" ")[0]
-        if canvas is not None and kind in ("cluster", "edge"):
+        if kind in ("cluster", "edge"):
             texts = group.findall(f"{{{SVG}}}text")
             above = ET.SubElement(canvas, f"{{{SVG}}}g", {"class": f"{kind}-label"})
             for text in texts:
@@ -143,18 +153,6 @@ def _colour_swatch(text: ET.Element) -> None:
     if kind is not None:
         swatch = ET.SubElement(text, f"{{{SVG}}}tspan", {"class": f"swatch-{kind}"})
         text.text, swatch.text, swatch.tail = None, "■", words[1:]
-
-
-def fix_width(text: ET.Element, size: float) -> None:
-    """Say how wide a line in letters of this size is, so that it fills its place in the viewer's font too."""
-    words = text.text or ""
-    plain = all(
-        (ord(c) < 0x2300 and not unicodedata.combining(c)) or c in labels.BRACKETS for c in words
-    )
-    if plain and len(words) > 1:
-        length = len(words) * ADVANCE * size
-        text.set("textLength", f"{length:.2f}")
-        text.set("lengthAdjust", "spacingAndGlyphs")
 
 
 def stylesheet(

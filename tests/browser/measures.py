@@ -15,11 +15,18 @@ GEOMETRY = """() => {
 }"""
 LABELS = """() => {
     const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
+    const letters = t => {
+        const [a, b] = [t.getExtentOfChar(0), t.getExtentOfChar(t.textContent.length - 1)];
+        return [a.x, a.y, b.x + b.width, a.y + a.height];
+    };
     const view = document.documentElement.viewBox.baseVal;
     const shift = document.querySelector('svg > g').transform.baseVal.consolidate().matrix;
     const edges = [...document.querySelectorAll('.edge-label text, .cluster-label text')];
     const all = [...document.querySelectorAll('text')];
-    const named = texts => texts.filter(t => t.textContent.trim()).map(t => [t.textContent, box(t)]);
+    // a parted title is its pieces
+    const pieces = t => t.querySelector('tspan[x]') ? [...t.children] : [t];
+    const named = texts => texts.flatMap(pieces).filter(t => t.textContent.trim())
+        .map(t => [t.textContent, t.localName === 'tspan' ? letters(t) : box(t)]);
     const [x, y] = [view.x - shift.e, view.y - shift.f];
     return { labels: named(edges), texts: named(all), canvas: [x, y, x + view.width, y + view.height] };
 }"""
@@ -74,6 +81,52 @@ COLOURS = """() => {
         const grounds = [filled ?? ground(t), ...(halo === 'none' ? [] : [halo])];
         return [t.textContent, t.getAttribute('class') ?? '', style(t).fill, grounds];
     });
+}"""
+
+CROSSED = """() => {
+    const all = selector => [...document.querySelectorAll(selector)];
+    const words = text => [...text.textContent.matchAll(/\\S/g)].map(({index}) => {
+        const {x, y, width, height} = text.getExtentOfChar(index);
+        return [x, y + 1.5, x + width, y + height - 1.5];  // letters have air above and below
+    });
+    const points = line => {
+        const length = line.getTotalLength(), count = Math.ceil(length / 3);
+        return [...Array(count + 1).keys()].map(i => line.getPointAtLength(length * i / count));
+    };
+    const size = 40;
+    const lines = selector => {
+        const cells = new Map();
+        for (const {x, y} of all(selector).flatMap(points)) {
+            const cell = `${Math.floor(x / size)} ${Math.floor(y / size)}`;
+            cells.has(cell) ? cells.get(cell).push([x, y]) : cells.set(cell, [[x, y]]);
+        }
+        return ([left, top, right, bottom]) => {
+            for (let i = Math.floor(left / size); i <= right / size; i++)
+                for (let j = Math.floor(top / size); j <= bottom / size; j++)
+                    for (const [x, y] of cells.get(`${i} ${j}`) ?? [])
+                        if (left < x && x < right && top < y && y < bottom) return true;
+            return false;
+        };
+    };
+    const edge = lines('g.edge path, g.edge polygon');
+    const border = lines('g.cluster path, g.cluster polygon');
+    const scopes = all('g.cluster').map(g => g.querySelector('path, polygon').getBBox());
+    const found = [];
+    const report = (what, texts, bad) => {
+        for (const text of texts) if (words(text).some(bad)) found.push(`${what} ${text.textContent.trim()}`);
+    };
+    const titles = all('.cluster-label text'), labels = all('.edge-label text');
+    report('an edge crosses the title', titles, edge);
+    report('a border crosses the title', titles, border);
+    report('a border crosses the label', labels, border);
+    titles.forEach((title, i) => report('outside its scope:', [title], ([left, top, right, bottom]) => {
+        const {x, y, width, height} = scopes[i];
+        return left < x || top < y || right > x + width || bottom > y + height;
+    }));
+    const nodes = all('g.node').map(g => g.getBBox());
+    report('on a node:', titles, ([left, top, right, bottom]) => nodes.some(
+        n => left < n.x + n.width && n.x < right && top < n.y + n.height && n.y < bottom));
+    return found;
 }"""
 
 
@@ -142,6 +195,15 @@ def is_inside(box, outer, slack=0.5):
     left, top, right, bottom = box
     across = outer[0] - slack <= left and right <= outer[2] + slack
     return across and outer[1] - slack <= top and bottom <= outer[3] + slack
+
+
+def crossed(seen):
+    """The titles that an edge or a border crosses, that cover a node or leave their scope; the labels of
+    edges that a border crosses.
+
+    A text is its letters here, not its box: an arrow may pass between the words of a title.
+    """
+    return seen.page.evaluate(CROSSED)
 
 
 def meet(a, b):

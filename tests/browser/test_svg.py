@@ -11,6 +11,7 @@ import viz
 from tests.browser.measures import (
     COLOURS,
     GEOMETRY,
+    crossed,
     crowded,
     faint,
     luminance,
@@ -261,6 +262,52 @@ def test_text_that_does_not_say_its_width_is_caught(visit, drawings):
 
 def test_labels_cover_no_node_and_no_label_and_stay_in_the_picture(file):
     assert crowded(file) == []
+
+
+def test_nothing_runs_through_titles_and_no_border_through_labels(visit, drawing):
+    assert crossed(visit(drawing.svg)) == []
+
+
+@pytest.mark.filterwarnings("ignore::viz.DrawingWarning")
+@pytest.mark.parametrize("show", [EVERYTHING, EVERYTHING[:-1]], ids=["all", "usual"])
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+@pytest.mark.parametrize("fold", [None, 1, 2, 3])
+@pytest.mark.parametrize("model", ["gpt", "deep_mlp", "resnet", "gru"])
+def test_nothing_runs_through_the_titles_and_labels_of_models(visit, model, fold, direction, show):
+    trace = tx.trace(getattr(models, model)())
+    if fold is None and len(trace) > 260:
+        pytest.skip("too many nodes for one picture")
+    drawn = viz.draw(trace, fold=fold, direction=direction, show=show, time_limit=60)
+    assert crossed(visit(drawn.svg)) == []
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR", "backward"])
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_runs_through_the_titles_and_labels_of_random_programs(visit, seed, direction):
+    show = EVERYTHING if seed % 2 else EVERYTHING[:-1]
+    drawn = viz.draw(tx.trace(models.nested(seed)), direction=direction, show=show)
+    assert crossed(visit(drawn.svg)) == []
+
+
+def test_lines_through_titles_and_labels_are_caught(visit):
+    box = "<g class='cluster'><path d='M0,0L100,0 100,60 0,60Z'/></g>"
+    edge = "<g class='edge'><path d='M{0},-20C{0},0 {0},20 {0},50'/></g>"
+    text = "<g class='{0}-label'><text x='{1}' y='{2}' font-size='10'>{3}</text></g>"
+    title, parted = "two words", "two <tspan x='60' y='12'>words</tspan>"
+
+    def found(*parts):
+        return crossed(visit(f"<svg xmlns='http://www.w3.org/2000/svg'>{''.join(parts)}</svg>"))
+
+    assert found(box, edge.format(15), text.format("cluster", 8, 12, title)) == [
+        "an edge crosses the title two words"
+    ]
+    assert found(box, edge.format(45), text.format("cluster", 8, 12, parted)) == []
+    assert found(box, text.format("edge", 90, 30, title)) == [
+        "a border crosses the label two words"
+    ]
+    assert found(box, text.format("cluster", 120, 12, title)) == ["outside its scope: two words"]
+    node = "<g class='node'><path d='M0,0L30,0 30,30 0,30Z'/></g>"
+    assert found(box, node, text.format("cluster", 8, 12, title)) == ["on a node: two words"]
 
 
 def test_text_that_leaves_its_node_and_nodes_that_overlap_are_caught(visit):

@@ -206,3 +206,45 @@ def training(steps=4):
         for parameter in (w, b):
             parameter.data -= 0.5 * traces[-1][parameter].gradient
     return traces
+
+
+def nested(seed):
+    """A random program: scopes in one another, whose values are used in and outside of them."""
+    rng = np.random.default_rng(seed)
+    values = [Tensor(rng.normal(size=(2, 2)), requires_grad=True, name=f"x{i}") for i in range(3)]
+    names = [
+        "f",
+        "encoder",
+        "attention head",
+        "a scope with a long name of some words",
+        "blocks.3.norm1",
+    ]
+    formulas = [
+        None,
+        "x @ W + b",
+        "(x - mean) / √(var + eps) · weight + bias",
+        "relu(x + conv(relu x))",
+    ]
+    operations = [
+        lambda a, b: a @ b,
+        lambda a, b: a + b,
+        lambda a, b: a * b,
+        lambda a, b: tx.tanh(a),
+        lambda a, b: tx.softmax(a),
+        lambda a, b: tx.where(a.data > 0, a, b),
+        lambda a, b: a * normal(rng, 2, 2),
+    ]
+
+    def body(depth):
+        for _ in range(rng.integers(1, 5)):
+            if depth < 4 and rng.random() < 0.45:
+                with tx.scope(str(rng.choice(names)), formulas[rng.integers(len(formulas))]):
+                    body(depth + 1)
+            else:
+                back = rng.exponential(2, 2).astype(int).clip(0, len(values) - 1)
+                a, b = (values[-1 - i] for i in back)
+                values.append(operations[rng.integers(len(operations))](a, b))
+
+    while len(values) < 8 + seed:
+        body(0)
+    return sum((value.sum() for value in values[-4:-1]), values[-1].sum())

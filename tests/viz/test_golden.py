@@ -101,7 +101,7 @@ def test_groups(lesson, fold):
             for name in part.nodes():
                 found[str(name)] = path
             for inner in part.subgraphs():
-                text = inner.graph_attr["label"].removesuffix("\\l")
+                text = inner.graph_attr["label"].removesuffix("\\l").rstrip()
                 visit(inner, (*path, text))
 
         visit(graph, ())

@@ -261,8 +261,13 @@ def test_lines_have_the_class_of_their_role(drawn):
     assert any(v.startswith("grad") for v in values)
 
 
+def squares(drawn):
+    """The parts of lines that have a class of their own; a parted title's have none."""
+    return [t for t in drawn.iter(f"{NAMESPACE}tspan") if t.get("class")]
+
+
 def test_the_legend_names_each_kind_that_occurs_and_no_other(lesson, drawn):
-    swatches = {t.get("class") for t in drawn.iter(f"{NAMESPACE}tspan")}
+    swatches = {t.get("class") for t in squares(drawn)}
     raw = {e.id for e in lesson if e.kind == "constant" and e.value.ndim and e.dtype != bool}
     kinds = {"input" if e.id in raw else e.kind for e in lesson} | {"output"}
     assert swatches == {f"swatch-{kind}" for kind in kinds}
@@ -270,7 +275,7 @@ def test_the_legend_names_each_kind_that_occurs_and_no_other(lesson, drawn):
 
 def test_the_squares_of_the_legend_are_the_svgs_alone(lesson, drawn):
     """DOT, and so PNG and PDF, has one colour for the whole legend: squares would all be grey."""
-    assert {t.text for t in drawn.iter(f"{NAMESPACE}tspan")} == {"■"}
+    assert {t.text for t in squares(drawn)} == {"■"}
     assert "■" not in viz.draw(lesson).dot
 
 

@@ -137,6 +137,12 @@ class _Walk:
 
     def write_text(self, element: ET.Element, place: Matrix, group: _Group) -> None:
         """A line of text, from its first character that is seen; a square of colour in front of it."""
+        if pieces := [span for span in element if span.get("x")]:  # a title that has parted
+            for span in pieces:
+                piece = ET.Element(element.tag, {**element.attrib, **span.attrib})
+                piece.text = span.text
+                self.write_text(piece, place, group)
+            return
         role = element.get("class", "note").split()[0]
         size = float(element.get("font-size", SIZE))
         words = "".join(element.itertext()).replace("\u00a0", " ")
