@@ -92,7 +92,9 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
         alt: what the picture shows, for those who do not see it, in place of the usual description.
         max_nodes: at most so many nodes; a picture of more folds and bundles step by step until it
             keeps to that, and says what it hides.
-        time_limit: seconds that a layout may take before the picture gets coarser.
+        time_limit: seconds for the picture, from the trace on. What finding the boxes and writing their
+            texts took is not there for the layout, which gets a third at least; where that is not
+            enough, the picture gets coarser.
 
     Raises:
         TypeError: the output is nothing that can be drawn, or there is no option of such a name.

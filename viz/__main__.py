@@ -1,4 +1,4 @@
-"""`python -m viz script.py --output loss -o loss.svg`: draws a tensor that a script leaves behind."""
+"""`python -m viz script.py --output loss -o loss.svg`: draws a tensor or model that a script leaves."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tinygrad_xent import (
     ShapeError,
     Tensor,
     Trace,
+    nn,
 )
 from tinygrad_xent.command_line import fail, names_of, told
 
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of the command line: those of `viz.draw`."""
     made = argparse.ArgumentParser(prog="python -m viz", description=__doc__)
     made.add_argument("script", type=Path, help="a Python script, run as the main program")
-    made.add_argument("--output", default="loss", help="the tensor's name in the script (loss)")
+    made.add_argument("--output", default="loss", help="the name of a tensor or model (loss)")
     made.add_argument("-o", "--out", type=Path, help=f"a file that ends in {endings()} (NAME.svg)")
     made.add_argument("--show", nargs="+", choices=SHOWABLE, help="what stands in the picture")
     made.add_argument("--view", choices=VIEWS, help="single operations, or a box per layer")
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--theme", help=f"{', '.join(THEMES)}, or a theme that the script adds")
     made.add_argument("--precision", type=digits, help="significant digits, or a format like .3f")
     made.add_argument("--max-nodes", type=int, help="past so many nodes, fold and collapse")
-    made.add_argument("--time-limit", type=float, help="seconds a layout may take")
+    made.add_argument("--time-limit", type=float, help="seconds, then the picture is coarser")
     return made
 
 
@@ -68,8 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not script.is_file():
         return fail("viz", f"there is no file {script}")
     tensor = names_of(script).get(name)
-    if not isinstance(tensor, (Tensor, Trace)):
-        return fail("viz", f"{script.name} leaves no tensor named {name!r}; name one with --output")
+    if not isinstance(tensor, (Tensor, Trace, nn.Module)):
+        what = f"{script.name} leaves no tensor or model named {name!r}"
+        return fail("viz", f"{what}; name one with --output")
     given = {key: value for key, value in options.items() if value is not None}
     try:
         print(draw(tensor, **given).save(out or Path(f"{name}.svg")))

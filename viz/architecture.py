@@ -7,6 +7,7 @@ numbers, such as `reshape`, belong to what made the numbers: the edge has the ne
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import final
 
 from tinygrad_xent.tracing import Entry, Scope, Trace
@@ -19,7 +20,7 @@ from .marks import marks_of
 from .options import DrawOptions, shown
 from .plan import Plan
 from .subjects import Subject
-from .views import View
+from .views import MAX_PARTS, View
 
 
 @final
@@ -34,17 +35,25 @@ class Architecture(Subject):
         self.structure = Structure(trace, blocks(trace, layers_around, self.moved))
         deepest = max((len(layers_around(e)) for e in trace if e.kind == "operation"), default=0)
         finest = deepest if options["fold"] is None else min(options["fold"], deepest)
-        self.views = [View(fold=level) for level in range(finest, -1, -1)]
+        self.views = [
+            *(View(fold=level) for level in range(finest, -1, -1)),
+            View(fold=0, repeats="all"),
+            *(View(fold=0, parts=parts) for parts in (MAX_PARTS, 5, 0)),
+        ]
         called = {trace[t].id: name for name, t in (options["names"] or {}).items()}
         self.names = {e.id: called.get(e.id) or e.name or "" for e in trace}
         self.marks = marks_of(trace, options["highlight"], called)
         self.size, self.least = len(trace), 1
 
     def within(self, view: View, most: float) -> Graph | None:
-        assert view.fold is not None
-        plan = Plan(self.structure, self.trace.output, self.names, self.moved, view.fold)
-        graph = plan.graph()
-        return graph if len(graph.nodes) <= most else None
+        plan = Plan(self.structure, self.trace.output, self.names, self.moved, view, most)
+        return plan.graph()
+
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        return False  # what is folded is named
+
+    def cut(self, view: View) -> Iterator[View]:
+        return iter(())
 
     def hidden(self, graph: Graph) -> str:
         """The layers inside boxes of others, as "Linear query, Linear out in Attention"."""

@@ -136,7 +136,7 @@ class _Walk:
             pad="0.15",
             labelloc="b",
             labeljust="l",
-            label=self.label("", "graph", below),
+            label=self.label("", "graph", below) if below else "",
         )
         self.dot.attr(
             "node",

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import html
 import itertools
-import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,13 @@ from tinygrad_xent.files import replace_file
 
 from . import layout
 from .cards import Cards
+from .choosing import Chooser
 from .dot import Dot, to_dot
 from .formats import file_of
 from .graph import Graph
-from .options import DrawOptions
-from .pages import PAGES, Frame
+from .labels import clean
+from .options import DrawOptions, shown
+from .pages import LONGEST, PAGES, Frame
 from .subjects import Subject
 from .svg import finish
 from .theme import Palette, palettes_of, schemes
@@ -43,59 +45,25 @@ class Drawing:
         palettes: its colours; where there are two, the viewer's preference chooses.
         options: all options of `draw`, as they are in force.
 
-    The layout runs when the picture is first needed, in a child process with a time limit. Where it
-    takes too long, or is too large for the page, scopes fold and repeats collapse until it is not; the
-    picture says so, and a DrawingWarning is given.
+    The layout runs when the picture is first needed, in a child process, in what the boxes and their
+    texts have left of the time limit. Where it takes too long, or is too large for the page, scopes fold
+    and repeats collapse until it is not; the picture says so, and a DrawingWarning is given.
     """
 
     def __init__(self, subject: Subject, options: DrawOptions) -> None:
         self.trace, self.options = subject.trace, options
         self.palettes = palettes_of(options["theme"])
-        self._subject = subject
-        self._views = list(subject.views)
+        start = time.perf_counter()
+        self._subject, self._chooser = subject, Chooser(subject)
         self._raw: bytes | None = None
         self._cards: Cards | None = None
-        self.graph = self._finest(options["max_nodes"])
-        if self.graph.notes:
+        self.graph, why = self._chooser.finest(options["max_nodes"])
+        if why:
+            self.graph = self._noted(self.graph, why)
             self._warn()
+        self._took = time.perf_counter() - start
 
-    def _finest(self, max_nodes: int) -> Graph:
-        """The finest view within the budget."""
-        full = self._subject.size
-        if self._subject.least <= max_nodes:
-            graph = self._subject.within(self._views[0], math.inf)
-            assert graph is not None
-            full = len(graph.nodes)
-            if full <= max_nodes:
-                return graph
-        # else each entry has a node of its own: no need to build that
-        why = f"{full:,} nodes are over max_nodes={max_nodes}"
-        return self._note(self._first(max_nodes), why)
-
-    def _first(self, most: int) -> Graph:
-        """The finest graph of at most so many nodes, among the views that are left: with bundles only if
-        it must have them. The finer views are given up.
-
-        The search goes in steps that double, then halves the last one: a coarser view has no more nodes.
-        """
-
-        def built(place: int) -> Graph | None:
-            apart, bundled = (replace(self._views[place], bundle=b) for b in (False, True))
-            return self._subject.within(apart, most) or self._subject.within(bundled, most)
-
-        low = high = 0
-        while (graph := built(high)) is None:
-            low, high = high + 1, min(2 * high + 1, len(self._views) - 1)
-        while low < high:
-            middle = (low + high) // 2
-            if tried := built(middle):
-                high, graph = middle, tried
-            else:
-                low = middle + 1
-        del self._views[:high]
-        return graph
-
-    def _note(self, graph: Graph, why: str) -> Graph:
+    def _noted(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why."""
         count = len(graph.nodes)
         stand = f"These {count:,} nodes stand" if count > 1 else "This node stands"
@@ -107,9 +75,9 @@ class Drawing:
         ]
         return replace(graph, notes=tuple(notes))
 
-    def _warn(self) -> None:
-        """Say that the picture is coarser than asked for."""
-        lines.warn(" ".join(self.graph.notes), DrawingWarning)
+    def _warn(self, fix: str = "") -> None:
+        """Say that the picture is coarser than asked for, and what would help."""
+        lines.warn(" ".join(self.graph.notes) + fix, DrawingWarning)
 
     # what it is made of
 
@@ -162,7 +130,7 @@ class Drawing:
         """What the picture is, for those who do not see it."""
         title, description = self.cards.about()
         told = self.options["alt"] or " ".join([description, *self.graph.notes])
-        return self.options["title"] or title, told
+        return clean(self.options["title"] or title, LONGEST), clean(told, len(told))
 
     def _frame(self) -> Frame:
         """What stands around the graph."""
@@ -177,22 +145,26 @@ class Drawing:
                 self._raw = self._legible()
             finally:
                 if self.graph is not asked:
-                    self._warn()
+                    self._warn(self._fix(asked))
         return self._raw
 
     def _legible(self) -> bytes:
         """Graphviz's SVG of the first view that is ready in time and legible on the page.
 
-        Coarser views get a third of the time limit each, so there is an end to it.
+        The first layout gets what is left of the time limit, a third of it at least, as each of coarser
+        views does; so there is an end to it.
         """
-        limit = self.options["time_limit"]
+        whole, took = self.options["time_limit"], self._took
         while True:
-            frame, count = self._frame(), len(self.graph.nodes)
+            start = time.perf_counter()
+            frame, dot, count = self._frame(), self._dot(), len(self.graph.nodes)
+            took += time.perf_counter() - start
+            limit = max(whole - took, whole / 3)
             try:
-                raw = layout.render(self._dot().text, "svg", limit)
+                raw = layout.render(dot.text, "svg", limit)
             except layout.LayoutTimeoutError:
-                self._coarsen(count // 4, f"the layout took over {self.options['time_limit']:g} s")
-                limit = self.options["time_limit"] / 3
+                self._coarsen(count // 4, f"the layout took over {float(f'{limit:.2g}'):g} s")
+                took = whole
                 continue
             page = frame.page
             if page is None or count == 1 or frame.is_legible(raw, self.cards.letters):
@@ -201,14 +173,21 @@ class Drawing:
 
     def _coarsen(self, most: int, why: str) -> None:
         """Take the first view with at most so many nodes; or give up."""
-        count = len(self.graph.nodes)
-        if count > 1:
-            self.graph = self._note(self._first(max(1, most)), why)
-            return
-        raise layout.LayoutTimeoutError(
-            f"the layout of {count} nodes took longer than {self.options['time_limit']:g} s\n"
-            "  fix: draw with a smaller max_nodes or a larger time_limit; drawing.dot has the graph"
-        )
+        if len(self.graph.nodes) == 1:
+            raise layout.LayoutTimeoutError(
+                f"the picture took longer than {self.options['time_limit']:g} s, even as a single node\n"
+                "  fix: a larger time_limit; drawing.dot has the graph"
+            )
+        self.graph = self._noted(self._chooser.first(max(1, most)), why)
+
+    def _fix(self, asked: Graph) -> str:
+        """What helps where the layout of what was asked for took too long."""
+        if "the layout took" not in self.graph.notes[0]:
+            return ""
+        numbers = [f'"{what}"' for what in ("value", "grad") if what in shown(self.options["show"])]
+        fewer = f", or show= without {' and '.join(numbers)}," if numbers else ""
+        less = f"max_nodes={len(self.graph.nodes)}{' or fold=0' if asked.scopes else ''}"
+        return f"\n  fix: a larger time_limit{fewer} may keep the detail; {less} draws less at once"
 
     # where it goes
 

@@ -137,6 +137,11 @@ class Graph:
             edges=tuple(e for e in self.edges if e.tail not in gone),
         )
 
+    @property
+    def largest(self) -> int:
+        """How many operations are in the box that has the most."""
+        return max((len(node.entries) for node in self.nodes if node.is_box), default=0)
+
 
 def build(trace: Trace, view: View, structure: Structure | None = None) -> Graph:
     """The graph of a trace in one view; `structure` is the trace's, for one who builds several."""
@@ -180,9 +185,6 @@ class _Builder:
         """Add the nodes of the operations, and the open scopes, each before those inside it; only until
         there are too many.
         """
-        if self.view.parts is not None:
-            self.add_parts(self.compress(root, 0))
-            return
         waiting: list[tuple[Block, tuple[int, ...]]] = [(root, ())]
         while waiting:  # not by recursion: scopes may nest a thousand deep
             block, path = waiting.pop()
@@ -190,8 +192,12 @@ class _Builder:
                 self.scopes[block.scope.id] = block.scope
                 self.parents[block.scope.id] = path[-1] if path else None
                 path = (*path, block.scope.id)
+            items = self.compress(block, len(path))
+            if self.view.parts is not None and self.folds(len(path)):
+                self.add_parts(items, path)
+                continue
             opened = []
-            for item in self.compress(block, len(path)):
+            for item in items:
                 if len(self.boxes) > self.most:
                     return
                 if isinstance(item, Block) and not self.folds(len(path)):
@@ -224,22 +230,22 @@ class _Builder:
             heads = heads if alone else ()
             self.new_node("repeat", entries, path, item.count, heads, phrase)
 
-    def add_parts(self, items: list[Item | Runs]) -> None:
+    def add_parts(self, items: list[Item | Runs], path: tuple[int, ...]) -> None:
         """The items in at most `parts` stretches of about equal length; the output stays visible."""
         assert self.view.parts is not None
         if self.view.parts == 0:
-            self.new_node("part", tuple(e for item in items for e in entries_of(item)))
+            self.new_node("part", tuple(e for item in items for e in entries_of(item)), path)
             return
         size = -(-len(items) // self.view.parts)
         for start in range(0, len(items), size):
             part = items[start : start + size]
             alone = [part.pop()] if part[-1] == self.trace.output and len(part) > 1 else []
             if len(part) == 1:
-                self.add(part[0], ())
+                self.add(part[0], path)
             else:
-                self.new_node("part", tuple(e for item in part for e in entries_of(item)), ())
+                self.new_node("part", tuple(e for item in part for e in entries_of(item)), path)
             for item in alone:
-                self.add(item, ())
+                self.add(item, path)
 
     def new_node(
         self,

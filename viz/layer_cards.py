@@ -11,6 +11,7 @@ from tinygrad_xent.tracing import Scope, Trace
 from . import labels
 from .cards import Cards, Line, cleaned, wrap
 from .graph import Edge, Graph, Node
+from .labels import clean
 from .layers import Layer, Parameter, storage
 from .marks import Marks
 
@@ -51,13 +52,13 @@ class LayerCards(Cards):
             *(["output"] if node.output else []),
         ]
         lines: list[Line] = [("head", ", ".join(words))]
-        lines += [("note", text) for text in wrap("", list(layer.contents), ", ", 2)]
+        lines += [("note", text) for text in wrap("", list(map(clean, layer.contents)), ", ", 2)]
         inside = () if layer.contents else layer.parameters
-        shapes = [f"{p.name} {shape_text(p.shape)}".strip() for p in inside]
+        shapes = [f"{clean(p.name)} {shape_text(p.shape)}".strip() for p in inside]
         lines += [("shape", text) for text in wrap("", shapes, ", ", 2)]
         if layer.held:
             lines.append(("kind", self.amount(layer)))
-        lines += [("note", f"shares {name}") for name in layer.shared]
+        lines += [("note", f"shares {clean(name)}") for name in layer.shared]
         return cleaned(lines + self.value(node))
 
     def value(self, node: Node) -> list[Line]:
@@ -91,14 +92,14 @@ class LayerCards(Cards):
 
     def scope(self, scope: Scope) -> list[Line]:
         layer = self.graph.layers[scope.id]
-        name = f"{layer.name} ×{layer.count:,}" if layer.count > 1 else layer.name
+        name = counted_name(layer)
         counts = 0 < len(layer.held) < len(self.total)  # the heading tells those of all
         facts = [layer.order, self.amount(layer) if counts else ""]
         told = ", ".join(filter(None, facts))
         return cleaned([("head", f"{name}: {told}" if told else name)])
 
     def tooltip(self, node: Node) -> str:
-        full = labels.clean(layer_of(node).full_name, 500)
+        full = clean(layer_of(node).full_name, 500)
         return "\n".join([*([full] if full else []), *(text for _, text in self.node(node))])
 
     def border(self, node: Node, usual: float) -> float:
@@ -132,8 +133,13 @@ class LayerCards(Cards):
         boxes = labels.counted(len(self.graph.nodes), "box")
         names = ", ".join(layer_of(node).name for node in self.graph.nodes)
         return f"Architecture of {self.title}", (
-            f"{boxes}: {labels.clean(names, 500)}. {'; '.join(self.heading())}."
+            f"{boxes}: {clean(names, 500)}. {'; '.join(self.heading())}."
         )
+
+
+def counted_name(layer: Layer) -> str:
+    """The name, with how many equal layers have it."""
+    return f"{clean(layer.name)} ×{layer.count:,}" if layer.count > 1 else clean(layer.name)
 
 
 def layer_of(node: Node) -> Layer:

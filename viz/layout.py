@@ -56,12 +56,12 @@ def render(dot: str, format: str, time_limit: float) -> bytes:
         if status == 0:
             return out
         if status != _MISSING:
-            raise LayoutError(f"pygraphviz could not lay out the graph: {words}")
+            raise LayoutError(f"pygraphviz could not lay out the graph: {_reason(status, words)}")
     if program := shutil.which("dot"):
         status, out, words = _run([program, f"-T{format}"], data, time_limit, dict(os.environ))
         if status == 0:
             return out
-        raise LayoutError(f"{program} could not lay out the graph: {words}")
+        raise LayoutError(f"{program} could not lay out the graph: {_reason(status, words)}")
     raise EngineMissingError(
         f"drawing needs Graphviz, and neither pygraphviz nor a dot program is there\n"
         f"  fix: {INSTALL} (its wheels carry Graphviz), or use drawing.dot: the DOT text needs none"
@@ -86,6 +86,23 @@ def _run(
     finally:
         _end(child)
     return child.returncode, out, words.decode(errors="replace").strip()[-500:]
+
+
+def _reason(status: int, words: str) -> str:
+    """Why a child failed: its last words, and the signal that ended it if one did.
+
+    >>> _reason(-9, "")
+    'ended by signal 9 (SIGKILL); out of memory, perhaps'
+    >>> _reason(1, "no plugins"), _reason(3, "")
+    ('no plugins', 'exit status 3, without a word')
+    """
+    if status >= 0:
+        return words or f"exit status {status}, without a word"
+    names = {number.value: f" ({number.name})" for number in signal.Signals}
+    reason = f"ended by signal {-status}{names.get(-status, '')}"
+    if "SIGKILL" in reason:  # which nobody sends as often as a system without memory
+        reason += "; out of memory, perhaps"
+    return f"{words}\n{reason}" if words else reason
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

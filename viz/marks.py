@@ -52,10 +52,12 @@ def marks_of(
     >>> sorted(marks.entries), sorted(marks.uses)
     ([0, 2, 3], [(0, 2), (2, 3)])
     """
+    if not (items := items_of(highlight)):
+        return Marks()
     finder = _Finder(trace, called or {})
     entries: set[int] = set()
     uses: set[tuple[int, int]] = set()
-    for item in items_of(highlight):
+    for item in items:
         if isinstance(item, tuple):
             path = finder.path(*item)
             entries |= path

@@ -5,7 +5,7 @@ How modules are joined is known of a `Sequential` alone; elsewhere their order i
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias, final
@@ -50,6 +50,11 @@ class Part:
     def depth(self) -> int:
         """How deep other parts nest in it."""
         return 1 + max(part.depth for part in self.inner) if self.inner else 0
+
+    @property
+    def all(self) -> list[Part]:
+        """This part and those in it, at any depth."""
+        return [self, *(part for inner in self.inner for part in inner.all)]
 
     @property
     def key(self) -> Hashable:
@@ -119,6 +124,12 @@ class ModuleTree(Subject):
         graph = _Builder(self.root, view.fold).graph()
         return graph if len(graph.nodes) <= most else None
 
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        return False  # what is folded is named
+
+    def cut(self, view: View) -> Iterator[View]:
+        return iter(())
+
     def hidden(self, graph: Graph) -> str:
         folded = [node.layer.name for node in graph.nodes if node.layer and node.layer.contents]
         return f"what is inside {', '.join(folded)}" if folded else ""
@@ -143,7 +154,7 @@ def marks_of(model: nn.Module, parts: dict[str, Part], options: DrawOptions) -> 
                 f"viz: highlight should name parts of the model, got {item!r:.80}\n"
                 f"  fix: its parts are: {', '.join(filter(None, list(known)[:12]))}"
             )
-        found.add(known[path].id)
+        found |= {part.id for part in known[path].all}
     return Marks(frozenset(found))
 
 

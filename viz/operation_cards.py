@@ -69,6 +69,7 @@ class OperationCards(Cards):
         for edge in graph.edges:  # which values leave each node, and how often
             self.drawn[edge.tail].update(use.source for use in edge.uses)
         self.words = words_of(trace)
+        self.shown = {entry for node in graph.nodes for entry in (*node.entries, *node.held)}
         self.written: dict[str, list[Line]] = {}
         self.magnitudes: dict[Edge, float | None] = {}
         self.uses = Counter[int]()  # of the leaves that have references
@@ -114,9 +115,19 @@ class OperationCards(Cards):
         if output:
             lines = [("head", f"{lines[0][1]}, output")]
         if "formula" in self.options.show:
-            settings = labels.settings_text(entry.settings)
-            lines.append(("formula", f"{entry.formula}   {settings}".rstrip()))
+            told = ", ".join(
+                filter(None, [labels.settings_text(entry.settings), self.unseen(entry)])
+            )
+            lines.append(("formula", f"{entry.formula}   {told}".rstrip()))
         return lines + self.shape(entry) + self.numbers.of(entry)
+
+    def unseen(self, entry: Entry) -> str:
+        """The numbers among the arguments of an operation that have no box."""
+        return ", ".join(
+            f"{argument}={labels.number(self.trace[source].value, self.options.precision)}"
+            for source, argument in zip(entry.inputs, entry.arguments, strict=True)
+            if self.words.get(source) == "constant" and source not in self.shown
+        )
 
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
         name, word = self.name(entry), self.words[entry.id]

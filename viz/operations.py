@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import final
 
 from tinygrad_xent.tracing import Trace
@@ -16,7 +16,7 @@ from .operation_cards import OperationCards, Writing
 from .options import DrawOptions, shown
 from .subjects import Subject
 from .values import Values
-from .views import View, views
+from .views import View, cut, views
 
 
 @final
@@ -37,9 +37,9 @@ class Operations(Subject):
         self.writing = writing(trace, options, computed)
         self.numbers = Values(self.writing) if before is None else Changes(before, self.writing)
         self.structure = Structure(trace)
-        self.constants = options["constants"]
+        self.constants, self.asked = options["constants"], options["fold"]
         inside = options["parameters"] == "inside"
-        self.views = list(views(trace, options["fold"], options["max_nodes"], inside))
+        self.views = list(views(trace, self.asked, options["max_nodes"], inside))
         if self.views[0].fold is None:
             self.least = sum(self.constants or entry.kind != "constant" for entry in trace)
         else:
@@ -50,6 +50,12 @@ class Operations(Subject):
         if graph is None or self.constants:
             return graph
         return graph.without("constant")
+
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        return graph.largest > max(most, self.structure.root.size // 2)
+
+    def cut(self, view: View) -> Iterator[View]:
+        return cut(view, self.asked)
 
     def hidden(self, graph: Graph) -> str:
         """As "40 operations and 2 leaves in 2 boxes"."""

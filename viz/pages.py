@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .labels import clean
+
 SVG = "http://www.w3.org/2000/svg"
 ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
 TITLE, TEXT = 14.0, 10.0  # points: a title; lines, and most of a graph
 LINE = 1.35  # a line's height, in em
 GAP = 8.0  # points between heading, graph and caption
+LONGEST = 200  # characters of a title
 NARROWEST = 60  # characters: a caption is not broken into shorter lines, however small the graph
 
 Words: TypeAlias = tuple[Literal["title", "subtitle", "caption"], str]
@@ -61,13 +64,18 @@ class Frame:
 
     def above(self) -> list[Words]:
         """The lines above the graph."""
-        title: list[Words] = [("title", self.title)] if self.title else []
+        title: list[Words] = [("title", clean(self.title, LONGEST))] if self.title else []
         return [*title, *(("subtitle", text) for text in self.heading)]
 
     def below(self, width: float) -> list[Words]:
         """The lines below a graph of this width."""
         most = max(NARROWEST, int(width / (ADVANCE * TEXT)))
-        return [("caption", line) for line in textwrap.wrap(self.caption or "", most)]
+        paragraphs = (self.caption or "").splitlines()
+        return [
+            ("caption", line)
+            for text in paragraphs
+            for line in textwrap.wrap(clean(text, len(text)), most) or [""]
+        ]
 
     def room(self) -> tuple[float, float]:
         """The width and height that the page has for a graph."""

@@ -6,6 +6,7 @@ from one repetition to another is not drawn; the heading says that they stand on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
@@ -17,6 +18,7 @@ from .graph import Edge, Graph, Kind, Node, Use
 from .labels import counted, relative, spanned
 from .layers import Layer, Parameter
 from .repeats import Run
+from .views import View
 
 Path: TypeAlias = tuple[int, ...]  # ids of the open scopes around, from the outermost in
 
@@ -63,11 +65,12 @@ Task: TypeAlias = "Item | Runs | Copies"
 
 @final
 class Plan:
-    """Places the layers of a trace, scopes deeper than `fold` as one box each.
+    """Places the layers of a trace, scopes deeper than the view's `fold` as one box each.
 
     Args:
         names: of entries, "" of those that have none.
         moved: the operations that belong to what made their numbers, with that.
+        most: how many boxes it may have; with more it is of no use, and not finished.
     """
 
     def __init__(
@@ -76,16 +79,20 @@ class Plan:
         output: int,
         names: Mapping[int, str],
         moved: Mapping[int, int],
-        fold: int,
+        view: View,
+        most: float,
     ) -> None:
         self.structure, self.entries, self.output = structure, structure.entries, output
-        self.names, self.moved, self.fold = names, moved, fold
+        self.names, self.moved, self.view, self.most = names, moved, view, most
         self.boxes: list[Box] = []
         self.owner: dict[int, Box] = {}
         self.turns: dict[int, dict[int, int]] = {}  # entry -> which repetition, of runs around it
         self.scopes: dict[int, tuple[Scope, Box]] = {}
-        self.place(structure.root)
-        for entry, origin in moved.items():
+        if view.parts is not None:
+            self.cut(view.parts)
+        else:
+            self.place(structure.root)
+        for entry, origin in moved.items() if len(self.boxes) <= most else ():
             self.owner[entry], self.turns[entry] = self.owner[origin], self.turns[origin]
             self.owner[entry].entries.append(entry)
 
@@ -94,7 +101,7 @@ class Plan:
     def place(self, root: Block) -> None:
         """Add the boxes of all operations."""
         waiting: list[tuple[Task, Path, str]] = self.inside(root, (), "")
-        while waiting:  # not by recursion: scopes may nest a thousand deep
+        while waiting and len(self.boxes) <= self.most:  # no recursion: scopes may nest deep
             task, path, outer = waiting.pop()
             if isinstance(task, Copies):
                 self.copy(task)
@@ -108,25 +115,41 @@ class Plan:
 
     def inside(self, block: Block, path: Path, outer: str) -> list[tuple[Task, Path, str]]:
         """What there is to do for a block: the last first."""
-        items = pairs(self.structure.compress(block, every=False), self.structure)
+        items = pairs(self.structure.compress(block, self.view.repeats == "all"), self.structure)
         return [(item, path, outer) for item in reversed(items)]
 
     def closes(self, block: Block) -> bool:
         """Whether a scope is one box: it is a layer, or stands too deep."""
-        return block.level >= self.fold or is_layer(block)
+        assert self.view.fold is not None
+        return block.level >= self.view.fold or is_layer(block)
+
+    def cut(self, parts: int) -> None:
+        """Add at most so many boxes, for stretches of about equal length."""
+        items = self.structure.compress(self.structure.root)
+        size = -(-len(items) // max(1, parts))
+        for start in range(0, len(items), size):
+            stretch = items[start : start + size]
+            entries = [entry for item in stretch for entry in entries_of(item)]
+            box = self.add(f"part {len(self.boxes) + 1}" if parts else "everything", entries)
+            counts = Counter(self.entries[entry].op for entry in entries)
+            box.contents = tuple(f"{n:,} {op}" for op, n in counts.most_common())
+
+    def add(self, name: str, entries: Iterable[int], path: Path = (), outer: str = "") -> Box:
+        """Add a box that stands for these operations."""
+        first = tuple(entries)
+        box = Box(name, name, outer, path, first=first, entries=list(first))
+        self.boxes.append(box)
+        for entry in first:
+            self.owner[entry], self.turns[entry] = box, {}
+        return box
 
     def put(self, item: int | Block, path: Path, outer: str) -> Box:
         """Add the box of an operation or a closed scope."""
-        entries = tuple(entries_of(item))
-        name = self.name(item)
-        box = Box(name, name, outer, path, first=entries, entries=list(entries))
+        box = self.add(self.name(item), entries_of(item), path, outer)
         scope = item.scope if isinstance(item, Block) else None
-        box.is_operation = len(entries) == 1 or (scope is not None and scope.is_function)
+        box.is_operation = len(box.first) == 1 or (scope is not None and scope.is_function)
         if isinstance(item, Block) and not is_layer(item):
             box.contents = self.contents(item)
-        self.boxes.append(box)
-        for entry in entries:
-            self.owner[entry], self.turns[entry] = box, {}
         return box
 
     def put_run(
@@ -136,10 +159,11 @@ class Plan:
         phrase, everything = run.phrase, list(entries_of(run))
         (alone,) = phrase if len(phrase) == 1 else (None,)
         block = alone if isinstance(alone, Block) else None
-        title = spanned([self.name(b) for b in run.items]) if block else "repeated"
+        title = "repeated" if alone is None else spanned([self.name(item) for item in run.items])
         feeding = order(everything, run.count, lambda entry: self.entries[entry].inputs, self.moved)
-        if block is not None and self.closes(block):
-            box = self.put(block, path, outer)
+        closed = alone if isinstance(alone, int) else block
+        if closed is not None and (block is None or self.closes(block)):
+            box = self.put(closed, path, outer)
             box.entries = everything
             for entry in everything:
                 self.owner[entry], self.turns[entry] = box, {}
@@ -194,7 +218,10 @@ class Plan:
         if isinstance(item, int):
             named = self.names.get(item, "")
             return f"{named} = {self.entries[item].op}" if named else self.entries[item].op
-        return item.scope.name if isinstance(item, Block) and item.scope else "repeated"
+        if isinstance(item, Block):
+            assert item.scope is not None, "all but the root"
+            return item.scope.name
+        return "repeated"
 
     # leaves
 
@@ -237,8 +264,11 @@ class Plan:
 
     # the graph
 
-    def graph(self) -> Graph:
-        leaves = self.leaves()
+    def graph(self) -> Graph | None:
+        """The graph, unless it has more than `most` nodes."""
+        leaves = self.leaves() if len(self.boxes) <= self.most else []
+        if len(self.boxes) + len(leaves) > self.most:
+            return None
         nodes = [self.node(box, kind) for box, kind in leaves]
         nodes += [self.node(box, self.kind(box)) for box in self.boxes]
         nodes.sort(key=lambda node: node.entries[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 from tinygrad_xent.tracing import Trace
 
@@ -29,6 +30,14 @@ class Subject(ABC):
     @abstractmethod
     def within(self, view: View, most: float) -> Graph | None:
         """The graph in one view, if it has at most so many nodes."""
+
+    @abstractmethod
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        """Whether one box of a graph that may have so many nodes hides most of what there is."""
+
+    @abstractmethod
+    def cut(self, view: View) -> Iterator[View]:
+        """Ever coarser views that hide less in one box than this one does."""
 
     @abstractmethod
     def hidden(self, graph: Graph) -> str:

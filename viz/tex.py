@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from .labels import advance
+
 SPECIALS = {
     **{c: f"\\{c}" for c in "{}$&#_%"},
     "\\": r"\textbackslash{}",
@@ -62,14 +64,15 @@ MACROS = r"""
 % \glyph{Σ}: a character from the font, or else drawn as \newglyph says, or another \newglyph...
 \providecommand\glyph[1]{\ifPDFTeX\drawnglyph{#1}\else\iffontchar\font`#1 #1\else\drawnglyph{#1}\fi\fi}
 \providecommand\drawnglyph[1]{\csname glyph \detokenize{#1}\endcsname}
-\providecommand\glyphcell[1]{\makebox[\fontcharwd\font`0]{\fontsize{9}{9}\selectfont$#1$}}
+\providecommand\glyphcell[1]{\sbox2{\fontsize{9}{9}\selectfont$#1$}\makebox[\fontcharwd\font`0]{%
+  \ifdim\wd2>\fontcharwd\font`0 \resizebox{\fontcharwd\font`0}{\height}{\usebox2}\else\usebox2\fi}}
 \providecommand\newglyph[2]{\expandafter\def\csname glyph \detokenize{#1}\endcsname{\glyphcell{#2}}}
 \providecommand\newglyphaccent[2]{\expandafter\def\csname glyph \detokenize{#1}\endcsname
   {\llap{\glyphcell{#2{\phantom{x}}}}}}
 \providecommand\newglyphcode[2]{\expandafter\def\csname glyph \detokenize{#1}\endcsname
   {\glyphcell{\langle}U+#2\glyphcell{\rangle}}}
 % \glyphswithin{20}{...}: a text with codes, made smaller where it is wider than so many characters
-\providecommand\glyphswithin[2]{\sbox0{#2}\ifdim\wd0>#1\fontcharwd\font`0
+\providecommand\glyphswithin[2]{\sbox0{#2}\ifdim\wd0>#1\fontcharwd\font`0 %
   \resizebox{#1\fontcharwd\font`0}{!}{\usebox0}\else\usebox0\fi}
 """.strip()
 
@@ -95,18 +98,6 @@ def _is_plain(char: str) -> bool:
     return char.isascii() or char in LETTERS
 
 
-def cells(text: str) -> int:
-    """How many characters wide a text is: an ideograph counts as two, an accent as none.
-
-    >>> cells("Σ x²"), cells("名前"), cells("x\u0302")
-    (4, 4, 1)
-    """
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in unicodedata.normalize("NFC", text)
-    )
-
-
 def fitted(text: str) -> str:
     r"""A line of text in TeX, no wider than it should be where codes stand for characters.
 
@@ -114,7 +105,7 @@ def fitted(text: str) -> str:
     a\glyph{²} \glyphswithin{2}{\glyph{名}}
     """
     has_code = any(not _is_plain(c) and mathematics(c) is None for c in text)
-    return rf"\glyphswithin{{{cells(text)}}}{{{escape(text)}}}" if has_code else escape(text)
+    return rf"\glyphswithin{{{advance(text)}}}{{{escape(text)}}}" if has_code else escape(text)
 
 
 def mathematics(char: str) -> str | None:

@@ -21,8 +21,9 @@ INKS = {  # the palette's colour of each role of text; the others have that of t
     "note": "muted",
     "grad": "gradient",
     "lint": "warning",
+    "subtitle": "muted",
 }
-BOLD = {"head", "lint"}
+BOLD = {"head", "lint", "title"}
 
 PACKAGES = rf"""
 \usepackage{{tikz, iftex}}

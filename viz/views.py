@@ -26,7 +26,8 @@ class View:
             many leaves of one kind that go to the same boxes are one node, as those of a repeat
             always are.
         bundle: whether many leaves of one kind that go to the same nodes are one node.
-        parts: the operations are cut into at most so many stretches; 0 puts all into one box.
+        parts: where inner scopes fold, what stands there is cut into at most so many stretches; 0 puts
+            all into one box.
     """
 
     fold: int | None = None
@@ -51,3 +52,12 @@ def views(trace: Trace, fold: int | None, max_nodes: int, inside: bool = True) -
     yield repeated
     for parts in sorted({max(1, min(MAX_PARTS, max_nodes // 3)), 5, 1, 0}, reverse=True):
         yield replace(repeated, parts=parts)
+
+
+def cut(view: View, asked: int | None) -> Iterator[View]:
+    """Ever coarser views that are finer than one that folds, unless so much folding was asked for: its
+    scopes are open, but what stands in them is cut into stretches.
+    """
+    if view.fold is not None and view.fold != asked and view.parts is None:
+        for parts in (MAX_PARTS, 5, 2):
+            yield replace(view, fold=view.fold + 1, repeats="all", parts=parts)

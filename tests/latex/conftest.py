@@ -24,7 +24,6 @@ TROUBLE = r"^!.*|.*(?:Overfull|Missing character|Warning|Undefined).*"
 class Document:
     """What an engine made of a text."""
 
-    engine: str
     status: int
     log: str
     path: Path
@@ -67,6 +66,6 @@ def compiled(tmp_path_factory):
             timeout=300,
         )
         log = (place / "picture.log").read_text("utf-8", errors="replace")
-        return Document(engine, done.returncode, log, place / "picture.pdf")
+        return Document(done.returncode, log, place / "picture.pdf")
 
     return run

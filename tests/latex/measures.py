@@ -24,18 +24,24 @@ def nodes(svg, page):
     """The kind of each of an SVG's nodes, the box of its surface, and the box of all its lines: left, low,
     right and high on the page.
     """
-    root = ET.fromstring(svg)
-    canvas, scale = root.find(f"{{{SVG}}}g"), page.get_height() / size_of(svg)[1]
-    inside = shapes.matrix(canvas.get("transform"))
-    place = shapes.Matrix(scale, 0, 0, -scale, 0, page.get_height()) @ inside
-    for group in canvas.iter(f"{{{SVG}}}g"):
+    scale = page.get_height() / size_of(svg)[1]
+    place = shapes.Matrix(scale, 0, 0, -scale, 0, page.get_height())
+    for group, inside in groups(ET.fromstring(svg), place):
         first, *looks = group.get("class", "").split() or [""]
         if first == "node":
             drawn = [e for e in group if e.get("fill") and not e.tag.endswith("text")]
-            boxes = [box(element, place) for element in drawn]
+            boxes = [box(element, inside) for element in drawn]
             surface = next(i for i, element in enumerate(drawn) if element.get("fill") != "none")
             lefts, lows, rights, highs = zip(*boxes, strict=True)
             yield known(looks)[-1], boxes[surface], (min(lefts), min(lows), max(rights), max(highs))
+
+
+def groups(element, place):
+    """Each group in an element, at any depth, with its place on the page."""
+    for group in element.findall(f"{{{SVG}}}g"):
+        inside = place @ shapes.matrix(group.get("transform", ""))
+        yield group, inside
+        yield from groups(group, inside)
 
 
 def box(element, place):
@@ -54,6 +60,15 @@ def texts(page):
     for i in range(read.count_rects()):
         place = read.get_rect(i)
         yield read.get_text_bounded(*place), place
+
+
+def letters(page):
+    """The visible characters of a page, with the middle of each: how far right, and how high."""
+    read = page.get_textpage()
+    for i in range(read.count_chars()):
+        letter = read.get_text_range(i, 1)
+        if letter.strip():
+            yield letter, *middle(read.get_charbox(i))
 
 
 def spilled(page, svg):

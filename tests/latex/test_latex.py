@@ -9,7 +9,7 @@ import tinygrad_xent as tx
 import viz
 from tests.browser.test_svg import classifier, compared, hostile, shared
 from tests.latex.conftest import ENGINES
-from tests.latex.measures import misplaced, size_of, spilled, texts
+from tests.latex.measures import letters, misplaced, size_of, spilled, texts
 from tests.viz import models
 from tests.viz.conftest import recurrent
 from tests.viz.test_tikz import HOSTILE_TO_TEX
@@ -40,7 +40,14 @@ DRAWINGS = {
     "gpt": lambda: viz.draw(tx.trace(models.gpt()), fold=1),
     "deep mlp": lambda: viz.draw(tx.trace(models.deep_mlp()), fold=1, theme="dark"),
     "resnet": lambda: viz.draw(tx.trace(models.resnet()), fold=1),
-    "gru": lambda: viz.draw(tx.trace(models.gru()), fold=1, theme="dark"),
+    "gru": lambda: viz.draw(tx.trace(models.gru()), fold=1, theme="dark", highlight=("GRU", "GRU")),
+    "page": lambda: viz.draw(
+        tx.trace(models.vae()),
+        view="architecture",
+        page="A4",
+        title="A VAE: μ & σ²",
+        caption="$1_" * 99,
+    ),
     "hostile": lambda: viz.draw(tx.trace(hostile())),
     "hostile to TeX": lambda: viz.draw(named(HOSTILE_TO_TEX), fold=0, direction="LR"),
     "alphabet": lambda: viz.draw(alphabet(), show=("value",)),
@@ -97,13 +104,21 @@ def test_without_the_font_it_compiles_too(engine, compiled, drawings):
 
 
 def test_a_text_is_as_wide_as_in_the_svg_and_columns_are_aligned(engine, compiled):
-    x = tx.Tensor(
-        [[1.0, -0.25], [10.5, 3.0]], requires_grad=True, name="a_long_name_of_30_characters_"
-    )
-    drawing = viz.draw(tx.trace((x * x).sum()), show=("value",))
-    found = dict(texts(compiled(engine, tikz(drawing)).page))
-    head = next(box for text, box in found.items() if text.startswith("a_long_name"))
-    assert head[2] - head[0] == pytest.approx(40 * viz.svg.ADVANCE * 10, rel=0.03)
+    name = "a_long_name_of_30_characters__"
+    x = tx.Tensor([[1.0, -0.25], [87.5, 3.0]], requires_grad=True, name=name)
+    drawing = viz.draw(tx.trace(x), show=("value",))
+    page = compiled(engine, tikz(drawing)).page
+    cell = viz.svg.ADVANCE * 10
+    head = next(place for text, place in texts(page) if text.startswith(name))
+    words = f"{name}: parameter, output"
+    assert head[2] - head[0] == pytest.approx(len(words) * cell, abs=cell / 2)
+    rows = ["value   1    -0.25", "       87.5   3"]
+    assert [text for _, text in drawing.cards.node(drawing.graph.nodes[0])][1:] == rows
+    columns = {letter: row.index(letter) for row in rows for letter in row if letter in "-873"}
+    found = {letter: x for letter, x, _ in letters(page) if letter in columns}
+    for letter, column in columns.items():
+        wanted = found["8"] + (column - columns["8"]) * cell
+        assert found[letter] == pytest.approx(wanted, abs=cell / 4), letter
 
 
 COMPLAINTS = {

@@ -285,8 +285,8 @@ def test_the_command_line_as_a_command(script):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--output", "nothing"], "leaves no tensor named 'nothing'"),
-        (["--output", "tx"], "leaves no tensor named 'tx'"),
+        (["--output", "nothing"], "leaves no tensor or model named 'nothing'"),
+        (["--output", "tx"], "leaves no tensor or model named 'tx'"),
         (["-o", "g.jpg"], "should end in .svg"),
         (["--fold", "-2"], "fold should be"),
     ],

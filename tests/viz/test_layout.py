@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import textwrap
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 import tinygrad_xent as tx
 import viz
-from viz import layout
+from viz import dot, layout
 
 
 @pytest.fixture
@@ -112,6 +113,20 @@ def test_an_engine_that_fails_says_why(monkeypatch, tmp_path, trace):
     assert "out of ink" in viz.draw(trace)._repr_html_()
 
 
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", r"signal 9 \(SIGKILL\); out of memory, perhaps$"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", r"ended by signal 15 \(SIGTERM\)$"),
+        ("os._exit(3)", "exit status 3, without a word$"),
+    ],
+)
+def test_an_engine_that_ends_without_a_word_has_a_reason(monkeypatch, tmp_path, ending, reason):
+    hide_pygraphviz(monkeypatch, tmp_path, f"import os, signal\n{ending}")
+    with pytest.raises(viz.LayoutError, match=reason):
+        layout.render("digraph {}", "svg", 20)
+
+
 def test_a_dot_that_fails_says_why(monkeypatch, tmp_path, trace):
     hide_pygraphviz(monkeypatch, tmp_path)
     broken = "import sys\nsys.exit('no plugins')"
@@ -161,9 +176,55 @@ def test_a_layout_that_takes_too_long_is_drawn_coarser_and_says_so(monkeypatch, 
     assert log.read_text() == "slow "
     assert "layer ×9" in svg
     assert "the layout took over 3 s" in svg
+    assert "time_limit" not in svg  # the advice is the warning's
     shown = [e for n in drawing.graph.nodes for e in (*n.entries, *n.held)]
     assert sorted(shown) == list(range(19))
     assert drawing.svg == svg  # and without another warning
+
+
+@pytest.mark.parametrize(
+    ("show", "helps"),
+    [
+        (
+            ("value", "grad", "shape"),
+            'a larger time_limit, or show= without "value" and "grad", may',
+        ),
+        ("value", 'a larger time_limit, or show= without "value", may'),
+        ("shape", "a larger time_limit may"),
+    ],
+)
+def test_the_warning_of_a_time_out_says_what_can_help(monkeypatch, tmp_path, show, helps):
+    slow_engine(monkeypatch, tmp_path, most=5)
+    drawing = viz.draw(layers(), time_limit=1.5, show=show)
+    with pytest.warns(viz.DrawingWarning) as caught:
+        drawing.svg  # noqa: B018
+    advice = f"fix: {helps} keep the detail; max_nodes=1 or fold=0 draws less at once"
+    assert str(caught[0].message).endswith(advice)
+
+
+def test_the_time_limit_is_for_the_picture_not_for_the_layout_alone(monkeypatch):
+    limits = []
+
+    def render(dot, format, time_limit):
+        limits.append(time_limit)
+        raise viz.LayoutTimeoutError
+
+    def slow_dot(*arguments):
+        time.sleep(0.2)
+        return to_dot(*arguments)
+
+    to_dot = dot.to_dot
+    monkeypatch.setattr(layout, "render", render)
+    monkeypatch.setattr("viz.drawing.to_dot", slow_dot)
+    with pytest.warns(viz.DrawingWarning), pytest.raises(viz.LayoutTimeoutError):
+        viz.draw(layers(), time_limit=0.6).svg  # noqa: B018
+    first, *others = limits
+    assert 0.2 <= first <= 0.4
+    assert others == [0.6 / 3] * len(others)
+    del limits[:]
+    with pytest.warns(viz.DrawingWarning), pytest.raises(viz.LayoutTimeoutError):
+        viz.draw(layers(), time_limit=0.3).svg  # noqa: B018
+    assert set(limits) == {0.3 / 3}  # a third, however little is left
 
 
 def test_a_layout_that_never_ends_is_given_up(monkeypatch, tmp_path):
@@ -171,9 +232,11 @@ def test_a_layout_that_never_ends_is_given_up(monkeypatch, tmp_path):
     drawing = viz.draw(layers(), time_limit=1)
     with (
         pytest.warns(viz.DrawingWarning),
-        pytest.raises(viz.LayoutTimeoutError, match="took longer than 1 s"),
+        pytest.raises(viz.LayoutTimeoutError, match="took longer than 1 s") as caught,
     ):
         drawing.svg  # noqa: B018
+    assert "fix: a larger time_limit;" in str(caught.value)
+    assert "max_nodes" not in str(caught.value)  # it is one node
     assert "took longer" in drawing._repr_html_()
 
 

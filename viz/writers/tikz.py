@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from .. import tex
+from .. import labels, tex
 from ..drawing import Drawing
 from ..formats import writer
 from ..pages import ADVANCE, SVG
@@ -27,11 +27,12 @@ SHAPES = {"polygon", "polyline", "path", "ellipse"}
 def tikz(drawing: Drawing) -> str:
     """The picture as a document of its own, in the colours of the theme's first palette."""
     root = ET.fromstring(drawing.svg)
-    width, height = map(float, root.get("viewBox", "").split()[2:])
+    left, top, width, height = map(float, root.get("viewBox", "").split())
     scale = min(1.0, LARGEST / max(width, height))
     ends = {f"e{i}": (edge.tail, edge.head) for i, edge in enumerate(drawing.graph.edges)}
     walk = _Walk(root.get("id", ""), ends)
-    walk.visit(root, Matrix(scale, 0, 0, -scale, 0, scale * height), _Group())
+    place = Matrix(scale, 0, 0, -scale, -scale * left, scale * (top + height))
+    walk.visit(root, place, _Group())
     corner = coordinates((scale * width, scale * height))
     title, description = (root.findtext(f"{{{SVG}}}{tag}", "") for tag in ("title", "desc"))
     lines = [
@@ -174,7 +175,7 @@ def heading(group: ET.Element) -> str:
 
 def wide(text: str, size: float) -> float:
     """The width of a text in the SVG."""
-    return tex.cells(text) * ADVANCE * size
+    return labels.advance(text) * ADVANCE * size
 
 
 def own(element: ET.Element, place: Matrix, group: _Group) -> str:
