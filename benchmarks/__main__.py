@@ -1,8 +1,8 @@
-"""`python -m benchmarks`: every case in every peer, the table, and RESULTS.md with growth.svg.
+"""`python -m benchmarks`: every case in every peer, the table, and RESULTS.md with its curves.
 
 --quick         tiny cases, gradients checked, nothing timed; fails if anything is wrong
 --only NAME     the cases whose name contains NAME, several times for several; RESULTS.md is
-                left as it is. "import", "first call" and "growth" are names too
+                left as it is. "import", "first call", "growth" and "pictures" are names too
 --peers A,B     these peers, beside hand-written NumPy and this engine
 --save          write RESULTS.md although --only or --peers left something out
 --threads N     threads of every peer (2, or 1 if there is no second core)
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import growth, imports, machine, targets
+from . import growth, imports, machine, pictures, targets
 from .cases import ADAM_STEPS, CASES, CURVES, MANY_LAYERS, STEPS, Case, tiny
 from .measure import Bench, Result
 from .peers import COMPILED, JAX, OURS, PEERS, REFERENCE, TORCH
@@ -39,11 +39,15 @@ def main() -> int:
         if options.quick:
             return quick(bench, options.only)
         run = measure(bench, options)
+    drawn = pictures.curves() if chosen("pictures", options.only) else []
+    run.pictures = pictures.section(drawn) if drawn else ""
     full = options.save or (not options.only and options.peers == [""])
     folder = HERE if full else Path("out")
+    folder.mkdir(exist_ok=True)
     if run.curves:
-        folder.mkdir(exist_ok=True)
         growth.plot(run.curves, folder / "growth.svg")
+    if drawn:
+        pictures.plot(drawn, folder / "pictures.svg")
     text = render(run)
     print(text)
     if full:
@@ -77,6 +81,11 @@ def quick(bench: Bench, only: list[str]) -> int:
             if row.note:
                 wrong += 1
                 print(f"WRONG {case.name}: {PEERS[row.peer].title}: {row.note}")
+    if chosen("pictures", only):
+        drawn = pictures.curves(sizes=pictures.QUICK)
+        checked += len(drawn)
+        wrong += len(faults := pictures.faults(drawn))
+        print("\n".join(faults))
     print(f"{checked} rows checked, {wrong} wrong")
     return int(wrong > 0 or not checked)
 

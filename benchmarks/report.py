@@ -34,6 +34,7 @@ class Run:
     results: dict[str, Result] = field(default_factory=dict)
     imports: Mapping[str, Row] = field(default_factory=dict)
     curves: Sequence[Growth] = ()
+    pictures: str = ""  # their section
     first_call: float | None = None  # of a compiled step
     one_thread: Mapping[str, Result] = field(default_factory=dict)
     verdicts: Sequence[Verdict] = ()
@@ -58,6 +59,7 @@ def render(run: Run) -> str:
     if run.curves:
         parts += ["## Growth", GROWTH, growth(run.curves), *voids(run.curves)]
         parts.append("![growth curves](growth.svg)")
+    parts += [run.pictures] if run.pictures else []
     return "\n\n".join([*parts, "## How it is measured", HOW])
 
 

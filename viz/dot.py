@@ -123,6 +123,7 @@ class _Walk:
 
     def write_defaults(self, below: list[Line]) -> None:
         """What holds for the graph, all nodes and all edges."""
+        text = self.label("", "graph", below)
         self.dot.attr(
             "graph",
             rankdir="TB" if self.backward else self.direction,
@@ -136,7 +137,7 @@ class _Walk:
             pad="0.15",
             labelloc="b",
             labeljust="l",
-            label=self.label("", "graph", below) if below else "",
+            label=text if below else "",
         )
         self.dot.attr(
             "node",

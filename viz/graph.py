@@ -139,8 +139,9 @@ class Graph:
 
     @property
     def largest(self) -> int:
-        """How many operations are in the box that has the most."""
-        return max((len(node.entries) for node in self.nodes if node.is_box), default=0)
+        """How many operations are in the scope or part that has the most: a repeat hides less."""
+        hiding = [node for node in self.nodes if node.kind in ("group", "part")]
+        return max((len(node.entries) for node in hiding), default=0)
 
 
 def build(trace: Trace, view: View, structure: Structure | None = None) -> Graph:

@@ -112,7 +112,7 @@ class _Projection:
         for name, label in zip(labelled, self.find("edge-label"), strict=True):
             lines = [clear_of_edge(frame, direction) for frame in written[name]]
             take(label, "edge-label", lines, frames)
-        (canvas,) = (g for g in self.root.iter(_tag("g")) if {*g} & {*nodes.values()})
+        (canvas,) = self.find("graph")
         for i, places in enumerate(frames):
             group = ET.SubElement(canvas, _tag("g"), {"class": f"frame f{i}", SPACE: "preserve"})
             if i < len(frames) - 1:
