@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TypeAlias, final
@@ -44,13 +43,9 @@ def roomiest(frames: Iterable[list[Line]]) -> list[Line]:
     [('value', '10.5'), ('note', 'late')]
     """
     return [
-        max((line for line in row if line), key=lambda line: room(line[1])) for row in rows(frames)
+        max((line for line in row if line), key=lambda line: labels.advance(line[1]))
+        for row in rows(frames)
     ]
-
-
-def room(text: str) -> int:
-    """How many columns a text takes: some letters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 @final
@@ -166,7 +161,7 @@ class FilmCards(Cards):
 
     def heading(self) -> list[str]:
         """That of the last frame; and room for the line that says which frame it is."""
-        return [*self.last.heading(), max([*self.steps, self.still], key=room)]
+        return [*self.last.heading(), max([*self.steps, self.still], key=labels.advance)]
 
     def legend(self) -> list[Line]:
         """What explains any frame."""

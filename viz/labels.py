@@ -39,6 +39,18 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return shown if len(text) <= limit else f"{shown}… ({len(text):,} characters)"
 
 
+def advance(text: str) -> int:
+    """How many characters wide a text is: an ideograph counts as two, an accent as none.
+
+    >>> advance("Σ x²"), advance("名前"), advance("x\u0302")
+    (4, 4, 1)
+    """
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in unicodedata.normalize("NFC", text)
+    )
+
+
 def spanned(names: Sequence[str]) -> str:
     """One name for several, which spans what differs between the first and the last.
 

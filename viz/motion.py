@@ -16,7 +16,8 @@ from .cards import Line
 from .dot import clear_of_edge
 from .film import FilmCards, is_steady, rows
 from .pages import SVG
-from .svg import SPACE, fix_width
+from .svg import SPACE
+from .texts import fix_width
 from .theme import Palette
 
 LINGER = 1.5  # seconds that the last frame stays longer than the others

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from .labels import advance
+
 SPECIALS = {
     **{c: f"\\{c}" for c in "{}$&#_%"},
     "\\": r"\textbackslash{}",
@@ -96,18 +98,6 @@ def _is_plain(char: str) -> bool:
     return char.isascii() or char in LETTERS
 
 
-def cells(text: str) -> int:
-    """How many characters wide a text is: an ideograph counts as two, an accent as none.
-
-    >>> cells("Σ x²"), cells("名前"), cells("x\u0302")
-    (4, 4, 1)
-    """
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in unicodedata.normalize("NFC", text)
-    )
-
-
 def fitted(text: str) -> str:
     r"""A line of text in TeX, no wider than it should be where codes stand for characters.
 
@@ -115,7 +105,7 @@ def fitted(text: str) -> str:
     a\glyph{²} \glyphswithin{2}{\glyph{名}}
     """
     has_code = any(not _is_plain(c) and mathematics(c) is None for c in text)
-    return rf"\glyphswithin{{{cells(text)}}}{{{escape(text)}}}" if has_code else escape(text)
+    return rf"\glyphswithin{{{advance(text)}}}{{{escape(text)}}}" if has_code else escape(text)
 
 
 def mathematics(char: str) -> str | None:

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from .. import tex
+from .. import labels, tex
 from ..drawing import Drawing
 from ..formats import writer
 from ..pages import ADVANCE, SVG
@@ -181,7 +181,7 @@ def heading(group: ET.Element) -> str:
 
 def wide(text: str, size: float) -> float:
     """The width of a text in the SVG."""
-    return tex.cells(text) * ADVANCE * size
+    return labels.advance(text) * ADVANCE * size
 
 
 def own(element: ET.Element, place: Matrix, group: _Group) -> str:
