@@ -25,12 +25,14 @@ class Cards(ABC):
         letters: the size of those at edges, in points.
         gap: between the ranks of nodes, in inches.
         evident: looks that the legend need not explain, since the nodes do.
+        identity: what tells the picture from others that are laid out alike.
     """
 
     graph: Graph
     letters: float = 9
     gap: float = 0.45
     evident: frozenset[str] = frozenset()
+    identity: str = ""
 
     @abstractmethod
     def node(self, node: Node) -> list[Line]:
@@ -75,10 +77,6 @@ class Cards(ABC):
     @abstractmethod
     def about(self) -> tuple[str, str]:
         """A title and a description of the picture for those who do not see it."""
-
-    def identity(self) -> str:
-        """What tells the picture from others that are laid out alike."""
-        return ""
 
 
 def cleaned(lines: list[Line]) -> list[Line]:

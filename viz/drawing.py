@@ -118,7 +118,7 @@ class Drawing:
         """The SVG in these colours, with ids of the drawing's own, or of one showing's."""
         raw = self._laid_out()  # which may fold the graph, so it comes first
         dot = self._dot()
-        told = dot.text + self.cards.identity()
+        told = dot.text + self.cards.identity
         prefix = "tx-" + hashlib.sha256(told.encode()).hexdigest()[:12]
         if showing is not None:
             prefix += f"-{showing}"

@@ -130,6 +130,8 @@ class FilmCards(Cards):
         count = len(frames)
         self.steps = [f"step {i:,} of {count:,}: {text}" for i, text in enumerate(outputs, 1)]
         self.still = f"step {count:,} of {count:,}, the last, stands still: {outputs[-1]}"
+        every = self.seconds, self.steps, self.nodes(), self.edges(), self.widths()
+        self.identity = repr(every)
 
     def node(self, node: Node) -> list[Line]:
         return roomiest(frame.node(node) for frame in self.frames)
@@ -193,6 +195,3 @@ class FilmCards(Cards):
             f"e{i}": [edge_width(frame, edge, most) for frame in self.frames]
             for i, edge in enumerate(edges)
         }
-
-    def identity(self) -> str:
-        return repr((self.seconds, self.steps, self.nodes(), self.edges(), self.widths()))

@@ -55,7 +55,7 @@ class Layer:
         times = whole // one if one else 1
         text = labels.counted(whole, "parameter")
         if times > 1 and times * one == whole:
-            text = f"{times:,} × {one:,} = {text}"
+            text = f"{times:,} × {labels.counted(one, 'parameter')}"
         return f"{text}, {storage(self.held)}"
 
 

@@ -85,14 +85,14 @@ def test_a_layer_says_its_parameters_and_an_edge_the_shape_that_it_carries(trace
 def test_the_twelve_blocks_of_a_gpt_are_drawn_once_with_their_layers(traces):
     drawing = draw(traces["gpt"])
     assert (
-        "Block blocks.0…11 ×12: one after another, 12 × 3,280 = 39,360 parameters, 308 KiB, 98 %"
+        "Block blocks.0…11 ×12: one after another, 12 × 3,280 parameters, 308 KiB, 98 %"
         in scopes(drawing)
     )
-    assert "Attention attention: 12 × 1,088 = 13,056 parameters, 102 KiB, 32 %" in scopes(drawing)
+    assert "Attention attention: 12 × 1,088 parameters, 102 KiB, 32 %" in scopes(drawing)
     boxes = lines(drawing)
     assert boxes["Linear query…value ×3, side by side"] == [
         "weight (16, 16), bias (16,)",
-        "36 × 272 = 9,792 parameters, 76.5 KiB, 24 %",
+        "36 × 272 parameters, 76.5 KiB, 24 %",
     ]
     assert boxes["embedding"][0] == "tokens (20, 16)"
     edges = joined(drawing)
@@ -108,12 +108,12 @@ def test_repeats_within_repeats(traces):
     drawing = draw(traces["resnet"])
     assert scopes(drawing) == [
         "ResNet",
-        "Stage stages.0…2 ×3: one after another, 3 × 1,152 = 3,456 parameters, 27 KiB, 99 %",
+        "Stage stages.0…2 ×3: one after another, 3 × 1,152 parameters, 27 KiB, 99 %",
     ]
     assert lines(drawing)["Residual blocks.0…3 ×4, one after another"] == [
         "kernels.0 (4, 4, 3, 3),",
         "kernels.1 (4, 4, 3, 3)",
-        "12 × 288 = 3,456 parameters, 27 KiB, 99 %",
+        "12 × 288 parameters, 27 KiB, 99 %",
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_layer_that_is_called_fifty_times_has_its_parameters_once(traces):
 def test_equal_branches_are_one_where_they_go_to_the_same_operations():
     drawing = draw(models.siamese())
     assert "MLP ×2: side by side" in scopes(drawing)
-    assert lines(drawing)["Linear 0"][-1] == "2 × 30 = 60 parameters, 480 B, 59 %"
+    assert lines(drawing)["Linear 0"][-1] == "2 × 30 parameters, 480 B, 59 %"
     vae = lines(draw(models.vae()))
     assert {"Linear mean", "Linear log_variance"} <= vae.keys()  # equal, but used otherwise
 
@@ -231,7 +231,7 @@ def check_edges(trace, graph):
             if tail != head and (tail, head) not in drawn:
                 assert runs[tail] & runs[head]
     order = {node.id: min(node.entries) for node in graph.nodes if node.kind != "input"}
-    assert all(order.get(tail, -1) < order[head] for tail, head in drawn)
+    assert all(order.get(tail, -1) < order.get(head, -1) for tail, head in drawn)
 
 
 def test_the_check_notices_an_edge_that_is_missing_or_turned():
@@ -263,12 +263,10 @@ def test_a_model_that_has_computed_nothing_has_the_same_parameters(seed):
 
 def test_a_model_alone_is_drawn_as_it_is_nested():
     drawing = viz.draw(models.GPT())
-    assert (
-        scopes(drawing)[1] == "Block blocks.0…11 ×12: 12 × 3,280 = 39,360 parameters, 308 KiB, 98 %"
-    )
+    assert scopes(drawing)[1] == "Block blocks.0…11 ×12: 12 × 3,280 parameters, 308 KiB, 98 %"
     boxes = lines(drawing)
     assert boxes["tokens"] == ["(20, 16)", "320 parameters, 2.5 KiB, 0.8 %"]
-    assert boxes["Linear query…out ×4"][-1] == "48 × 272 = 13,056 parameters, 102 KiB, 32 %"
+    assert boxes["Linear query…out ×4"][-1] == "48 × 272 parameters, 102 KiB, 32 %"
     assert "dashed: only the order of the attributes" in drawing.svg.replace("\u00a0", " ")
 
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from viz.placing import place
-from viz.shapes import SVG
+from viz.pages import SVG
 
 TITLE = "a title of six short words"
 TOP = 13.0  # where Graphviz writes a title, below its scope's top
