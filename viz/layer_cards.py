@@ -45,12 +45,8 @@ class LayerCards(Cards):
 
     def node(self, node: Node) -> list[Line]:
         layer = layer_of(node)
-        name = f"{layer.name} ×{layer.count:,}" if layer.count > 1 else layer.name
-        words = [
-            name,
-            *([layer.order] if layer.order else []),
-            *(["output"] if node.output else []),
-        ]
+        output = ["output"] if node.output else []
+        words = [counted_name(layer), *([layer.order] if layer.order else []), *output]
         lines: list[Line] = [("head", ", ".join(words))]
         lines += [("note", text) for text in wrap("", list(map(clean, layer.contents)), ", ", 2)]
         inside = () if layer.contents else layer.parameters

@@ -3,33 +3,39 @@
 Each function takes a visit to a page and returns what is wrong there, so an empty list is a pass.
 """
 
-GEOMETRY = """() => {
-    const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
+# a box of an element's own coordinates, where it is in the picture: a page shrinks the graph
+PLACE = """
+    const placed = (e, x, y, width, height) => {
+        const m = e.getCTM(), [a, b] = [[x, y], [x + width, y + height]].map(
+            ([x, y]) => [m.a * x + m.c * y + m.e, m.b * x + m.d * y + m.f]);
+        return [...a, ...b];
+    };
+    const box = e => { const b = e.getBBox(); return placed(e, b.x, b.y, b.width, b.height); };
+"""
+GEOMETRY = f"""() => {{{PLACE}
     const shapes = 'polygon, path, ellipse, polyline';
-    return [...document.querySelectorAll('g.node')].map(g => ({
+    return [...document.querySelectorAll('g.node')].map(g => ({{
         id: g.id,
         shapes: [...g.querySelectorAll(shapes)].map(box),
         texts: [...g.querySelectorAll('text')].filter(t => t.textContent.trim())
             .map(t => [t.textContent, box(t)])
-    }));
-}"""
-LABELS = """() => {
-    const box = e => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
-    const letters = t => {
+    }}));
+}}"""
+LABELS = f"""() => {{{PLACE}
+    const letters = t => {{
         const [a, b] = [t.getExtentOfChar(0), t.getExtentOfChar(t.textContent.length - 1)];
-        return [a.x, a.y, b.x + b.width, a.y + a.height];
-    };
-    const view = document.documentElement.viewBox.baseVal;
-    const shift = document.querySelector('svg > g').transform.baseVal.consolidate().matrix;
-    const edges = [...document.querySelectorAll('.edge-label text, .cluster-label text')];
+        return placed(t, a.x, a.y, b.x + b.width - a.x, a.height);
+    }};
     const all = [...document.querySelectorAll('text')];
-    // a parted title is its pieces
-    const pieces = t => t.querySelector('tspan[x]') ? [...t.children] : [t];
     const named = texts => texts.flatMap(pieces).filter(t => t.textContent.trim())
         .map(t => [t.textContent, t.localName === 'tspan' ? letters(t) : box(t)]);
-    const [x, y] = [view.x - shift.e, view.y - shift.f];
-    return { labels: named(edges), texts: named(all), canvas: [x, y, x + view.width, y + view.height] };
-}"""
+    // a parted title is its pieces
+    const pieces = t => t.querySelector('tspan[x]') ? [...t.children] : [t];
+    const around = all.filter(t => t.matches('.title, .subtitle, .caption'));
+    const labels = all.filter(t => t.closest('.edge-label, .cluster-label'));
+    const {{width, height}} = document.documentElement.getBoundingClientRect();
+    return {{ labels: named([...labels, ...around]), texts: named(all), canvas: [0, 0, width, height] }};
+}}"""
 
 FRAME = """() => {
     const box = e => {

@@ -99,6 +99,7 @@ def compared():
 
 
 EVERYTHING = ("value", "grad", "formula", "shape", "contribution")
+AROUND = {"title": "A model", "caption": "What it is made of, and in which order. " * 5}
 DRAWINGS = {
     "classifier": lambda: viz.draw(tx.trace(classifier())),
     "left to right": lambda: viz.draw(tx.trace(classifier()), direction="LR", show=EVERYTHING),
@@ -118,7 +119,17 @@ DRAWINGS = {
     "deep mlp": lambda: viz.draw(tx.trace(models.deep_mlp()), fold=1),
     "resnet": lambda: viz.draw(tx.trace(models.resnet()), fold=2),
     "gru": lambda: viz.draw(tx.trace(models.gru())),
+    "gpt on A4": lambda: architecture(models.gpt(), page="A4", **AROUND),
+    "resnet on A4": lambda: architecture(models.resnet(), page="A4", theme="dark"),
+    "gru on a slide": lambda: architecture(models.gru(), page="slide", **AROUND),
+    "vae on A4": lambda: architecture(models.vae(), page="A4", highlight=("noise", "VAE")),
+    "gpt alone": lambda: viz.draw(models.GPT(), highlight="head"),
+    "hostile layers": lambda: architecture(hostile(), title=SCRIPT, caption=" ".join(HOSTILE)),
 }
+
+
+def architecture(loss, **options):
+    return viz.draw(tx.trace(loss), view="architecture", **options)
 
 
 @pytest.fixture(scope="module")

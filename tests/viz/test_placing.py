@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from viz.placing import place
 from viz.pages import SVG
+from viz.placing import place
 
 TITLE = "a title of six short words"
 TOP = 13.0  # where Graphviz writes a title, below its scope's top
