@@ -22,6 +22,7 @@ from .engine.chosen import sweep_chosen
 from .engine.context import ON_ARRAYS, Mode, ScopeEntry, during, next_id
 from .engine.gradients import seed_gradient
 from .engine.lines import Line
+from .engine.memory import without_collection
 from .engine.nodes import Leaf, Node
 from .engine.tensors import Tensor, is_tensor, raw, wrap
 from .engine.walk import collect, sweep_arrays
@@ -236,7 +237,7 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
     root = output._source()
     nodes = collect(root)[::-1]
     check_unchanged(nodes)
-    with np.errstate(all="ignore"):  # the recorded run has already warned
+    with np.errstate(all="ignore"), without_collection():  # the recorded run has already warned
         replay = _Replay(root)
         for node in nodes:
             replay.run(node, (node.id, 0))
@@ -244,7 +245,7 @@ def trace(output: Tensor, gradient: Any = None) -> Trace:
             if gradient is None:
                 gradient = np.ones(output.shape, output.dtype)
             replay.walk(root, np.array(seed_gradient(output, gradient, False)))
-    return replay.trace(root)
+        return replay.trace(root)
 
 
 def check_unchanged(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import gc
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from threading import RLock
 from types import MethodType
 from typing import Any
 
 from ..engine import errors, lines
+from ..engine.memory import without_collection
 from ..engine.nodes import Node
 from ..engine.symbols import RECORDER
 from ..engine.tensors import Tensor
@@ -133,7 +133,7 @@ class Compiled:
                 self._give_up(RecordingError(what, fix=fix))
                 return None
             try:
-                with _without_collection():
+                with without_collection():
                     form = Form(self.function, args)
             except RecordingError as error:
                 self._give_up(error)
@@ -232,20 +232,6 @@ def compile(
     if model is None:
         return Compiled(function, strict)
     return Compiled(functools.partial(_train, function, model, optimizer), strict)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Python's collector is kept from looking through all objects again and again while a form is made, which
-    makes many: a fifth of the time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _is_followed(x: Any) -> bool:
