@@ -11,6 +11,9 @@ from tinygrad_xent import showing
 HOSTILE = "<script>alert(1)</script>"
 
 
+NOTEBOOK = ("trace", "why", "lint", "finding", "nothing found")
+
+
 def loss_of(model, samples=20):
     rng = np.random.default_rng(0)
     return tx.cross_entropy(model(rng.normal(size=(samples, 4))), rng.integers(0, 3, samples))
@@ -28,7 +31,10 @@ def results():
         autopsy = tx.check.explain_nonfinite(tx.log(zero).sum())
     why = tx.check.why(weight, (0, 0), of=loss)
     found = tx.check.lint(bad)
+    wrong = np.array([[0.5, -0.25], [0.1, 3.0]])
     return {
+        "audit": tx.check.audit({"loss": "0.70", HOSTILE: 1.0}, {"loss": 0.70539, HOSTILE: 2.0}),
+        "diagnosis": tx.check.diagnose(wrong, wrong * [[2.0, 1.0], [1.0, -7.0]]),
         "trace": trace,
         "entry": trace[weight],
         "contribution": trace[weight].contributions[0],
@@ -94,7 +100,7 @@ def parsed(result):
 
 
 def test_html_is_well_formed_and_escaped(results):
-    for name in ("trace", "why", "lint", "finding", "nothing found"):
+    for name in ("audit", "diagnosis", "check_tape", *NOTEBOOK):
         tree = parsed(results[name])
         assert not list(tree.iter("script"))
         assert "".join(tree.itertext()).strip(), name
@@ -131,3 +137,35 @@ def test_a_finding_shows_its_line_and_cure(results):
 def test_what_is_not_finite_has_a_bar_of_full_length():
     for value in (np.nan, np.inf, -np.inf):
         assert "width:6.00em" in showing.html_table(("a",), [("x",), ("y",)], [value, 1.0])
+
+
+def test_an_audit_is_a_table_with_a_row_for_each_quantity(results):
+    head, *rows = parsed(results["audit"]).iter("tr")
+    assert ["".join(cell.itertext()) for cell in head] == [
+        "quantity",
+        "published",
+        "true",
+        "verdict",
+    ]
+    shown = [["".join(cell.itertext()) for cell in row] for row in rows]
+    assert shown == [
+        [f.quantity, *f.published, *f.true, f.verdict] for f in results["audit"].findings
+    ]
+    assert [row[0] for row in shown] == ["loss", HOSTILE]
+
+
+def test_a_diagnosis_shows_the_figures_that_are_wrong(results):
+    found = results["diagnosis"]
+    (_, *rows) = parsed(found).iter("tr")
+    assert len(rows) == len(found.wrong) > 1
+    assert "wrong components" in "".join(parsed(found).itertext())
+
+
+def test_a_check_of_the_tape_shows_the_rules_that_are_at_fault():
+    double = tx.custom_vjp(lambda x: 2.0 * x, lambda g: 3.0 * g, name="double")
+    x = tx.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    check = tx.check.check_tape(double(x).sum())
+    rows = ["".join(row.itertext()) for row in parsed(check).iter("tr")]
+    assert len(rows) == 2
+    assert rows[1].startswith("wrong")
+    assert "1 at fault" in "".join(parsed(check).itertext())

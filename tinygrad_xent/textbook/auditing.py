@@ -16,9 +16,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..engine import errors
+from ..showing import aligned, html_table
 
 Figures: TypeAlias = Any  # a number, an array, a nested list, or text such as "0.33 0.29 0.38"
 
+COLUMNS = ("quantity", "published", "true", "verdict")
 SLACK = 1e-9  # of a unit in the last place: this close to a tie counts as the tie
 
 
@@ -67,16 +69,20 @@ class Audit:
                 return finding
         raise KeyError(quantity)
 
-    def __str__(self) -> str:
-        rows = [("quantity", "published", "true", "verdict")]
-        for f in self.findings:
-            rows.append((f.quantity, " ".join(f.published) or "–", " ".join(f.true), f.verdict))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-            for row in rows
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (f.quantity, " ".join(f.published) or "–", " ".join(f.true), f.verdict)
+            for f in self.findings
         ]
-        return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+    def __str__(self) -> str:
+        head, *lines = aligned([COLUMNS, *self._rows()])
+        rule = "  ".join("-" * max(map(len, c)) for c in zip(COLUMNS, *self._rows(), strict=True))
+        return "\n".join([head, rule, *lines])
+
+    def _repr_html_(self) -> str:
+        """The table, a row for each quantity."""
+        return html_table(COLUMNS, self._rows())
 
     __repr__ = __str__
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..engine import errors
 from ..engine.tensors import raw
+from ..showing import html_table
 from . import mistakes
 from .mistakes import Context, Mistake, make_context
 
@@ -75,6 +77,13 @@ class Diagnosis:
             lines.append(f"  and {len(self.wrong) - SHOWN} more")
         lines += [f"  the same figures: {', '.join(names)}" for names in self.also]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The mistakes in words, and the figures that they do not explain as a table."""
+        told = [line for line in str(self).splitlines() if not line.startswith("  [")]
+        rows = [(str(list(at)), f"{c:.6g}", f"{e:.6g}") for at, c, e in self.wrong[:SHOWN]]
+        table = html_table(("element", "claimed", "right"), rows) if rows else ""
+        return f"<pre>{escape(chr(10).join(told))}</pre>{table}"
 
     __repr__ = __str__
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from ...engine.lines import Line
 from ...engine.nodes import Node, value_of
 from ...engine.tensors import Tensor
 from ...engine.walk import collect, sweep_arrays
+from ...showing import html_table
 from ...textbook.diagnosis import Diagnosis, diagnose
 from ...tracing import check_unchanged
 from ..reading import alone, is_finite
@@ -118,6 +120,17 @@ class TapeCheck:
             for r in kinks
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The verdict, and the rules with something to be said of them as a table."""
+        headline = f"<p>{escape(str(self).partition(chr(10))[0])}</p>"
+        rows = [
+            (r.status, r.op, r.argument, str(r.line), r.reason)
+            for r in self.rules
+            if r.status != "right"
+        ]
+        head = ("verdict", "operation", "argument", "line", "reason")
+        return headline + (html_table(head, rows) if rows else "")
 
     __repr__ = __str__
 
