@@ -15,6 +15,7 @@ from tinygrad_xent.tracing import Entry, Scope, Trace
 from .blocks import Structure, blocks
 from .graph import Graph
 from .layer_cards import LayerCards
+from .layer_graph import LayerGraph
 from .layers import Parameter
 from .marks import marks_of
 from .options import DrawOptions, shown
@@ -47,7 +48,7 @@ class Architecture(Subject):
 
     def within(self, view: View, most: float) -> Graph | None:
         plan = Plan(self.structure, self.trace.output, self.names, self.moved, view, most)
-        return plan.graph()
+        return LayerGraph(plan).graph()
 
     def hides_most(self, graph: Graph, most: int) -> bool:
         return False  # what is folded is named

@@ -1,22 +1,19 @@
-"""A trace's layers -> Graph: the boxes of an architecture and how they are joined.
+"""A trace -> the boxes of an architecture: which layers there are, and what repeats.
 
-What repeats is drawn once: the entries of all repetitions belong to the boxes of the first. An edge
-from one repetition to another is not drawn; the heading says that they stand one after another.
+What repeats has boxes once: the entries of all repetitions belong to those of the first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from tinygrad_xent.tracing import Scope
 
 from .blocks import Block, Item, Runs, Structure, entries_of, order
-from .graph import Edge, Graph, Kind, Node, Use
-from .labels import counted, relative, spanned
-from .layers import Layer, Parameter
+from .labels import relative, spanned
 from .repeats import Run
 from .views import View
 
@@ -222,142 +219,6 @@ class Plan:
             assert item.scope is not None, "all but the root"
             return item.scope.name
         return "repeated"
-
-    # leaves
-
-    def leaves(self) -> list[tuple[Box, Kind]]:
-        """Give each parameter to the first box that uses it, and make boxes for what comes from outside."""
-        users: dict[int, dict[Box, None]] = {
-            e.id: {} for e in self.entries if e.kind != "operation"
-        }
-        for entry in self.entries:
-            for source in entry.inputs:
-                if source in users:
-                    users[source][self.owner[entry.id]] = None
-        bundles: dict[Hashable, list[int]] = {}
-        for leaf, found in users.items():
-            kind = self.structure.kinds[leaf]
-            if kind == "parameter" and found:
-                holder, *others = found
-                holder.held.append(leaf)
-                for other in others:
-                    other.shared.append(leaf)
-            elif kind == "input" or leaf == self.output:
-                bundles.setdefault((kind, *map(id, found)), []).append(leaf)
-        made: list[tuple[Box, Kind]] = []
-        for leaves in bundles.values():
-            title = self.title(leaves)
-            box = Box(title, title, "", (), first=tuple(leaves), entries=leaves)
-            self.owner.update(dict.fromkeys(leaves, box))
-            self.turns.update({leaf: {} for leaf in leaves})
-            made.append((box, self.structure.kinds[leaves[0]]))
-        return made
-
-    def title(self, leaves: list[int]) -> str:
-        """What one leaf, or many that go to the same boxes, are called."""
-        words = {self.structure.words[leaf] for leaf in leaves}
-        word = words.pop() if len(words) == 1 else "input"
-        if len(leaves) > 1:
-            return counted(len(leaves), word)
-        name = self.names.get(leaves[0], "")
-        return f"{name}: {word}" if name else word
-
-    # the graph
-
-    def graph(self) -> Graph | None:
-        """The graph, unless it has more than `most` nodes."""
-        leaves = self.leaves() if len(self.boxes) <= self.most else []
-        if len(self.boxes) + len(leaves) > self.most:
-            return None
-        nodes = [self.node(box, kind) for box, kind in leaves]
-        nodes += [self.node(box, self.kind(box)) for box in self.boxes]
-        nodes.sort(key=lambda node: node.entries[0])
-        parents = {own: box.path[-1] if box.path else None for own, (_, box) in self.scopes.items()}
-        scopes = {own: scope for own, (scope, _) in self.scopes.items()}
-        layers = {
-            own: self.layer(box, self.held_in(own, box)) for own, (_, box) in self.scopes.items()
-        }
-        return Graph(tuple(nodes), tuple(self.edges()), scopes, parents, layers=layers)
-
-    def kind(self, box: Box) -> Kind:
-        if box.count > 1:
-            return "repeat"
-        if box.held or box.shared:
-            return "layer"
-        return "operation" if box.is_operation else "group"
-
-    def node(self, box: Box, kind: Kind) -> Node:
-        return Node(
-            node_id(box),
-            kind,
-            tuple(box.entries),
-            tuple(box.held),
-            box.path,
-            box.title,
-            count=box.count,
-            output=self.output in box.entries,
-            layer=self.layer(
-                box, (box.held, [leaf for leaf in box.held if self.is_first(box, leaf)])
-            ),
-        )
-
-    def is_first(self, box: Box, leaf: int) -> bool:
-        """Whether the first layer that a box stands for uses a parameter."""
-        return any(leaf in self.entries[entry].inputs for entry in box.first)
-
-    def held_in(self, own: int, scope: Box) -> tuple[list[int], list[int]]:
-        """The parameters inside an open scope, and of the first one that it stands for."""
-        around = (*scope.path, own)
-        inside = [box for box in self.boxes if box.path[: len(around)] == around]
-        held = [leaf for box in inside for leaf in box.held]
-        used = {
-            source
-            for box in inside
-            for entry in box.entries
-            if not any(self.turns[entry].get(run, 0) for run in around)
-            for source in self.entries[entry].inputs
-        }
-        return held, [leaf for leaf in held if leaf in used]
-
-    def layer(self, box: Box, held: tuple[list[int], list[int]]) -> Layer:
-        everything, first = held
-        return Layer(
-            relative(box.title, box.outer),
-            box.title,
-            box.count,
-            box.order,
-            tuple(self.parameter(leaf, box) for leaf in first),
-            tuple(self.parameter(leaf, box) for leaf in everything),
-            tuple(self.names.get(leaf) or "a parameter" for leaf in box.shared),
-            box.contents,
-        )
-
-    def parameter(self, leaf: int, box: Box) -> Parameter:
-        """A parameter, its name relative to that of its layer."""
-        entry, name = self.entries[leaf], self.names.get(leaf, "")
-        own = relative(name, box.name)
-        name = own if own != name else relative(name, box.outer)
-        return Parameter(name or "parameter", entry.shape, entry.value.nbytes)
-
-    def edges(self) -> Iterable[Edge]:
-        """The edges, in the order of their first uses: of what repeats, those of the first repetition."""
-        found: dict[tuple[Box, Box], list[Use]] = {}
-        for entry in self.entries:
-            for argument, source in enumerate(entry.inputs):
-                tail, head = self.owner.get(source), self.owner.get(entry.id)
-                if tail is None or head is None or tail is head:
-                    continue
-                there, here = self.turns[source], self.turns[entry.id]
-                if all(there[run] == here[run] == 0 for run in there.keys() & here.keys()):
-                    found.setdefault((tail, head), []).append(Use(source, entry.id, argument))
-        return [
-            Edge(node_id(tail), node_id(head), tuple(uses)) for (tail, head), uses in found.items()
-        ]
-
-
-def node_id(box: Box) -> str:
-    """The DOT name of a box."""
-    return f"n{box.entries[0]}"
 
 
 def is_layer(block: Block) -> bool:
