@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -47,6 +48,8 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
     mode = None
     with contextlib.suppress(FileNotFoundError):
         mode = permissions("save", target)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "save: there is no such folder", str(target.parent))
     # 50 characters, 200 bytes at most: with what is added, the system's limit of 255 is kept
     temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}.tmp")
     created = 0o666 if mode is None else mode & 0o666  # never readable by more than the old file

@@ -83,8 +83,8 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
             a theme of your own, see `add_theme`; or a `Palette`.
         font: a family to write in, where the viewer has it; each line keeps its width.
         names: tensors by the name they have in the picture, where that is not their own.
-        highlight: what stands out: a tensor, the name of a value, or that of a scope; a pair of these
-            for all paths from the one to the other; or a list of such.
+        highlight: what stands out: a tensor, a module, the name of a value or of a scope; a pair of
+            these for all paths from the one to the other; or a list of such.
         findings: of `tx.check.lint(output)`: each is a badge on the operation that shows it.
         precision: significant digits; or a format for all numbers, such as ".3f".
         title: above the picture, in large letters.
@@ -111,6 +111,11 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
     """
     asked = resolved("draw", options)
     if isinstance(output, nn.Module):
+        if options.get("view") == "operations":
+            fix = 'view="architecture", or draw what it computes: viz.draw(model(x))'
+            raise ValueError(
+                f"viz: a model that has computed nothing has no operations\n  fix: {fix}"
+            )
         return Drawing(ModuleTree(output, asked), asked)
     trace = _traced(output, "a Tensor, a Trace or a Module")
     computed = output is trace or any(entry.accumulated is not None for entry in trace)

@@ -62,14 +62,15 @@ class Architecture(Subject):
         return "; ".join(f"{', '.join(layer.contents)} in {layer.name}" for layer in known)
 
     def cards(self, graph: Graph) -> LayerCards:
-        shows_value = "value" in shown(self.options["show"])
         return LayerCards(
             graph,
             self.trace,
             parameters_of(self.trace, self.names),
             self.title(),
             self.marks,
-            self.options["precision"] if shows_value else None,
+            self.names,
+            shown(self.options["show"]),
+            self.options["precision"],
         )
 
     def title(self) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from tinygrad_xent.engine import lines
 from tinygrad_xent.files import replace_file
@@ -29,6 +29,25 @@ from .svg import finish
 from .theme import Palette, palettes_of, schemes
 
 showings = itertools.count()  # outputs so far: two showings of one drawing share no id either
+
+
+class Manner(NamedTuple):
+    """How a graph is laid out: which way it goes, and whether a legend explains it."""
+
+    direction: str
+    legend: bool
+
+
+def manners(options: DrawOptions) -> list[Manner]:
+    """The ways to lay a graph out, the best first: without a page there is one. On a page, what does not
+    fit is tried the other way, then without its legend, before it is drawn coarser.
+    """
+    page, direction = options["page"], options["direction"]
+    if page is None:
+        return [Manner(direction or "TB", options["legend"])]
+    directions = [direction] if direction else PAGES[page].directions
+    legends = (True, False) if options["legend"] else (False,)
+    return [Manner(way, legend) for legend in legends for way in directions]
 
 
 class DrawingWarning(UserWarning):
@@ -53,6 +72,8 @@ class Drawing:
     def __init__(self, subject: Subject, options: DrawOptions) -> None:
         self.trace, self.options = subject.trace, options
         self.palettes = palettes_of(options["theme"])
+        self._manners = manners(options)
+        self._manner = self._manners[0]
         start = time.perf_counter()
         self._subject, self._chooser = subject, Chooser(subject)
         self._raw: bytes | None = None
@@ -84,9 +105,7 @@ class Drawing:
     @property
     def direction(self) -> str:
         """Which way the forward pass goes; "backward" where the gradient's is drawn."""
-        direction = self.options["direction"]
-        assert direction is not None
-        return direction
+        return self._manner.direction
 
     @property
     def cards(self) -> Cards:
@@ -101,8 +120,7 @@ class Drawing:
         return self._dot().text
 
     def _dot(self) -> Dot:
-        legend = self.options["legend"]
-        return to_dot(self.graph, self.cards, self.palettes[0], self.direction, legend)
+        return to_dot(self.graph, self.cards, self.palettes[0], *self._manner)
 
     @property
     def svg(self) -> str:
@@ -156,20 +174,24 @@ class Drawing:
         """
         whole, took = self.options["time_limit"], self._took
         while True:
-            start = time.perf_counter()
-            frame, dot, count = self._frame(), self._dot(), len(self.graph.nodes)
-            took += time.perf_counter() - start
-            limit = max(whole - took, whole / 3)
-            try:
-                raw = layout.render(dot.text, "svg", limit)
-            except layout.LayoutTimeoutError:
-                self._coarsen(count // 4, f"the layout took over {float(f'{limit:.2g}'):g} s")
-                took = whole
-                continue
-            page = frame.page
-            if page is None or count == 1 or frame.is_legible(raw, self.cards.letters):
-                return raw
-            self._coarsen(count - 1, f"on {page.name} letters would be under {page.least:g} pt")
+            for manner in self._manners:
+                self._manner, start = manner, time.perf_counter()
+                frame, dot, count = self._frame(), self._dot(), len(self.graph.nodes)
+                took += time.perf_counter() - start
+                limit = max(whole - took, whole / 3)
+                try:
+                    raw = layout.render(dot.text, "svg", limit)
+                except layout.LayoutTimeoutError:
+                    self._coarsen(count // 4, f"the layout took over {float(f'{limit:.2g}'):g} s")
+                    took = whole
+                    break
+                page = frame.page
+                if page is None or count == 1 or frame.is_legible(raw, self.cards.letters):
+                    return raw
+            else:
+                assert page is not None
+                least = f"on {page.name} letters would be under {page.least:g} pt"
+                self._coarsen(count - 1, least)
 
     def _coarsen(self, most: int, why: str) -> None:
         """Take the first view with at most so many nodes; or give up."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import final, get_args
 
 from tinygrad_xent.tracing import Scope, Trace
 
@@ -12,8 +12,11 @@ from . import labels
 from .cards import Cards, Line, cleaned, wrap
 from .graph import Edge, Graph, Node
 from .labels import clean
-from .layers import Layer, Parameter, storage
+from .layers import Layer, Parameter, frozen, storage
+from .leaves import Leaf
 from .marks import Marks
+
+LEAVES = get_args(Leaf)
 
 
 @final
@@ -24,7 +27,9 @@ class LayerCards(Cards):
         trace: the computation, of which edges have their shapes; None where there was none.
         total: all parameters of the model.
         title: what the picture is of.
-        precision: significant digits of the output's value; None to leave it out.
+        names: of values, by the id of their entry.
+        show: "value" for that of the output, "shape" for the shapes at edges and of parameters.
+        precision: significant digits of the output's value.
     """
 
     letters = 10
@@ -38,24 +43,41 @@ class LayerCards(Cards):
         total: Sequence[Parameter],
         title: str,
         marks: Marks,
-        precision: labels.Digits | None,
+        names: Mapping[int, str],
+        show: frozenset[str],
+        precision: labels.Digits,
     ) -> None:
         self.graph, self.trace, self.total, self.title = graph, trace, total, title
-        self.marks, self.precision = marks, precision
+        self.marks, self.names, self.show, self.precision = marks, names, show, precision
+        self.leaving: dict[str, set[int]] = {node.id: set() for node in graph.nodes}
+        for edge in graph.edges:
+            self.leaving[edge.tail].update(use.source for use in edge.uses)
 
     def node(self, node: Node) -> list[Line]:
         layer = layer_of(node)
         output = ["output"] if node.output else []
-        words = [counted_name(layer), *([layer.order] if layer.order else []), *output]
+        words = [self.named(node, layer), *([layer.order] if layer.order else []), *output]
         lines: list[Line] = [("head", ", ".join(words))]
         lines += [("note", text) for text in wrap("", list(map(clean, layer.contents)), ", ", 2)]
-        inside = () if layer.contents else layer.parameters
+        inside = () if layer.contents or "shape" not in self.show else layer.parameters
         shapes = [f"{clean(p.name)} {shape_text(p.shape)}".strip() for p in inside]
         lines += [("shape", text) for text in wrap("", shapes, ", ", 2)]
         if layer.held:
             lines.append(("kind", self.amount(layer)))
-        lines += [("note", f"shares {clean(name)}") for name in layer.shared]
+        lines += [
+            ("note", text) for text in wrap("shares", list(map(clean, layer.shared)), ", ", 2)
+        ]
+        lines += [("note", fact) for fact in layer.facts]
         return cleaned(lines + self.value(node))
+
+    def named(self, node: Node, layer: Layer) -> str:
+        """The name of a layer, and that of what it computes."""
+        values = self.leaving[node.id]
+        if node.output and self.trace is not None:
+            values = values | {self.trace.output}
+        names = [self.names.get(value, "") for value in values]
+        known = len(names) == 1 and names[0] and node.kind not in LEAVES
+        return f"{clean(names[0])} = {counted_name(layer)}" if known else counted_name(layer)
 
     def value(self, node: Node) -> list[Line]:
         """What there is to say of data, and of the output."""
@@ -63,7 +85,7 @@ class LayerCards(Cards):
             return []
         if node.output:
             entry = self.trace[self.trace.output]
-            if entry.value.ndim == 0 and self.precision is not None:
+            if entry.value.ndim == 0 and "value" in self.show:
                 return [("value", f"value  {labels.number(entry.value, self.precision)}")]
             return [("shape", labels.dtype_and_shape(entry.value))]
         kinds = Counter(labels.dtype_and_shape(self.trace[i].value) for i in node.entries)
@@ -75,7 +97,7 @@ class LayerCards(Cards):
         return f"{layer.amount()}, {percent(held, whole)}"
 
     def edge(self, edge: Edge, head: Node) -> list[Line]:
-        if self.trace is None:
+        if self.trace is None or "shape" not in self.show:
             return []
         sources = dict.fromkeys(use.source for use in edge.uses)
         counts = Counter(self.trace[source].shape for source in sources)
@@ -115,14 +137,14 @@ class LayerCards(Cards):
             return ["no parameters"]
         amount = labels.counted(sum(p.size for p in self.total), "parameter")
         tensors = labels.counted(len(self.total), "tensor")
-        return [f"{amount} in {tensors}, {storage(self.total)}"]
+        return [f"{amount}{frozen(self.total)} in {tensors}, {storage(self.total)}"]
 
     def legend(self) -> list[Line]:
         told = ["%: share of all parameters"] if self.total else []
-        if self.trace is not None and self.graph.edges:
+        if self.trace is not None and self.graph.edges and "shape" in self.show:
             told.append("at an edge: the shape of what it carries")
-        elif any(not edge.uses for edge in self.graph.edges):
-            told.append("dashed: only the order of the attributes")
+        if any(not edge.uses for edge in self.graph.edges):
+            told.append("dashed: how these are joined is not known")
         return [("kind", "; ".join(told))] if told else []
 
     def about(self) -> tuple[str, str]:

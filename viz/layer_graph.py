@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import final
 
+import numpy as np
+
 from .graph import Edge, Graph, Kind, Node, Use
-from .labels import counted, relative
+from .labels import counted, dtype_and_shape, number, relative
 from .layers import Layer, Parameter
 from .plan import Box, Plan
 
@@ -128,7 +130,29 @@ class LayerGraph:
             tuple(self.parameter(leaf, box) for leaf in everything),
             tuple(self.plan.names.get(leaf) or "a parameter" for leaf in box.shared),
             box.contents,
+            self.facts(box),
         )
+
+    def facts(self, box: Box) -> tuple[str, ...]:
+        """The arrays among the settings of an operation, and the numbers among its arguments."""
+        if not box.is_operation:
+            return ()
+        entries = [self.plan.entries[entry] for entry in box.first]
+        found = [
+            f"{name} {dtype_and_shape(array)}"
+            for entry in entries
+            for name, setting in entry.settings.items()
+            for array in (setting if isinstance(setting, tuple) else (setting,))
+            if isinstance(array, np.ndarray) and array.ndim
+        ]
+        if len(entries) == 1:
+            words = zip(entries[0].arguments, entries[0].inputs, strict=True)
+            found += [
+                f"{argument} = {number(self.plan.entries[source].value)}"
+                for argument, source in words
+                if self.plan.structure.words.get(source) == "constant"
+            ]
+        return tuple(found)
 
     def parameter(self, leaf: int, box: Box) -> Parameter:
         """A parameter, its name relative to that of its layer."""

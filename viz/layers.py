@@ -13,11 +13,12 @@ from . import labels
 @final
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter: its name in the model, its shape, and how many bytes it has."""
+    """A parameter: its name in the model, its shape, how many bytes it has, and whether it is frozen."""
 
     name: str
     shape: tuple[int, ...]
     nbytes: int
+    frozen: bool = False
 
     @property
     def size(self) -> int:
@@ -38,6 +39,7 @@ class Layer:
         held: those of all of them, each once.
         shared: names of parameters that it uses and another box holds.
         contents: names of the layers inside, where these have no boxes of their own.
+        facts: what else an operation was given: numbers, and arrays by their shapes.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Layer:
     held: tuple[Parameter, ...] = ()
     shared: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
 
     def amount(self) -> str:
         """How many numbers the parameters have, and in how many bytes."""
@@ -56,7 +59,17 @@ class Layer:
         text = labels.counted(whole, "parameter")
         if times > 1 and times * one == whole:
             text = f"{times:,} × {labels.counted(one, 'parameter')}"
-        return f"{text}, {storage(self.held)}"
+        return f"{text}{frozen(self.held)}, {storage(self.held)}"
+
+
+def frozen(parameters: Sequence[Parameter]) -> str:
+    """How many of the numbers are frozen, as an addition to their number.
+
+    >>> frozen([Parameter("W", (2, 3), 48, frozen=True), Parameter("b", (3,), 24)])
+    ' (6 frozen)'
+    """
+    count = sum(p.size for p in parameters if p.frozen)
+    return f" ({count:,} frozen)" if count else ""
 
 
 def storage(parameters: Sequence[Parameter]) -> str:

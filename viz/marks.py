@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from tinygrad_xent import Tensor
+from tinygrad_xent import Tensor, nn
 from tinygrad_xent.tracing import Trace
 
 from .graph import Edge, Node
 from .options import Marked
+
+MOST = 12  # names in an error
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def marks_of(
     """The marks for what a user names.
 
     Args:
-        highlight: tensors, names of values, names of scopes; a pair of these stands for all paths from
+        highlight: tensors, modules, names of values, names of scopes; a pair of these stands for all paths from
             the first to the second. One of them or several.
         called: names of entries in the picture, where these are not their own.
 
@@ -69,13 +72,32 @@ def marks_of(
 
 def items_of(highlight: Marked | Iterable[Marked]) -> list[Marked]:
     """One thing to be marked, or several: a tuple of two is a pair, the ends of a path."""
-    if isinstance(highlight, (str, Tensor)):
+    if isinstance(highlight, (str, Tensor, nn.Module)):
         return [highlight]
     if isinstance(highlight, tuple) and len(highlight) == 2:
         one, other = highlight
-        if isinstance(one, (str, Tensor)) and isinstance(other, (str, Tensor)):
+        kinds = (str, Tensor, nn.Module)
+        if isinstance(one, kinds) and isinstance(other, kinds):
             return [(one, other)]
     return list(highlight)
+
+
+def label_of(module: nn.Module) -> str:
+    """What the scope of a module is called: its class and its path in the model."""
+    return module._label
+
+
+def some(names: Iterable[str], wanted: object) -> str:
+    """Some of these names, those most like the wanted one first.
+
+    >>> some(["W", "logits", "loss"], "Logits")
+    "'logits', 'W', 'loss'"
+    """
+    every = sorted(filter(None, names))
+    alike = get_close_matches(str(wanted), every, 3)
+    shown = list(dict.fromkeys([*alike, *every]))
+    told = ", ".join(map(repr, shown[:MOST])) or "none has a name"
+    return told + (f" and {len(shown) - MOST:,} more" if len(shown) > MOST else "")
 
 
 class _Finder:
@@ -86,22 +108,23 @@ class _Finder:
         self.named: dict[str, set[int]] = {}
         for entry in trace:
             names = {called.get(entry.id, entry.name), *entry.scope}
-            for name in names - {None, ""}:
+            paths = {name.split(" ")[-1] for name in entry.scope}  # "Linear head" is "head" too
+            for name in (names | paths) - {None, ""}:
                 self.named.setdefault(str(name), set()).add(entry.id)
 
-    def find(self, item: str | Tensor) -> set[int]:
-        """The entries that a tensor or a name stands for."""
+    def find(self, item: str | Tensor | nn.Module) -> set[int]:
+        """The entries that a tensor, a module or a name stands for."""
+        item = label_of(item) if isinstance(item, nn.Module) else item
         if isinstance(item, Tensor):
             return {self.trace[item].id}
         if isinstance(item, str) and item in self.named:
             return self.named[item]
-        known = ", ".join(map(repr, sorted(self.named)[:12])) or "none has a name"
         raise ValueError(
             f"viz: highlight should be tensors, names, or pairs of them, got {item!r:.80}\n"
-            f"  fix: the names in this computation are: {known}"
+            f"  fix: the names in this computation are: {some(self.named, item)}"
         )
 
-    def path(self, *ends: str | Tensor) -> set[int]:
+    def path(self, *ends: str | Tensor | nn.Module) -> set[int]:
         """The entries on all paths from the first to the second."""
         start, stop = (self.find(end) for end in ends)
         after, before = set(start), set(stop)

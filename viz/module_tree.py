@@ -1,6 +1,6 @@
 """The architecture of a model that has computed nothing: its modules and parameters as they are nested.
 
-How modules are joined is known of a `Sequential` alone; elsewhere their order is that of the attributes.
+How modules are joined is known of a `Sequential` alone; elsewhere dashed lines lead from one to the next.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .graph import Edge, Graph, Kind, Node, Use
 from .labels import relative, spanned
 from .layer_cards import LayerCards
 from .layers import Layer, Parameter
-from .marks import Marks, items_of
-from .options import DrawOptions
+from .marks import Marks, items_of, label_of, some
+from .options import DrawOptions, shown
 from .repeats import Run, runs
 from .subjects import Subject
 from .views import View
@@ -79,8 +79,10 @@ def parts_of(model: nn.Module) -> dict[str, Part]:
             made[_outer(path, made)].inner.append(part)
         made[path] = part
     own: dict[str, list[Part]] = {}
-    for path, tensor in model.named_parameters():
-        parameter, outer = Parameter(path, tensor.shape, tensor.data.nbytes), _outer(path, made)
+    live = {path for path, _ in model.named_parameters()}
+    for path, array in model.state_dict().items():
+        parameter = Parameter(path, array.shape, array.nbytes, path not in live)
+        outer = _outer(path, made)
         if made[outer].inner:
             own.setdefault(outer, []).append(Part(-1, path, path, "parameter"))
             own[outer][-1].parameters.append(parameter)
@@ -111,7 +113,7 @@ class ModuleTree(Subject):
     trace = None
 
     def __init__(self, model: nn.Module, options: DrawOptions) -> None:
-        self.parts = parts_of(model)
+        self.parts, self.options = parts_of(model), options
         self.root = self.parts[""]
         deepest = self.root.depth
         finest = deepest if options["fold"] is None else min(options["fold"], deepest)
@@ -135,7 +137,9 @@ class ModuleTree(Subject):
         return f"what is inside {', '.join(folded)}" if folded else ""
 
     def cards(self, graph: Graph) -> LayerCards:
-        return LayerCards(graph, None, self.root.parameters, self.root.name, self.marks, None)
+        show, precision = shown(self.options["show"]), self.options["precision"]
+        about = self.root.parameters, self.root.name, self.marks
+        return LayerCards(graph, None, *about, {}, show, precision)
 
 
 def marks_of(model: nn.Module, parts: dict[str, Part], options: DrawOptions) -> Marks:
@@ -148,11 +152,12 @@ def marks_of(model: nn.Module, parts: dict[str, Part], options: DrawOptions) -> 
     known = {**parts, **{part.name: part for part in parts.values()}}
     found = set()
     for item in items_of(options["highlight"]):
+        item = label_of(item) if isinstance(item, nn.Module) else item
         path = tensors.get(id(item)) if isinstance(item, Tensor) else item
         if not isinstance(path, str) or path not in known:
             raise ValueError(
                 f"viz: highlight should name parts of the model, got {item!r:.80}\n"
-                f"  fix: its parts are: {', '.join(filter(None, list(known)[:12]))}"
+                f"  fix: its parts are: {some(known, item)}"
             )
         found |= {part.id for part in known[path].all}
     return Marks(frozenset(found))

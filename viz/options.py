@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, get_args
 
-from tinygrad_xent import Tensor
+from tinygrad_xent import Tensor, nn
 
 from .labels import Digits
 from .pages import PAGES
@@ -20,7 +20,8 @@ ViewName: TypeAlias = Literal["operations", "architecture"]
 Direction: TypeAlias = Literal["TB", "LR", "BT", "RL", "backward"]
 Parameters: TypeAlias = Literal["inside", "outside"]
 PageName: TypeAlias = Literal["A4", "slide"]
-Marked: TypeAlias = str | Tensor | tuple[str | Tensor, str | Tensor]
+End: TypeAlias = str | Tensor | nn.Module
+Marked: TypeAlias = End | tuple[End, End]
 
 SHOWABLE = get_args(Shown)
 VIEWS = get_args(ViewName)
@@ -123,11 +124,7 @@ def resolved(what: str, given: DrawOptions) -> DrawOptions:
         holds, wanted = _CHECKS.get(option, (_anything, ""))
         if not holds(value):
             raise ValueError(f"viz: {option} should be {wanted}, got {value!r}")
-    options: DrawOptions = {**DEFAULTS, **given}
-    if options["direction"] is None:
-        page = options["page"]
-        options["direction"] = PAGES[page].direction if page is not None else "TB"
-    return options
+    return {**DEFAULTS, **given}
 
 
 def shown(show: str | Iterable[str]) -> frozenset[str]:

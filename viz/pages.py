@@ -16,7 +16,7 @@ TITLE, TEXT = 14.0, 10.0  # points: a title; lines, and most of a graph
 LINE = 1.35  # a line's height, in em
 GAP = 8.0  # points between heading, graph and caption
 LONGEST = 200  # characters of a title
-NARROWEST = 60  # characters: a caption is not broken into shorter lines, however small the graph
+NARROWEST = 60  # characters: lines around a graph are not broken before, however small it is
 
 Words: TypeAlias = tuple[Literal["title", "subtitle", "caption"], str]
 
@@ -28,7 +28,7 @@ class Page:
     Attributes:
         least: the smallest letters that are legible on it.
         largest: how much a small graph may be enlarged.
-        direction: in which a graph fits it best.
+        directions: in which a graph may fit it, the best first.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Page:
     margin: float
     least: float
     largest: float
-    direction: Literal["TB", "LR"]
+    directions: tuple[Literal["TB", "LR"], ...]
 
 
 PAGES = {
-    "A4": Page("A4", 595.28, 841.89, 28, 7, 1, "TB"),
-    "slide": Page("a slide", 960, 540, 28, 8, 1.6, "LR"),
+    "A4": Page("A4", 595.28, 841.89, 28, 7, 1, ("TB", "LR")),
+    "slide": Page("a slide", 960, 540, 28, 8, 1.6, ("LR", "TB")),
 }
 
 
@@ -62,10 +62,11 @@ class Frame:
     caption: str | None = None
     page: Page | None = None
 
-    def above(self) -> list[Words]:
-        """The lines above the graph."""
-        title: list[Words] = [("title", clean(self.title, LONGEST))] if self.title else []
-        return [*title, *(("subtitle", text) for text in self.heading)]
+    def above(self, width: float) -> list[Words]:
+        """The lines above a graph of this width."""
+        most = max(NARROWEST, int(width / (ADVANCE * TITLE)))
+        title = textwrap.wrap(clean(self.title or "", LONGEST), most)
+        return [*(("title", line) for line in title), *(("subtitle", t) for t in self.heading)]
 
     def below(self, width: float) -> list[Words]:
         """The lines below a graph of this width."""
@@ -82,7 +83,7 @@ class Frame:
         assert self.page is not None
         width = self.page.width - 2 * self.page.margin
         return width, self.page.height - 2 * self.page.margin - sum(
-            high(words) for words in (self.above(), self.below(width))
+            high(words) for words in (self.above(width), self.below(width))
         )
 
     def scale(self, width: float, height: float) -> float:
@@ -128,10 +129,11 @@ def put_frame(root: ET.Element, frame: Frame) -> None:
     """Set a graph, drawn by Graphviz, in its frame: the SVG is as large as the page or as need be."""
     if frame == Frame():
         return
-    page, above = frame.page, frame.above()
+    page = frame.page
     width, height = size_of(root)
     scale = frame.scale(width, height)
-    below = frame.below(page.width - 2 * page.margin if page else width)
+    room = page.width - 2 * page.margin if page else width
+    above, below = frame.above(room), frame.below(room)
     margin = page.margin if page else GAP
     top = margin + high(above)
     bottom = top + height * scale + high(below) + margin

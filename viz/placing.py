@@ -25,7 +25,7 @@ GAP = 4.5  # between a title and what is beside it: more than half its halo and 
 LINE, STEP = 12.0, 3.0  # between lines of a title; between the heights at which it is tried
 LINES, DEEPEST = 4, 300.0  # of a title: how many at most, and how far below its strip
 # a title in one piece, in phrases, in words, in parts of words
-SPLITS = r".+", r".+?(?:[:,]\s+|$)", r"\S+\s*", r"\w+\W*|\W+"
+SPLITS = r".+", r".+?(?:[:,]\s+|$)", r"\S+\s*", r"\d[\d,.]*\W*|\w+\W*|\W+"
 NEAR = (
     3.0,
     8.0,

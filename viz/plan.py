@@ -213,8 +213,7 @@ class Plan:
 
     def name(self, item: Item | Runs) -> str:
         if isinstance(item, int):
-            named = self.names.get(item, "")
-            return f"{named} = {self.entries[item].op}" if named else self.entries[item].op
+            return self.entries[item].op
         if isinstance(item, Block):
             assert item.scope is not None, "all but the root"
             return item.scope.name

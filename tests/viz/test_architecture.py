@@ -147,8 +147,12 @@ class Tied(nn.Module):
 
 def test_what_two_layers_share_is_counted_at_the_first():
     boxes = lines(draw(Tied()(np.array([0, 1]))))
-    assert boxes["embedding"] == ["tokens (5, 3)", "15 parameters, 120 B, 56 %"]
-    assert boxes["transpose"] == ["shares tokens"]
+    assert boxes["embedding"] == [
+        "tokens (5, 3)",
+        "15 parameters, 120 B, 56 %",
+        "index int64 (2,)",
+    ]
+    assert boxes["transpose"] == ["shares  tokens"]
 
 
 def test_a_function_is_an_operation_and_a_module_is_a_layer(traces):
@@ -156,6 +160,33 @@ def test_a_function_is_an_operation_and_a_module_is_a_layer(traces):
     assert kinds["ReLU 1"] == kinds["binary_cross_entropy_with_logits"] == "operation"
     assert kinds["Linear mean"] == "layer"
     assert kinds["divergence"] == "group"
+
+
+def test_values_with_a_name_and_what_an_operation_was_given():
+    x = Tensor(np.ones((2, 3)), requires_grad=True, name="x")
+    h = nn.Linear(3, 4, rng=0)(x)
+    h.name = "hidden"
+    loss = tx.cross_entropy(h / 3.0, [0, 1])
+    loss.name = "my loss"
+    boxes = lines(draw(loss))
+    assert boxes["div"] == ["b = 3"]
+    assert {"hidden = Linear", "my loss = cross_entropy, output"} <= boxes.keys()
+
+
+def test_frozen_parameters_are_counted_and_told():
+    model = nn.MLP([4, 4, 2], rng=0)
+    for p in model[0].parameters():
+        p.requires_grad = False
+    drawing = viz.draw(model)
+    assert drawing.cards.heading() == ["30 parameters (20 frozen) in 4 tensors, 240 B"]
+    assert lines(drawing)["Linear 0"][-1] == "20 parameters (20 frozen), 160 B, 67 %"
+
+
+def test_show_leaves_out_shapes_and_the_value():
+    drawing = draw(models.vae(), show=())
+    assert not any(joined(drawing).values())
+    assert lines(drawing)["Linear mean"] == ["18 parameters, 144 B, 6.6 %"]
+    assert lines(drawing)["add, output"] == ["float64 scalar"]
 
 
 def test_no_scopes_at_all():
@@ -267,7 +298,7 @@ def test_a_model_alone_is_drawn_as_it_is_nested():
     boxes = lines(drawing)
     assert boxes["tokens"] == ["(20, 16)", "320 parameters, 2.5 KiB, 0.8 %"]
     assert boxes["Linear query…out ×4"][-1] == "48 × 272 parameters, 102 KiB, 32 %"
-    assert "dashed: only the order of the attributes" in drawing.svg.replace("\u00a0", " ")
+    assert "dashed: how these are joined is not known" in drawing.svg.replace("\u00a0", " ")
 
 
 def test_only_of_a_sequential_it_is_known_how_layers_are_joined():

@@ -177,6 +177,27 @@ def test_what_can_not_be_highlighted_is_told():
         viz.draw(models.VAE(), highlight="W")
 
 
+def test_a_module_or_its_path_may_be_highlighted():
+    model = models.VAE()
+    x = tx.Tensor(np.ones((2, 12)), name="x")
+    loss = sum(part.sum() for part in model(x, np.ones((2, 2))))
+    for view in viz.options.VIEWS:
+        found = [
+            marked(viz.draw(loss, view=view, fold=2, highlight=item))
+            for item in (model.mean, "mean", "Linear mean", [model.mean])
+        ]
+        assert found[0][0]
+        assert found == found[:1] * 4
+    assert marked(viz.draw(model, highlight=model.mean))[0] == ["Linear mean"]
+    with pytest.raises(ValueError, match=r"(?s)its parts are: 'decoder'.* and 7 more"):
+        viz.draw(model, highlight="decodr")
+
+
+def test_a_model_that_has_computed_nothing_has_no_operations():
+    with pytest.raises(ValueError, match=r"(?s)has no operations\n  fix: view=.architecture"):
+        viz.draw(models.VAE(), view="operations")
+
+
 def test_highlights_of_a_model_and_of_its_layers():
     drawing = viz.draw(models.VAE(), highlight=["decoder", "Linear mean"])
     assert marked(drawing)[0] == ["Linear mean", "Linear 0", "ReLU 1", "Linear 2"]
@@ -253,8 +274,9 @@ def test_a_huge_png_is_made_with_fewer_pixels(tmp_path):
 def test_a_file_that_can_not_be_written_is_told_and_nothing_is_left(tmp_path, ending):
     drawing = viz.draw(loss())
     missing = tmp_path / "no" / f"g{ending}"
-    with pytest.raises(OSError, match="no"):
+    with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
         drawing.save(missing)
+    assert caught.value.filename == str(missing.parent)
     folder = tmp_path / f"folder{ending}"
     folder.mkdir()
     with pytest.raises(ValueError, match="folder"):

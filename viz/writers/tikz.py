@@ -60,11 +60,13 @@ class _Group:
         style: what its styles' names begin with.
         border: the line width that they set.
         label: the style that its texts have besides that of their role.
+        marked: whether it stands out.
     """
 
     style: str = ""
     border: float = 1.0
     label: str = ""
+    marked: bool = False
 
 
 @final
@@ -108,9 +110,9 @@ class _Walk:
         self.kinds.update(looks)
         if first == "node":
             kind = known(looks)[-1]
-            return _Group(kind, LOOKS[kind].border)
+            return _Group(kind, LOOKS[kind].border, marked="marked" in looks)
         if first in ("cluster", "edge"):
-            return _Group("scope" if first == "cluster" else "edge")
+            return _Group("scope" if first == "cluster" else "edge", marked="marked" in looks)
         return _Group(label={"cluster-label": "on scope", "edge-label": "on edge"}.get(first, ""))
 
     # shapes
@@ -188,6 +190,7 @@ def own(element: ET.Element, place: Matrix, group: _Group) -> str:
     """The options of a shape that its style does not set."""
     width = float(element.get("stroke-width", 1)) * place.scale
     options = "" if abs(width - group.border) < 0.005 else f", line width={number(width)}bp"
+    options += ", draw=textink" if group.marked else ""
     return options + (", broken" if element.get("stroke-dasharray") else "")
 
 
