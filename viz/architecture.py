@@ -33,7 +33,7 @@ class Architecture(Subject):
     def __init__(self, trace: Trace, options: DrawOptions) -> None:
         self.trace, self.options = trace, options
         self.moved = moved(trace)
-        self.structure = Structure(trace, blocks(trace, layers_around, self.moved))
+        self.structure = Structure(trace, blocks(trace, layers_around, self.moved), self.moved)
         deepest = max((len(layers_around(e)) for e in trace if e.kind == "operation"), default=0)
         finest = deepest if options["fold"] is None else min(options["fold"], deepest)
         self.views = [
@@ -75,7 +75,8 @@ class Architecture(Subject):
 
     def title(self) -> str:
         """What the computation is called: by the outermost scope, if there is one."""
-        scopes = [entry.scopes[0].name for entry in self.trace if entry.scopes]
+        outer = (scope for entry in self.trace for scope in entry.scopes[:1])
+        scopes = [scope.name for scope in outer if not scope.is_function]
         return scopes[0] if scopes else self.trace[self.trace.output].op
 
 

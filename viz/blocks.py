@@ -119,8 +119,10 @@ class Structure:
     What was found once is kept.
     """
 
-    def __init__(self, trace: Trace, root: Block | None = None) -> None:
-        self.entries = trace.entries
+    def __init__(
+        self, trace: Trace, root: Block | None = None, moved: Mapping[int, int] | None = None
+    ) -> None:
+        self.entries, self.moved = trace.entries, moved or {}
         self.root = root or blocks(trace)
         self.words = words_of(trace)
         self.kinds = {leaf: kind_of(word) for leaf, word in self.words.items()}
@@ -139,6 +141,7 @@ class Structure:
                 self.keys(block),
                 MIN_REPEATS,
                 lambda phrase: every or any(not isinstance(item, int) for item in phrase),
+                self.wiring,
             )
         return self.compressed[key]
 
@@ -158,6 +161,24 @@ class Structure:
             ]
         return self.keyed[id(block)]
 
+    def origin(self, source: int) -> int:
+        """Where a value comes from: of one that was only moved, what it was before."""
+        return self.moved.get(source, source)
+
+    def wiring(self, phrase: Sequence[Item | Runs]) -> Hashable:
+        """Which operation of each item of a phrase uses what of which other item."""
+        places = {
+            entry: (i, j)
+            for i, item in enumerate(phrase)
+            for j, entry in enumerate(entries_of(item))
+        }
+        return frozenset(
+            (place, argument, places[origin])
+            for entry, place in places.items()
+            for argument, origin in enumerate(map(self.origin, self.entries[entry].inputs))
+            if origin in places and places[origin][0] != place[0]
+        )
+
     def alike(self, one: Block, other: Block) -> bool:
         """Whether two scopes are equal branches: nothing else than the same operations use them."""
         if one.size != other.size or self.readers(one) != self.readers(other):
@@ -171,11 +192,11 @@ class Structure:
 
     @cached_property
     def users(self) -> list[list[int]]:
-        """For each entry the operations that use it."""
+        """For each entry the operations that use it, or what was only moved of it."""
         found: list[list[int]] = [[] for _ in self.entries]
         for entry in self.entries:
-            for source in entry.inputs:
-                found[source].append(entry.id)
+            for source in entry.inputs if entry.id not in self.moved else ():
+                found[self.origin(source)].append(entry.id)
         return found
 
     def signature(self, item: Item) -> int:
@@ -195,7 +216,9 @@ class Structure:
             nesting = tuple(
                 [scopes.setdefault(s.id, len(scopes)) for s in entry.scopes[item.level :]]
             )
-            wires = tuple([values.setdefault(source, len(values)) for source in entry.inputs])
+            wires = tuple(
+                [values.setdefault(self.origin(source), len(values)) for source in entry.inputs]
+            )
             rows.append((self.operation(i), nesting, wires))
         return self.numbers.setdefault(tuple(rows), len(self.numbers))
 

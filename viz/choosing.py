@@ -42,9 +42,10 @@ class Chooser:
             apart, bundled = (replace(view, bundle=b) for b in (False, True))
             return self.subject.within(apart, most) or self.subject.within(bundled, most)
 
-        low = high = 0
+        low, high, last = 0, 0, len(self.views) - 1
         while (graph := built(self.views[high])) is None:
-            low, high = high + 1, min(2 * high + 1, len(self.views) - 1)
+            assert high < last, "the last view is a single box"
+            low, high = high + 1, min(2 * high + 1, last)
         while low < high:
             middle = (low + high) // 2
             if tried := built(self.views[middle]):

@@ -84,11 +84,16 @@ class Edge:
 
     Between two nodes there is one edge; several, one for each use, if these are few and both nodes
     stand for one value.
+
+    Attributes:
+        uses: of what is drawn once for several repetitions, those of the first.
+        repeated: those of the others.
     """
 
     tail: str
     head: str
     uses: tuple[Use, ...]
+    repeated: tuple[Use, ...] = ()
 
 
 @dataclass(frozen=True)

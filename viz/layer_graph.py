@@ -41,6 +41,8 @@ class LayerGraph:
                 holder.held.append(leaf)
                 for other in others:
                     other.shared.append(leaf)
+            elif self.plan.view.parts == 0 and found:
+                next(iter(found)).entries.append(leaf)
             elif kind == "input" or leaf == self.plan.output:
                 bundles.setdefault((kind, *map(id, found)), []).append(leaf)
         made: list[tuple[Box, Kind]] = []
@@ -164,16 +166,21 @@ class LayerGraph:
     def edges(self) -> Iterable[Edge]:
         """The edges, in the order of their first uses: of what repeats, those of the first repetition."""
         found: dict[tuple[Box, Box], list[Use]] = {}
+        others: dict[tuple[Box, Box], list[Use]] = {}
         for entry in self.plan.entries:
             for argument, source in enumerate(entry.inputs):
                 tail, head = self.plan.owner.get(source), self.plan.owner.get(entry.id)
                 if tail is None or head is None or tail is head:
                     continue
                 there, here = self.plan.turns[source], self.plan.turns[entry.id]
-                if all(there[run] == here[run] == 0 for run in there.keys() & here.keys()):
-                    found.setdefault((tail, head), []).append(Use(source, entry.id, argument))
+                common = there.keys() & here.keys()
+                if all(there[run] == here[run] for run in common):
+                    first = all(here[run] == 0 for run in common)
+                    uses = (found if first else others).setdefault((tail, head), [])
+                    uses.append(Use(source, entry.id, argument))
         return [
-            Edge(node_id(tail), node_id(head), tuple(uses)) for (tail, head), uses in found.items()
+            Edge(node_id(tail), node_id(head), tuple(uses), tuple(others.get((tail, head), ())))
+            for (tail, head), uses in found.items()
         ]
 
 

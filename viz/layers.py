@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -57,7 +58,8 @@ class Layer:
         one, whole = (sum(p.size for p in found) for found in (self.parameters, self.held))
         times = whole // one if one else 1
         text = labels.counted(whole, "parameter")
-        if times > 1 and times * one == whole:
+        sizes = Counter(p.size for p in self.parameters for _ in range(times))
+        if times > 1 and sizes == Counter(p.size for p in self.held):
             text = f"{times:,} × {labels.counted(one, 'parameter')}"
         return f"{text}{frozen(self.held)}, {storage(self.held)}"
 

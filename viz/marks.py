@@ -30,7 +30,7 @@ class Marks:
     def has(self, part: Node | Edge) -> bool:
         """Whether a node has a marked entry, or an edge is a step of a path."""
         if isinstance(part, Edge):
-            return any((use.source, use.user) in self.uses for use in part.uses)
+            return any((u.source, u.user) in self.uses for u in (*part.uses, *part.repeated))
         return not self.entries.isdisjoint(part.entries + part.held)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -35,6 +36,7 @@ def runs(
     keys: Sequence[Hashable],
     least: int = 3,
     worth: Callable[[tuple[T | Run[T], ...]], bool] = lambda phrase: True,
+    wiring: Callable[[Sequence[T | Run[T]]], Hashable] = lambda phrase: None,
 ) -> list[T | Run[T]]:
     """The items with each run of equal phrases as one `Run`.
 
@@ -42,6 +44,7 @@ def runs(
         keys: one per item, equal for equal items.
         least: how many neighbours make a run.
         worth: whether a run of this phrase is wanted.
+        wiring: how the items of a phrase are joined: those of one run are joined alike.
 
     >>> [x.count if isinstance(x, Run) else x for x in runs("abababc", "abababc")]
     [3, 'c']
@@ -54,9 +57,10 @@ def runs(
         changed = False
         for length in range(1, min(LONGEST_PHRASE, len(sequence) // least) + 1):
             found = [
-                (start, count)
+                part
                 for start, count in _runs_of(numbers, length, least)
                 if worth(tuple(sequence[start : start + length]))
+                for part in _joined_alike(sequence, start, count, length, least, wiring)
             ]
             if found:
                 sequence, numbers = _fold(sequence, numbers, found, length, known)
@@ -84,6 +88,23 @@ def _runs_of(numbers: list[int], length: int, least: int) -> list[tuple[int, int
             found.append((start, count))
             free = start + count * length
     return found
+
+
+def _joined_alike(
+    sequence: list[T | Run[T]],
+    start: int,
+    count: int,
+    length: int,
+    least: int,
+    wiring: Callable[[Sequence[T | Run[T]]], Hashable],
+) -> list[tuple[int, int]]:
+    """The parts of a run, of `least` phrases at least, whose phrases are joined alike."""
+    if length == 1:
+        return [(start, count)]
+    places = range(start, start + count * length, length)
+    groups = groupby(places, key=lambda i: wiring(sequence[i : i + length]))
+    parts = [list(group) for _, group in groups]
+    return [(part[0], len(part)) for part in parts if len(part) >= least]
 
 
 def _fold(
