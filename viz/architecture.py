@@ -18,7 +18,7 @@ from .layer_cards import LayerCards
 from .layer_graph import LayerGraph
 from .layers import Parameter
 from .marks import marks_of
-from .options import DrawOptions, shown
+from .options import DrawOptions, names_by_entry, shown
 from .plan import Plan
 from .subjects import Subject
 from .views import MAX_PARTS, View
@@ -41,7 +41,7 @@ class Architecture(Subject):
             View(fold=0, repeats="all"),
             *(View(fold=0, parts=parts) for parts in (MAX_PARTS, 5, 0)),
         ]
-        called = {trace[t].id: name for name, t in (options["names"] or {}).items()}
+        called = names_by_entry(trace, options)
         self.names = {e.id: called.get(e.id) or e.name or "" for e in trace}
         self.marks = marks_of(trace, options["highlight"], called)
         self.size, self.least = len(trace), 1

@@ -83,6 +83,7 @@ class Drawing:
             self.graph = self._noted(self.graph, why)
             self._warn()
         self._took = time.perf_counter() - start
+        self._frame().scale(1, 1)  # which says if there is no room on the page
 
     def _noted(self, graph: Graph, why: str) -> Graph:
         """The graph with a note that it is coarser than asked for, and why."""

@@ -14,7 +14,7 @@ from . import labels
 from .cards import Cards, Line
 from .dot import edge_width, largest
 from .graph import Edge, Graph, Node
-from .options import DrawOptions
+from .options import DrawOptions, names_by_entry
 from .subjects import Subject
 from .views import View
 
@@ -97,7 +97,7 @@ def with_numbers_of(trace: Trace, subject: Subject) -> Subject:
 
 def name_of_output(trace: Trace, options: DrawOptions) -> str:
     """What the output is called: by the caller, by its name, or by its operation."""
-    names = {trace[tensor].id: name for name, tensor in (options["names"] or {}).items()}
+    names = names_by_entry(trace, options)
     output = trace[trace.output]
     return labels.clean(names.get(output.id) or output.name or output.op)
 

@@ -11,7 +11,7 @@ from tinygrad_xent.tracing import Scope, Trace
 from . import labels
 from .cards import Cards, Line, cleaned, wrap
 from .graph import Edge, Graph, Node
-from .labels import clean
+from .labels import clean, counted
 from .layers import Layer, Parameter, frozen, storage
 from .leaves import Leaf
 from .marks import Marks
@@ -89,7 +89,9 @@ class LayerCards(Cards):
                 return [("value", f"value  {labels.number(entry.value, self.precision)}")]
             return [("shape", labels.dtype_and_shape(entry.value))]
         kinds = Counter(labels.dtype_and_shape(self.trace[i].value) for i in node.entries)
-        return [("shape", f"{n:,} × {kind}" if n > 1 else kind) for kind, n in kinds.most_common(2)]
+        words = [f"{n:,} × {kind}" if n > 1 else kind for kind, n in kinds.most_common(2)]
+        more = [f"and {counted(len(kinds) - 2, 'more kind')}"] if len(kinds) > 2 else []
+        return [("shape", word) for word in (*words, *more)]
 
     def amount(self, layer: Layer) -> str:
         """How large the parameters of a layer are, and which share of all."""
@@ -105,7 +107,7 @@ class LayerCards(Cards):
             f"{times:,} × {shape_text(shape)}" if times > 1 else shape_text(shape)
             for shape, times in counts.most_common(2)
         ]
-        more = [f"{len(counts) - 2:,} shapes more"] if len(counts) > 2 else []
+        more = [f"and {counted(len(counts) - 2, 'more shape')}"] if len(counts) > 2 else []
         return [("shape", word) for word in (*words, *more)]
 
     def scope(self, scope: Scope) -> list[Line]:
@@ -135,8 +137,8 @@ class LayerCards(Cards):
     def heading(self) -> list[str]:
         if not self.total:
             return ["no parameters"]
-        amount = labels.counted(sum(p.size for p in self.total), "parameter")
-        tensors = labels.counted(len(self.total), "tensor")
+        amount = counted(sum(p.size for p in self.total), "parameter")
+        tensors = counted(len(self.total), "tensor")
         return [f"{amount}{frozen(self.total)} in {tensors}, {storage(self.total)}"]
 
     def legend(self) -> list[Line]:
@@ -148,7 +150,7 @@ class LayerCards(Cards):
         return [("kind", "; ".join(told))] if told else []
 
     def about(self) -> tuple[str, str]:
-        boxes = labels.counted(len(self.graph.nodes), "box")
+        boxes = counted(len(self.graph.nodes), "box")
         names = ", ".join(layer_of(node).name for node in self.graph.nodes)
         return f"Architecture of {self.title}", (
             f"{boxes}: {clean(names, 500)}. {'; '.join(self.heading())}."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias, final
 
@@ -23,6 +24,8 @@ from .options import DrawOptions, shown
 from .repeats import Run, runs
 from .subjects import Subject
 from .views import View
+
+PARAMETER = "parameter"  # the kind of a part that is one, and no module
 
 
 @dataclass(eq=False)
@@ -46,17 +49,17 @@ class Part:
     parameters: list[Parameter] = field(default_factory=list)
     in_order: bool = False
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """How deep other parts nest in it."""
         return 1 + max(part.depth for part in self.inner) if self.inner else 0
 
-    @property
+    @cached_property
     def all(self) -> list[Part]:
         """This part and those in it, at any depth."""
         return [self, *(part for inner in self.inner for part in inner.all)]
 
-    @property
+    @cached_property
     def key(self) -> Hashable:
         """Equal for parts that are made alike."""
         parameters = tuple((relative(p.name, self.name), p.shape) for p in self.parameters)
@@ -74,7 +77,7 @@ def parts_of(model: nn.Module) -> dict[str, Part]:
     for path, module in model.named_modules():
         name = type(module).__name__
         part = Part(len(made), path, f"{name} {path}".rstrip(), repr(module))
-        part.in_order = isinstance(module, nn.Sequential)
+        part.in_order = in_order(module)
         if path:
             made[_outer(path, made)].inner.append(part)
         made[path] = part
@@ -84,7 +87,7 @@ def parts_of(model: nn.Module) -> dict[str, Part]:
         parameter = Parameter(path, array.shape, array.nbytes, path not in live)
         outer = _outer(path, made)
         if made[outer].inner:
-            own.setdefault(outer, []).append(Part(-1, path, path, "parameter"))
+            own.setdefault(outer, []).append(Part(-1, path, path, PARAMETER))
             own[outer][-1].parameters.append(parameter)
         for part in made.values():
             if path.startswith(f"{part.path}.") or not part.path:
@@ -95,6 +98,13 @@ def parts_of(model: nn.Module) -> dict[str, Part]:
             made[part.path] = part
         made[outer].inner[:0] = parts
     return made
+
+
+def in_order(module: nn.Module) -> bool:
+    """Whether the modules inside are applied one after the other, each once."""
+    if not isinstance(module, nn.Sequential) or type(module).forward is not nn.Sequential.forward:
+        return False
+    return len({id(layer) for layer in module}) == len(module)
 
 
 def _outer(path: str, made: dict[str, Part]) -> str:
@@ -146,6 +156,7 @@ def marks_of(model: nn.Module, parts: dict[str, Part], options: DrawOptions) -> 
     """The parts that stand out: by path, by class and path, or by a parameter itself.
 
     Raises:
+        KeyError: a tensor is no parameter of the model.
         ValueError: no part is called so.
     """
     tensors = {id(tensor): path for path, tensor in model.named_parameters()}
@@ -153,7 +164,11 @@ def marks_of(model: nn.Module, parts: dict[str, Part], options: DrawOptions) -> 
     found = set()
     for item in items_of(options["highlight"]):
         item = label_of(item) if isinstance(item, nn.Module) else item
-        path = tensors.get(id(item)) if isinstance(item, Tensor) else item
+        if isinstance(item, Tensor) and id(item) not in tensors:
+            raise KeyError("viz: highlight: this tensor is no parameter of the model")
+        path = tensors[id(item)] if isinstance(item, Tensor) else item
+        if path in tensors.values() and path not in known:
+            path = _outer(str(path), parts)  # a layer's parameter stands inside its box
         if not isinstance(path, str) or path not in known:
             raise ValueError(
                 f"viz: highlight should name parts of the model, got {item!r:.80}\n"
@@ -192,7 +207,7 @@ class _Builder:
         layer = self.layer(parts, count, relative(title, outer), title if closed else "")
         if closed:
             kind: Kind = "repeat" if count > 1 else "layer" if layer.held else "operation"
-            own = tuple(part.id for part in parts)
+            own = tuple(inner.id for part in parts for inner in part.all)
             node = Node(f"m{first.id}", kind, own, (), path, title, count=count, layer=layer)
             self.nodes.append(node)
             return node.id, node.id
@@ -212,9 +227,10 @@ class _Builder:
     ) -> Ends:
         """Add what stands in a module or is repeated there, joined in its order."""
         ends = [self.place(column, inside, path, holder, outer) for column in columns]
-        for (_, tail), (head, _) in pairwise(ends):
-            uses = (Use(holder.id, holder.id, 0),) if holder.in_order else ()
-            self.edges.append(Edge(tail, head, uses))
+        first_module = sum(part.kind == PARAMETER for part in inside[0])
+        for i, ((_, tail), (head, _)) in enumerate(pairwise(ends)):
+            known = holder.in_order and i >= first_module
+            self.edges.append(Edge(tail, head, (Use(holder.id, holder.id, 0),) if known else ()))
         return ends[0][0], ends[-1][1]
 
     def place(

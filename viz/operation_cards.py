@@ -176,7 +176,7 @@ class OperationCards(Cards):
         for what, times in words.most_common(4):
             lines.append(("shape", f"out: {times:,} × {what}" if times > 1 else f"out: {what}"))
         if len(words) > 4:
-            lines.append(("note", f"and {len(words) - 4:,} kinds of value more"))
+            lines.append(("note", f"and {labels.counted(len(words) - 4, 'more kind')} of value"))
         return lines
 
     def inside(self, node: Node) -> list[Line]:
@@ -218,7 +218,7 @@ class OperationCards(Cards):
         if "shape" in self.options.show:
             lines += [("shape", f"{n:,} × {kind}") for kind, n in kinds.most_common(3)]
             if len(kinds) > 3:
-                lines.append(("shape", f"and {len(kinds) - 3:,} shapes more"))
+                lines.append(("shape", f"and {labels.counted(len(kinds) - 3, 'more shape')}"))
         return lines + self.totals(members)
 
     def several(self, node: Node) -> str:
@@ -231,9 +231,9 @@ class OperationCards(Cards):
         """The values and gradients of several entries as those of one long array."""
         lines, digits = list[Line](), self.options.precision
         if "value" in self.options.show:
-            values = np.unique(np.concatenate([e.value.ravel() for e in members]))
-            few = len(values) <= 4
             every = np.concatenate([e.value.ravel() for e in members])
+            values = np.unique(every)
+            few = len(values) <= 4
             text = (
                 [", ".join(labels.numbers(values, digits))]
                 if few
@@ -289,7 +289,8 @@ class OperationCards(Cards):
         output = self.trace[self.trace.output]
         counts = Counter(looks_of(n)[0] for n in self.graph.nodes)
         parts = ", ".join(f"{n} {k}{'s' if n > 1 else ''}" for k, n in counts.items())
-        text = f"{len(self.graph.nodes)} nodes ({parts}) and {len(self.graph.edges)} edges."
+        nodes = labels.counted(len(self.graph.nodes), "node")
+        text = f"{nodes} ({parts}) and {labels.counted(len(self.graph.edges), 'edge')}."
         named = [self.name(e) for e in self.trace if e.kind == "parameter" and self.name(e)]
         if named:
             text += f" Parameters: {labels.clean(', '.join(named), 200)}."

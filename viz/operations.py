@@ -13,7 +13,7 @@ from .graph import Graph, build_within
 from .labels import counted
 from .marks import marks_of
 from .operation_cards import OperationCards, Writing
-from .options import DrawOptions, shown
+from .options import DrawOptions, names_by_entry, shown
 from .subjects import Subject
 from .values import Values
 from .views import View, cut, views
@@ -78,8 +78,7 @@ class Operations(Subject):
 
 def writing(trace: Trace, options: DrawOptions, computed: bool) -> Writing:
     """How the operations of this trace are written."""
-    names = options["names"] or {}
-    called = {trace[tensor].id: name for name, tensor in names.items()}
+    called = names_by_entry(trace, options)
     return Writing(
         shown(options["show"]),
         options["precision"],

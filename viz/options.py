@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral, Real
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, get_args
+from types import NoneType
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, cast, get_args
 
-from tinygrad_xent import Tensor, nn
+from tinygrad_xent import Tensor, Trace, nn
 
 from .labels import Digits
 from .pages import PAGES
@@ -120,11 +121,19 @@ def resolved(what: str, given: DrawOptions) -> DrawOptions:
     """
     if unknown := given.keys() - DEFAULTS.keys():
         raise TypeError(f"viz.{what} has no option {min(unknown)!r}; it has {', '.join(DEFAULTS)}")
+    kept: dict[str, Any] = {**given}
     for option, value in given.items():
-        holds, wanted = _CHECKS.get(option, (_anything, ""))
-        if not holds(value):
-            raise ValueError(f"viz: {option} should be {wanted}, got {value!r}")
-    return {**DEFAULTS, **given}
+        if isinstance(value, Iterator):  # what a generator has given once is gone
+            kept[option] = tuple(value)
+        holds, wanted = _CHECKS.get(option, _ANY)
+        if not holds(kept[option]):
+            raise ValueError(f"viz: {option} should be {wanted}, got {kept[option]!r:.200}")
+    return cast(DrawOptions, {**DEFAULTS, **kept})
+
+
+def names_by_entry(trace: Trace, options: DrawOptions) -> dict[int, str]:
+    """The caller's names of values, by the id of their entry."""
+    return {trace[tensor].id: name for name, tensor in (options["names"] or {}).items()}
 
 
 def shown(show: str | Iterable[str]) -> frozenset[str]:
@@ -132,13 +141,31 @@ def shown(show: str | Iterable[str]) -> frozenset[str]:
     return frozenset([show] if isinstance(show, str) else show)
 
 
-def _anything(value: object) -> bool:
-    return True
-
-
 def _one_of(choices: Iterable[Any]) -> tuple[Callable[[Any], bool], str]:
     known = tuple(choices)
-    return lambda value: any(value is c or value == c for c in known), f"one of {known}"
+    return (
+        lambda value: isinstance(value, (str, bool, NoneType)) and value in known,
+        f"one of {known}",
+    )
+
+
+def _all(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether a value has several parts that are all of a kind."""
+    return lambda value: isinstance(value, Iterable) and all(kind(part) for part in value)
+
+
+def _is_shown(value: object) -> bool:
+    return isinstance(value, str) and value in SHOWABLE
+
+
+def _is_end(value: object) -> bool:
+    return isinstance(value, (str, Tensor, nn.Module))
+
+
+def _is_marked(value: object) -> bool:
+    """Whether it is one thing that may be highlighted, or a pair of them."""
+    pair = isinstance(value, tuple) and len(value) == 2 and all(map(_is_end, value))
+    return pair or _is_end(value)
 
 
 def _is_text(value: object) -> bool:
@@ -161,11 +188,12 @@ def _is_font(value: object) -> bool:
     return value is None or (isinstance(value, str) and bool(re.fullmatch(r"[\w .+-]+", value)))
 
 
+_ANY = (lambda value: True), "anything"  # a theme is checked where themes are known
 _TEXT = _is_text, "a text or None"
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "view": _one_of(VIEWS),
     "show": (
-        lambda show: isinstance(show, Iterable) and shown(show) <= set(SHOWABLE),
+        lambda show: show in SHOWABLE if isinstance(show, str) else _all(_is_shown)(show),
         f"names from {SHOWABLE}",
     ),
     "fold": (lambda fold: fold is None or _is_whole(fold, 0), "None or a whole number from 0"),
@@ -176,8 +204,22 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "page": _one_of((*PAGES, None)),
     "font": (_is_font, "the name of a font, or None"),
     "names": (
-        lambda names: all(isinstance(name, str) for name in names or {}),
+        lambda names: (
+            names is None
+            or (
+                isinstance(names, Mapping)
+                and all(isinstance(n, str) and isinstance(t, Tensor) for n, t in names.items())
+            )
+        ),
         "tensors by their name",
+    ),
+    "highlight": (
+        lambda value: _is_marked(value) or _all(_is_marked)(value),
+        "tensors, modules, names, or pairs of them",
+    ),
+    "findings": (
+        _all(lambda finding: hasattr(finding, "rule") and hasattr(finding, "entry")),
+        "what tx.check.lint found",
     ),
     "precision": (
         _is_format,

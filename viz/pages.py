@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .labels import clean
+from .labels import advance, clean
 
 SVG = "http://www.w3.org/2000/svg"
 ADVANCE = 0.60205  # a character's width in DejaVu Sans Mono, in em
@@ -65,8 +64,10 @@ class Frame:
     def above(self, width: float) -> list[Words]:
         """The lines above a graph of this width."""
         most = max(NARROWEST, int(width / (ADVANCE * TITLE)))
-        title = textwrap.wrap(clean(self.title or "", LONGEST), most)
-        return [*(("title", line) for line in title), *(("subtitle", t) for t in self.heading)]
+        title = broken(clean(self.title or "", LONGEST), most)
+        most = max(NARROWEST, int(width / (ADVANCE * TEXT)))
+        heading = (line for text in self.heading for line in broken(text, most))
+        return [*(("title", line) for line in title), *(("subtitle", line) for line in heading)]
 
     def below(self, width: float) -> list[Words]:
         """The lines below a graph of this width."""
@@ -75,16 +76,25 @@ class Frame:
         return [
             ("caption", line)
             for text in paragraphs
-            for line in textwrap.wrap(clean(text, len(text)), most) or [""]
+            for line in broken(clean(text, len(text)), most) or [""]
         ]
 
     def room(self) -> tuple[float, float]:
-        """The width and height that the page has for a graph."""
+        """The width and height that the page has for a graph.
+
+        Raises:
+            ValueError: title and caption leave less than a quarter of it.
+        """
         assert self.page is not None
         width = self.page.width - 2 * self.page.margin
-        return width, self.page.height - 2 * self.page.margin - sum(
-            high(words) for words in (self.above(width), self.below(width))
-        )
+        around = sum(high(words) for words in (self.above(width), self.below(width)))
+        height = self.page.height - 2 * self.page.margin - around
+        if height < self.page.height / 4:
+            raise ValueError(
+                f"viz: title and caption leave no room for a graph on {self.page.name}\n"
+                "  fix: a shorter caption, or no page"
+            )
+        return width, height
 
     def scale(self, width: float, height: float) -> float:
         """By how much a graph of this size is enlarged or made smaller."""
@@ -122,7 +132,26 @@ def letters(role: str) -> float:
 
 def wide(lines: Sequence[Words]) -> float:
     """How wide these lines are."""
-    return max((len(text) * letters(role) * ADVANCE for role, text in lines), default=0.0)
+    return max((advance(text) * letters(role) * ADVANCE for role, text in lines), default=0.0)
+
+
+def broken(text: str, most: int) -> list[str]:
+    """A text in lines of at most so many characters' widths, between words where that can be.
+
+    >>> broken("A title of words", 8), broken("名前名前", 4)
+    (['A title', 'of words'], ['名前', '名前'])
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and advance(lines[-1]) + 1 + advance(word) <= most:
+            lines[-1] += f" {word}"
+            continue
+        while advance(word) > most:  # an ideograph is as wide as two characters
+            cut = next(i for i in range(len(word), 0, -1) if advance(word[:i]) <= most)
+            lines.append(word[:cut])
+            word = word[cut:]
+        lines.append(word)
+    return lines
 
 
 def put_frame(root: ET.Element, frame: Frame) -> None:

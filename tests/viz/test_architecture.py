@@ -134,6 +134,100 @@ def test_equal_branches_are_one_where_they_go_to_the_same_operations():
     assert {"Linear mean", "Linear log_variance"} <= vae.keys()  # equal, but used otherwise
 
 
+def fan(own):
+    """Three layers, of which some are followed by a relu of theirs, the others by one of the input."""
+    x = Tensor(np.ones((2, 4)), requires_grad=True, name="x")
+    layers, relu, h, outs = [nn.Linear(4, 4, rng=i) for i in range(3)], nn.ReLU(), tx.tanh(x), []
+    for i, layer in enumerate(layers):
+        a = layer(h)
+        outs += [a, relu(a if i in own else h)]
+    return sum(outs[1:], outs[0])
+
+
+@pytest.mark.parametrize(
+    ("own", "repeated"), [({0, 1, 2}, 1), (set(), 1), ({0}, 0), ({1, 2}, 0), ({0, 2}, 0)]
+)
+def test_only_what_is_joined_alike_repeats(own, repeated):
+    graph = draw(fan(own)).graph
+    assert sum(layer.count == 3 for layer in graph.layers.values()) == repeated
+    tails = {n.id for n in graph.nodes if n.layer.name.startswith("Linear")}
+    heads = {n.id for n in graph.nodes if n.layer.name == "ReLU"}
+    joined = sum(e.tail in tails and e.head in heads for e in graph.edges)
+    assert joined == (min(1, len(own)) if repeated else len(own))
+
+
+def test_what_only_moves_does_not_hide_how_layers_are_joined():
+    class Block(nn.Module):
+        def __init__(self, own):
+            self.p, self.q, self.own = nn.Linear(4, 4, rng=0), nn.Linear(4, 4, rng=1), own
+
+        def forward(self, x):
+            a = self.p(x)
+            return self.q(a.reshape(2, 4) if self.own else x.reshape(2, 4)) + a
+
+    def counts(*own):
+        x = tx.tanh(Tensor(np.ones((2, 4)), requires_grad=True))
+        x = nn.Sequential(*map(Block, own))(x)
+        return [layer.count for layer in draw(x).graph.layers.values()]
+
+    assert 3 in counts(True, True, True)
+    assert 3 not in counts(True, False, True)
+
+
+def test_a_count_is_told_where_each_repetition_holds_as_much():
+    class Layer(nn.Module):
+        def __init__(self, weight):
+            self.w, self.b = weight, Tensor(np.ones(4), requires_grad=True)
+
+        def forward(self, x):
+            return x @ self.w + self.b
+
+    class Model(nn.Module):
+        def __init__(self):
+            weights = [Tensor(np.ones((4, 4)), requires_grad=True) for _ in range(3)]
+            self.head = Layer(weights[0])
+            self.layers = [Layer(w) for w in weights]  # the first shares that of the head
+
+        def forward(self, x):
+            x = tx.tanh(self.head(x))
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    boxes = lines(draw(Model()(Tensor(np.ones((2, 4)), requires_grad=True))))
+    (box,) = [text for head, text in boxes.items() if "×3" in head]
+    assert box[1].startswith("44 parameters, ")
+
+
+@pytest.mark.parametrize("output", ["loss", "model"])
+def test_the_last_view_is_one_box(output):
+    model = nn.MLP([4, 5, 3], rng=0)
+    given = model(Tensor(np.ones((3, 4)), name="X")).sum() if output == "loss" else model
+    drawing = draw(given, max_nodes=1)
+    (node,) = drawing.graph.nodes
+    assert sum(p.size for p in node.layer.held) == 43
+    with pytest.warns(viz.DrawingWarning), pytest.raises(viz.LayoutTimeoutError):
+        viz.draw(given, view="architecture", time_limit=1e-9).svg  # noqa: B018
+
+
+def test_what_a_sequential_does_is_only_told_where_it_is_known():
+    shared, known = nn.Linear(3, 3, rng=0), nn.Sequential(nn.Linear(3, 3, rng=0), nn.ReLU())
+
+    class Around(nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    def live(model):
+        drawing = viz.draw(model)
+        return [drawing.cards.is_live(edge) for edge in drawing.graph.edges]
+
+    assert live(known) == [True]
+    assert live(Around(nn.Linear(3, 3, rng=0), nn.ReLU())) == [False]
+    assert not any(live(nn.Sequential(shared, nn.ReLU(), shared, nn.Tanh())))
+    known.scale = Tensor(2.0, requires_grad=True)
+    assert live(known) == [False, True]
+
+
 class Tied(nn.Module):
     def __init__(self):
         self.tokens, self.middle = (

@@ -356,3 +356,76 @@ def test_the_command_line_has_them_too(tmp_path, monkeypatch):
     assert main(["s.py", "--output", "model", "-o", "m.svg"]) == 0
     assert "9 parameters" in (tmp_path / "m.svg").read_text("utf-8").replace("\xa0", " ")
     assert "--view" in parser().format_help()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"names": ["w"]},
+        {"names": {"a": "x"}},
+        {"names": {"a": 0}},
+        {"names": 5},
+        {"findings": 5},
+        {"findings": None},
+        {"findings": ["x"]},
+        {"highlight": 5},
+        {"highlight": None},
+        {"highlight": [("W",)]},
+        {"highlight": [("W", "h", "y")]},
+        {"show": [["value"]]},
+        {"view": np.array(["operations"])},
+        {"page": np.array([1, 2])},
+        {"legend": 2},
+    ],
+    ids=str,
+)
+def test_what_an_option_can_not_be_is_told(options):
+    (name,) = options
+    for output in (loss(), models.VAE()):
+        with pytest.raises(ValueError, match=f"viz: {name} should be "):
+            viz.draw(output, **options)
+
+
+def test_what_is_shown_may_be_generated():
+    drawing = viz.draw(loss(), show=(part for part in ["value"]))
+    assert drawing.dot == viz.draw(loss(), show="value").dot
+
+
+@pytest.mark.parametrize("title", ["x y" * 60, "名前" * 40, "😀" * 90, "a" * 190])
+@pytest.mark.parametrize("page", ["A4", "slide", None])
+def test_long_lines_around_a_graph_are_broken(title, page):
+    drawing = viz.draw(loss(), page=page, title=title, caption=title * 3, show=(), fold=0)
+    root = ET.fromstring(drawing.svg)
+    width = float(root.get("width")[:-2])
+    around = root.findall(f"{SVG}text")
+    assert "".join("".join(t.text for t in around if t.get("class") == "title").split()) == "".join(
+        title.split()
+    )
+    for text in around:
+        advance = viz.labels.advance(text.text) * 0.60205 * float(text.get("font-size"))
+        assert float(text.get("x")) + advance <= width
+
+
+def test_a_caption_that_leaves_no_room_is_refused():
+    for page in ("A4", "slide"):
+        with pytest.raises(ValueError, match="leave no room for a graph on"):
+            viz.draw(loss(), page=page, caption="line\n" * 60)
+
+
+def test_a_parameter_inside_a_layer_may_be_highlighted_and_a_box_that_holds_it_is_marked():
+    model = models.VAE()
+    for item in (model.mean.weight, "mean.weight"):
+        assert marked(viz.draw(model, highlight=item))[0] == ["Linear mean"]
+    assert marked(viz.draw(model, highlight="decoder.0", fold=1))[0] == ["MLP decoder"]
+    with pytest.raises(KeyError, match="no parameter of the model"):
+        viz.draw(model, highlight=tx.Tensor(1.0))
+
+
+def test_a_path_through_a_repetition_is_marked_from_any_of_its_layers():
+    layers = [tx.nn.Sequential(tx.nn.Linear(4, 4, rng=i), tx.nn.ReLU()) for i in range(3)]
+    y = tx.nn.Sequential(*layers)(np.ones((2, 4))).sum()
+    found = [
+        marked(viz.draw(y, view="architecture", highlight=(f"{i}.0.weight", y))) for i in range(3)
+    ]
+    assert found[0] == found[1] == found[2]
+    assert found[0][1] >= 2

@@ -14,6 +14,8 @@ from ..dot import MARKED, looks_of
 from ..drawing import Drawing
 from ..formats import writer
 from ..graph import Node
+from ..labels import clean
+from ..pages import LONGEST
 from ..theme import LOOKS, Palette
 
 # one width for all characters, so that tables stay aligned, and no line broken because it is long
@@ -34,7 +36,8 @@ MARGIN = "    "
 def mermaid(drawing: Drawing) -> str:
     """The graph as a flowchart, in the colours of the theme's first palette."""
     graph = drawing.graph
-    title, caption = drawing.options["title"], drawing.options["caption"]
+    title, caption = drawing.options["title"] or "", drawing.options["caption"] or ""
+    title, caption = clean(title, LONGEST), clean(caption, len(caption))
     notes = [*drawing.cards.heading(), *graph.notes, *([caption] if caption else [])]
     direction = "TB" if drawing.direction == "backward" else drawing.direction
     lines = [
