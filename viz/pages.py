@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, TypeAlias
 
 from .labels import advance, clean
@@ -146,8 +147,8 @@ def broken(text: str, most: int) -> list[str]:
         if lines and advance(lines[-1]) + 1 + advance(word) <= most:
             lines[-1] += f" {word}"
             continue
-        while advance(word) > most:  # an ideograph is as wide as two characters
-            cut = next(i for i in range(len(word), 0, -1) if advance(word[:i]) <= most)
+        while advance(word) > most:
+            cut = next(i for i in count(1) if advance(word[: i + 1]) > most)
             lines.append(word[:cut])
             word = word[cut:]
         lines.append(word)
