@@ -62,7 +62,7 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
 
     Args:
         output: a tensor, the loss say, or a trace. Of a tensor, gradients are shown once
-            `backward()` has run and read "not computed" before; a trace's are its own. Or a
+            `backward()` has run and read "not computed" before; a trace brings its own. Or a
             `tx.nn.Module`: its architecture, as far as it is known before anything was computed.
         view: "operations", each with its numbers; or "architecture", a box per layer with its
             parameters, their number, bytes and share of all, the shapes that go from layer to layer,
@@ -78,7 +78,7 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
         direction: of the forward pass, "TB", "LR", "BT" or "RL"; "backward" draws the gradient's
             flow from the loss down instead. Without one, "TB", on a slide "LR".
         page: "A4" or "slide": the picture has this size, its letters at least 7 or 8 points, and is
-            as coarse as that needs.
+            coarsened until it fits.
         theme: the colours: "light", "dark", or "auto", as the viewer's system prefers; the name of
             a theme of your own, see `add_theme`; or a `Palette`.
         font: a family to write in, where the viewer has it; each line keeps its width.
@@ -92,9 +92,9 @@ def draw(output: Tensor | Trace | nn.Module, **options: Unpack[DrawOptions]) -> 
         alt: what the picture shows, for those who do not see it, in place of the usual description.
         max_nodes: at most so many nodes; a picture of more folds and bundles step by step until it
             keeps to that, and says what it hides.
-        time_limit: seconds for the picture, from the trace on. What finding the boxes and writing their
-            texts took is not there for the layout, which gets a third at least; where that is not
-            enough, the picture gets coarser.
+        time_limit: seconds for the picture, from the trace on. The time spent on boxes and texts is
+            taken from the layout's share, which is a third at least; where that is not enough, the
+            picture gets coarser.
 
     Raises:
         TypeError: the output is nothing that can be drawn, or there is no option of such a name.

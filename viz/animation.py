@@ -45,9 +45,8 @@ class Animation:
     def _svg(self, showing: int | None = None) -> str:
         """The SVG with ids of the animation's own, or of one showing's."""
         drawing = self.drawing
-        svg = drawing.svg_in(
-            drawing.palettes, showing
-        )  # which may fold the graph, so it comes first
+        # this may fold the graph, so it comes first
+        svg = drawing.svg_in(drawing.palettes, showing)
         cards = drawing.cards
         assert isinstance(cards, FilmCards)
         return animated(svg, cards, drawing.direction, drawing.palettes)

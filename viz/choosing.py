@@ -39,8 +39,10 @@ class Chooser:
         """
 
         def built(view: View) -> Graph | None:
-            apart, bundled = (replace(view, bundle=b) for b in (False, True))
-            return self.subject.within(apart, most) or self.subject.within(bundled, most)
+            graph = self.subject.within(replace(view, bundle=False), most)
+            if graph is None and self.subject.bundles:
+                return self.subject.within(replace(view, bundle=True), most)
+            return graph
 
         low, high, last = 0, 0, len(self.views) - 1
         while (graph := built(self.views[high])) is None:

@@ -187,7 +187,7 @@ class Drawing:
                     took = whole
                     break
                 page = frame.page
-                if page is None or count == 1 or frame.is_legible(raw, self.cards.letters):
+                if count == 1 or frame.is_legible(raw, self.cards.letters):
                     return raw
             else:
                 assert page is not None

@@ -66,7 +66,7 @@ class Film(Subject):
         self.last, self.seconds = last, seconds
         self.frames = [with_numbers_of(trace, last) for trace in traces]
         self.trace, self.views = traces[-1], last.views
-        self.size, self.least = last.size, last.least
+        self.size, self.least, self.bundles = last.size, last.least, last.bundles
         name = name_of_output(self.trace, options)
         self.outputs = [f"{name}{told(trace, options['precision'])}" for trace in traces]
 
@@ -186,8 +186,8 @@ class FilmCards(Cards):
         }
 
     def widths(self) -> dict[str, list[float]]:
-        """The width of each edge in each frame. One scale holds for all, so that a gradient that
-        vanishes is seen to.
+        """The width of each edge in each frame. One scale holds for all, so that one sees a
+        gradient vanish.
         """
         edges = self.graph.edges
         most = largest(frame.magnitude(edge) for frame in self.frames for edge in edges)

@@ -33,7 +33,7 @@ class Layer:
 
     Attributes:
         name: relative to the scope around it.
-        full_name: the path in the model.
+        full_name: not relative; of several, one that spans theirs. "" for an open scope of a model alone.
         count: how many equal layers it stands for itself.
         order: how these feed one another.
         parameters: of the first of all layers that it stands for.

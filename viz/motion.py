@@ -1,4 +1,4 @@
-"""Makes a film's SVG, laid out with room for all frames, an animation: by CSS alone, without a script.
+"""Turns a film's SVG, which has room for all frames, into an animation: by CSS alone, without a script.
 
 What is equal in all frames stays where it is. The lines that differ move into a group per frame, and
 CSS shows one group after the other; the width of an edge changes with them. Without CSS, on paper, or

@@ -29,6 +29,7 @@ class Operations(Subject):
     """
 
     trace: Trace
+    bundles = True
 
     def __init__(
         self, trace: Trace, options: DrawOptions, computed: bool, before: Trace | None = None

@@ -105,7 +105,7 @@ class Frame:
         return min(room[0] / width, room[1] / height, self.page.largest)
 
     def is_legible(self, svg: bytes, letters: float) -> bool:
-        """Whether letters of this size in a graph can be read, as large as the page has room for."""
+        """Whether letters of this size in a graph can be read, as large as there is room for it."""
         if self.page is None:
             return True
         return self.scale(*size_of(ET.fromstring(svg))) * letters >= self.page.least

@@ -26,12 +26,8 @@ LINE, STEP = 12.0, 3.0  # between lines of a title; between the heights at which
 LINES, DEEPEST = 4, 300.0  # of a title: how many at most, and how far below its strip
 # a title in one piece, in phrases, in words, in parts of words
 SPLITS = r".+", r".+?(?:[:,]\s+|$)", r"\S+\s*", r"\d[\d,.]*\W*|\w+\W*|\W+"
-NEAR = (
-    3.0,
-    8.0,
-    16.0,
-    30.0,
-)  # how far a moved label may stand from its edge; the nearest place is taken
+# how far a moved label may stand from its edge; the nearest place is taken
+NEAR = 3.0, 8.0, 16.0, 30.0
 AIR = 1.5  # beside a label
 TRIED, AT_ONCE = 600, 60  # places for a label, nearest first; how many are looked at together
 

@@ -26,7 +26,8 @@ class Box:
 
     Attributes:
         name: in full, as the first layer that it stands for has it.
-        title: in full, for all of these; `outer` is the first name of the scope around it.
+        title: in full, for all of these.
+        outer: the name of the scope around it, as the first of these has it.
         path: the open scopes around it.
         first: the entries of the first of all layers that it stands for.
         entries: those of all of them.
@@ -229,7 +230,7 @@ def is_layer(block: Block) -> bool:
 
 
 def pairs(items: list[Item | Runs], structure: Structure) -> list[Item | Runs]:
-    """The items with two equal branches as one: neighbours that go to the same operations."""
+    """The items, each pair of equal neighbouring branches made one run."""
     made: list[Item | Runs] = []
     for item in items:
         last = made[-1] if made else None

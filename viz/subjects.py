@@ -17,15 +17,17 @@ class Subject(ABC):
 
     Attributes:
         trace: the computation, if there was one.
-        size: how many things there are in all, each at least a node if nothing is folded.
+        size: how many things there are in all: the entries of a trace, the modules of a model.
         least: how many nodes the finest view has at least, without building it.
         views: ever coarser views; the last is a single box.
+        bundles: whether views differ in whether leaves are bundled.
     """
 
     trace: Trace | None
     size: int
     least: int
     views: list[View]
+    bundles: bool = False
 
     @abstractmethod
     def within(self, view: View, most: float) -> Graph | None:

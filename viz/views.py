@@ -42,9 +42,8 @@ def views(trace: Trace, fold: int | None, max_nodes: int, inside: bool = True) -
     asked = View(fold, "none" if fold is None else "folded", inside)
     deepest = depth(trace) if fold is None else min(fold, depth(trace))
     yield asked
-    alike = replace(
-        asked, repeats="scopes"
-    )  # what is there many times goes before what is there once
+    # what is there many times goes before what is there once
+    alike = replace(asked, repeats="scopes")
     yield alike
     for level in range(deepest - 1, -1, -1):
         yield replace(alike, fold=level)

@@ -283,13 +283,23 @@ def test_nothing_runs_through_titles_and_no_border_through_labels(visit, drawing
 @pytest.mark.parametrize("show", [EVERYTHING, EVERYTHING[:-1]], ids=["all", "usual"])
 @pytest.mark.parametrize("direction", ["TB", "LR"])
 @pytest.mark.parametrize("fold", [None, 1, 2, 3])
-@pytest.mark.parametrize("model", ["gpt", "deep_mlp", "resnet", "gru"])
+@pytest.mark.parametrize("model", ["gpt", "deep_mlp", "resnet", "gru", "vae"])
 def test_nothing_runs_through_the_titles_and_labels_of_models(visit, model, fold, direction, show):
     trace = tx.trace(getattr(models, model)())
     if fold is None and len(trace) > 260:
         pytest.skip("too many nodes for one picture")
     drawn = viz.draw(trace, fold=fold, direction=direction, show=show, time_limit=60)
     assert crossed(visit(drawn.svg)) == []
+
+
+@pytest.mark.filterwarnings("ignore::viz.DrawingWarning")
+@pytest.mark.parametrize("page", [None, "A4", "slide"])
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+@pytest.mark.parametrize("model", ["gpt", "resnet", "gru", "vae", "siamese"])
+def test_an_architecture_is_legible_either_way(visit, model, direction, page):
+    drawn = architecture(getattr(models, model)(), direction=direction, page=page)
+    seen = visit(drawn.svg)
+    assert [*crossed(seen), *spilled(seen), *overlapping(seen), *crowded(seen)] == []
 
 
 @pytest.mark.parametrize("direction", ["TB", "LR", "backward"])
