@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import subprocess
@@ -41,6 +42,31 @@ def test_no_grad_as_context_manager_and_decorator():
         raise ZeroDivisionError
     assert tx.is_grad_enabled()
     assert Tensor([1.0], requires_grad=True).requires_grad
+
+
+@pytest.mark.parametrize("outer", [(), ("outer",)])
+def test_the_scope_of_a_generator_holds_only_while_it_runs(outer):
+    def generated(x):
+        with tx.scope("inner"):
+            y = yield tx.tanh(x)
+            yield tx.exp(y)
+
+    def run():
+        generator = generated(leaf([1.0]))
+        first = next(generator)
+        between = tx.softmax(tx.cos(first) + first.mean())
+        last = generator.send(between)
+        generator.close()
+        return last * 2.0
+
+    with tx.scope("outer") if outer else contextlib.nullcontext():
+        entries = tx.trace(run())
+    found = {e.op: e.scope for e in entries if e.kind == "operation"}
+    for op in ("tanh", "exp"):
+        assert found[op] == (*outer, "inner"), op
+    for op in ("cos", "add", "softmax", "mul"):
+        assert found[op] == outer, op
+    assert found["div"] == (*outer, "mean")
 
 
 def test_scope_as_context_manager_and_decorator():

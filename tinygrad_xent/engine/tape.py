@@ -68,7 +68,8 @@ def apply(
         tensor._node = node = _new(Node)
         node.plan, node.inputs, node.settings, node.state = plan, tuple(inputs), settings, state
         node.id, node.kept = next_id(), plan.keep((*raws, y, *arguments))
-        node.shape, node.dtype, node.scope, node.name = y.shape, dtype, mode.scope, None
+        scope = mode.scope if mode.generator is None else mode.in_force().scope
+        node.shape, node.dtype, node.scope, node.name = y.shape, dtype, scope, None
         if mode.position is None:  # the line of the caller of the row's function, or of the user
             try:
                 frame = _getframe(2)
