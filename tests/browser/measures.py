@@ -22,13 +22,14 @@ GEOMETRY = f"""() => {{{PLACE}
     }}));
 }}"""
 LABELS = f"""() => {{{PLACE}
-    const letters = t => {{
-        const [a, b] = [t.getExtentOfChar(0), t.getExtentOfChar(t.textContent.length - 1)];
+    const letters = t => {{  // without the blanks around them
+        const first = t.textContent.search(/\\S/), last = t.textContent.trimEnd().length - 1;
+        const [a, b] = [t.getExtentOfChar(first), t.getExtentOfChar(last)];
         return placed(t, a.x, a.y, b.x + b.width - a.x, a.height);
     }};
     const all = [...document.querySelectorAll('text')];
     const named = texts => texts.flatMap(pieces).filter(t => t.textContent.trim())
-        .map(t => [t.textContent, t.localName === 'tspan' ? letters(t) : box(t)]);
+        .map(t => [t.textContent, letters(t)]);
     // a parted title is its pieces
     const pieces = t => t.querySelector('tspan[x]') ? [...t.children] : [t];
     const around = all.filter(t => t.matches('.title, .subtitle, .caption'));
