@@ -94,10 +94,10 @@ def test_nothing_else_is_installed(installed):
     assert [name for name in found if not name.endswith(".dist-info")] == ["tinygrad_xent", "viz"]
 
 
-def test_numpy_and_the_engine_of_the_pictures_are_all_it_needs(installed):
+def test_numpy_and_what_draws_pictures_is_all_it_needs(installed):
     names = {row.split("==")[0] for row in run(installed, "-m", "pip", "freeze").split("\n") if row}
     names = {name.split(" @ ")[0].lower().replace("-", "_") for name in names}
-    assert names == {"tinygrad_xent", "numpy", "graphviz", "pygraphviz"}
+    assert names == {"tinygrad_xent", "numpy", "graphviz", "pygraphviz", "typst"}
 
 
 def test_a_type_checker_takes_the_types(built):
