@@ -108,7 +108,7 @@ def test_a_text_is_as_wide_as_in_the_svg_and_columns_are_aligned(engine, compile
     x = tx.Tensor([[1.0, -0.25], [87.5, 3.0]], requires_grad=True, name=name)
     drawing = viz.draw(tx.trace(x), show=("value",))
     page = compiled(engine, tikz(drawing)).page
-    cell = viz.svg.ADVANCE * 10
+    cell = viz.pages.ADVANCE * 10
     head = next(place for text, place in texts(page) if text.startswith(name))
     words = f"{name}: parameter, output"
     assert head[2] - head[0] == pytest.approx(len(words) * cell, abs=cell / 2)
