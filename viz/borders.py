@@ -27,6 +27,7 @@ RADIUS = 12.0  # of a border's corners, as Graphviz draws them
 
 LEFT, TOP, RIGHT, BOTTOM = range(4)  # the sides, as a box has them
 
+Point: TypeAlias = tuple[float, float]
 # a scope, a side of it, where that goes, and how far from the label
 Move: TypeAlias = tuple[int, int, float, float]
 Bay: TypeAlias = tuple[int, float, float, float]  # its side, from where to where, and where it goes
@@ -146,9 +147,9 @@ def _dents(scene: Scene, owner: int, box: Box) -> list[Move]:
 
 
 def _outline(scope: list[float], bays: list[Bay]) -> str:
-    """The path of a border with round corners and bays, clockwise."""
+    """The path of a border with round corners and bays, clockwise; of lines and cubic curves alone."""
     left, top, right, bottom = scope
-    path = first = ""
+    sides, corners = [], []
     for side, start, end in (
         (TOP, left, right),
         (RIGHT, top, bottom),
@@ -161,9 +162,22 @@ def _outline(scope: list[float], bays: list[Bay]) -> str:
             near, far = (low, high)[::on]
             points += [(near, rim), (near, to), (far, to), (far, rim)]
         points += [(end - on * RADIUS, rim), (end, rim)]
-        if side in (LEFT, RIGHT):
-            points = [(x, y) for y, x in points]
-        written = [f"{x:.2f},{y:.2f}" for x, y in points]
-        first = first or written[0]
-        path += "L".join(written[:-1]) + f"Q{written[-1]} "
-    return f"M{path}{first}Z"
+        placed = [(y, x) for x, y in points] if side in (LEFT, RIGHT) else points
+        corners.append(placed.pop())
+        sides.append(placed)
+    path = ""
+    for points, corner, after in zip(sides, corners, [*sides[1:], sides[0]], strict=True):
+        bent = [_between(points[-1], corner), _between(after[0], corner), after[0]]
+        path += f"L{_written(points[1:])}" if path else f"M{_written(points)}"
+        path += f"C{_written(bent)}"
+    return f"{path}Z"
+
+
+def _between(end: Point, corner: Point) -> Point:
+    """Where a curve that ends here leans, so that it is round at this corner."""
+    (x, y), (across, down) = end, corner
+    return x + 2 / 3 * (across - x), y + 2 / 3 * (down - y)
+
+
+def _written(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.2f},{y:.2f}" for x, y in points)

@@ -50,6 +50,7 @@ DRAWINGS = {
     ),
     "hostile": lambda: viz.draw(tx.trace(hostile())),
     "hostile to TeX": lambda: viz.draw(named(HOSTILE_TO_TEX), fold=0, direction="LR"),
+    "bays": lambda: viz.draw(tx.trace(models.nested(4)), show=viz.options.SHOWABLE),
     "alphabet": lambda: viz.draw(alphabet(), show=("value",)),
     "classifier": lambda: viz.draw(tx.trace(classifier()), theme="light"),
     "references": lambda: viz.draw(tx.trace(shared()), theme="dark"),

@@ -4,6 +4,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+import tinygrad_xent as tx
+import viz
+from tests.viz import models
 from viz.pages import SVG
 from viz.placing import place
 
@@ -102,7 +105,26 @@ def test_where_it_may_not_grow_it_makes_a_bay():
     (label,) = [piece for piece in pieces(canvas) if piece[2].startswith("a label")]
     assert label[:2] == (95, 100)
     assert "120.00,12.00" in border(canvas)  # it is where it was above the label
-    assert "L120.00," in border(canvas).split("Q")[1]
+    right = border(canvas).split("C")[1].partition("L")[2].split()  # from the first corner down
+    across = [float(point.split(",")[0]) for point in right]
+    assert across[0] == across[-1] == 120
+    assert max(across) > 284  # where the label ends
+
+
+def test_a_bay_can_be_written_in_every_format(tmp_path):
+    """Each reads the SVG's paths, so a border may have no other curves than Graphviz draws."""
+    show, bays = ("value", "grad", "formula", "shape", "contribution"), 0
+    for seed in (1, 4, 5):
+        drawing = viz.draw(tx.trace(models.nested(seed)), show=show)
+        for ending in viz.WRITERS:
+            assert drawing.save(tmp_path / f"g{ending}").stat().st_size > 1000
+        root = ET.fromstring(drawing.svg)
+        borders = [
+            p.get("d", "") for p in root.iterfind(f".//{{{SVG}}}g[@class='cluster']/{{{SVG}}}path")
+        ]
+        assert set("".join(borders)) <= set("MLCZ-.,0123456789 ")
+        bays += sum(d.count("L") == 3 for d in borders)
+    assert bays >= 3
 
 
 def test_a_label_that_a_foreign_border_cuts_moves_away_but_stays_near_its_edge():
