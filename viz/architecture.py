@@ -7,7 +7,6 @@ numbers, such as `reshape`, belong to what made the numbers: the edge has the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import final
 
 from tinygrad_xent.tracing import Entry, Scope, Trace
@@ -20,24 +19,23 @@ from .layers import Parameter
 from .marks import marks_of
 from .options import DrawOptions, names_by_entry, shown
 from .plan import Plan
-from .subjects import Subject
+from .subjects import Layered
 from .views import MAX_PARTS, View
 
 
 @final
-class Architecture(Subject):
+class Architecture(Layered):
     """The layers that a computation went through."""
 
     trace: Trace
 
     def __init__(self, trace: Trace, options: DrawOptions) -> None:
         self.trace, self.options = trace, options
-        self.moved = moved(trace)
-        self.structure = Structure(trace, blocks(trace, layers_around, self.moved), self.moved)
+        belonging = moved(trace)
+        self.structure = Structure(trace, blocks(trace, layers_around, belonging), belonging)
         deepest = max((len(layers_around(e)) for e in trace if e.kind == "operation"), default=0)
-        finest = deepest if options["fold"] is None else min(options["fold"], deepest)
         self.views = [
-            *(View(fold=level) for level in range(finest, -1, -1)),
+            *self.levels(deepest, options["fold"]),
             View(fold=0, repeats="all"),
             *(View(fold=0, parts=parts) for parts in (MAX_PARTS, 5, 0)),
         ]
@@ -47,14 +45,8 @@ class Architecture(Subject):
         self.size, self.least = len(trace), 1
 
     def within(self, view: View, most: float) -> Graph | None:
-        plan = Plan(self.structure, self.trace.output, self.names, self.moved, view, most)
+        plan = Plan(self.structure, self.trace.output, self.names, view, most)
         return LayerGraph(plan).graph()
-
-    def hides_most(self, graph: Graph, most: int) -> bool:
-        return False  # what is folded is named
-
-    def cut(self, view: View) -> Iterator[View]:
-        return iter(())
 
     def hidden(self, graph: Graph) -> str:
         """The layers inside boxes of others, as "Linear query, Linear out in Attention"."""

@@ -117,6 +117,10 @@ def entries_of(item: Item | Runs) -> Iterator[int]:
 class Structure:
     """What all views of a trace share: the tree of its scopes, where they repeat, the kinds of leaves.
     What was found once is kept.
+
+    Args:
+        root: the tree, if not all operations and scopes count.
+        moved: the operations that only moved numbers and are not in the tree, each with what made them.
     """
 
     def __init__(
@@ -165,6 +169,10 @@ class Structure:
         """Where a value comes from: of one that was only moved, what it was before."""
         return self.moved.get(source, source)
 
+    def inputs(self, entry: int) -> list[int]:
+        """Where the inputs of an operation come from."""
+        return [self.origin(source) for source in self.entries[entry].inputs]
+
     def wiring(self, phrase: Sequence[Item | Runs]) -> Hashable:
         """Which operation of each item of a phrase uses what of which other item."""
         places = {
@@ -175,7 +183,7 @@ class Structure:
         return frozenset(
             (place, argument, places[origin])
             for entry, place in places.items()
-            for argument, origin in enumerate(map(self.origin, self.entries[entry].inputs))
+            for argument, origin in enumerate(self.inputs(entry))
             if origin in places and places[origin][0] != place[0]
         )
 
@@ -216,9 +224,7 @@ class Structure:
             nesting = tuple(
                 [scopes.setdefault(s.id, len(scopes)) for s in entry.scopes[item.level :]]
             )
-            wires = tuple(
-                [values.setdefault(self.origin(source), len(values)) for source in entry.inputs]
-            )
+            wires = tuple([values.setdefault(source, len(values)) for source in self.inputs(i)])
             rows.append((self.operation(i), nesting, wires))
         return self.numbers.setdefault(tuple(rows), len(self.numbers))
 
@@ -235,27 +241,21 @@ class Structure:
         return self.numbers.setdefault(key, len(self.numbers))
 
 
-def order(
-    entries: Sequence[int],
-    count: int,
-    inputs: Callable[[int], Iterable[int]],
-    origins: Mapping[int, int] | None = None,
-) -> str:
+def order(entries: Sequence[int], count: int, inputs: Callable[[int], Iterable[int]]) -> str:
     """How `count` equal things, of these entries in order, feed one another, in words.
 
     Args:
         inputs: of an entry.
-        origins: entries that stand for others.
 
     >>> order([0, 1, 2], 3, lambda entry: [entry - 1]), order([0, 1, 2], 3, lambda entry: [9])
     ('one after another', 'side by side')
     """
-    size, known = len(entries) // count, origins or {}
+    size = len(entries) // count
     place = {entry: i // size for i, entry in enumerate(entries)}
     steps = {
         (place[source], place[entry])
         for entry in entries
-        for source in (known.get(i, i) for i in inputs(entry))
+        for source in inputs(entry)
         if source in place
     }
     if all((k, k + 1) in steps for k in range(count - 1)):

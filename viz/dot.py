@@ -7,7 +7,6 @@ labels, no records, no URLs, because each of those passes a user's text on as ma
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
@@ -19,6 +18,7 @@ from tinygrad_xent.tracing import Scope
 from . import labels
 from .cards import Cards, Line, Role
 from .graph import Edge, Graph, Node
+from .pages import broken
 from .theme import FONT, LOOKS, Palette
 
 INDENT = "  "  # in front of a line of the legend
@@ -88,7 +88,7 @@ def legend(graph: Graph, cards: Cards, wanted: bool = True) -> list[Line]:
         lines += cards.legend()
         if any(map(cards.is_marked, graph.nodes)) or any(map(cards.is_marked, graph.edges)):
             lines.append(("kind", "heavy border, heavy line: highlighted"))
-    lines += [("note", text) for note in graph.notes for text in textwrap.wrap(note, WIDEST)]
+    lines += [("note", text) for note in graph.notes for text in broken(note, WIDEST)]
     return [(role, f"{'' if role == 'lint' else INDENT}{text}") for role, text in lines]
 
 

@@ -77,6 +77,7 @@ class Drawing:
         start = time.perf_counter()
         self._subject, self._chooser = subject, Chooser(subject)
         self._raw: bytes | None = None
+        self._was_slow = False
         self._cards: Cards | None = None
         self.graph, why = self._chooser.finest(options["max_nodes"])
         if why:
@@ -164,7 +165,7 @@ class Drawing:
                 self._raw = self._legible()
             finally:
                 if self.graph is not asked:
-                    self._warn(self._fix(asked))
+                    self._warn(self._fix(asked) if self._was_slow else "")
         return self._raw
 
     def _legible(self) -> bytes:
@@ -183,6 +184,7 @@ class Drawing:
                 try:
                     raw = layout.render(dot.text, "svg", limit)
                 except layout.LayoutTimeoutError:
+                    self._was_slow = True
                     self._coarsen(count // 4, f"the layout took over {float(f'{limit:.2g}'):g} s")
                     took = whole
                     break
@@ -205,8 +207,6 @@ class Drawing:
 
     def _fix(self, asked: Graph) -> str:
         """What helps where the layout of what was asked for took too long."""
-        if "the layout took" not in self.graph.notes[0]:
-            return ""
         numbers = [f'"{what}"' for what in ("value", "grad") if what in shown(self.options["show"])]
         fewer = f", or show= without {' and '.join(numbers)}," if numbers else ""
         less = f"max_nodes={len(self.graph.nodes)}{' or fold=0' if asked.scopes else ''}"

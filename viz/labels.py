@@ -45,6 +45,8 @@ def advance(text: str) -> int:
     >>> advance("Σ x²"), advance("名前"), advance("x\u0302")
     (4, 4, 1)
     """
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in unicodedata.normalize("NFC", text)

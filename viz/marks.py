@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import cast
 
 from tinygrad_xent import Tensor, nn
 from tinygrad_xent.tracing import Trace
 
 from .graph import Edge, Node
-from .options import Marked
+from .options import End, Marked, is_marked
 
 MOST = 12  # names in an error
 
@@ -40,8 +41,8 @@ def marks_of(
     """The marks for what a user names.
 
     Args:
-        highlight: tensors, modules, names of values, names of scopes; a pair of these stands for all paths from
-            the first to the second. One of them or several.
+        highlight: tensors, modules, names of values, names of scopes; a pair of these stands for all
+            paths from the first to the second. One of them or several.
         called: names of entries in the picture, where these are not their own.
 
     Raises:
@@ -71,15 +72,8 @@ def marks_of(
 
 
 def items_of(highlight: Marked | Iterable[Marked]) -> list[Marked]:
-    """One thing to be marked, or several: a tuple of two is a pair, the ends of a path."""
-    if isinstance(highlight, (str, Tensor, nn.Module)):
-        return [highlight]
-    if isinstance(highlight, tuple) and len(highlight) == 2:
-        one, other = highlight
-        kinds = (str, Tensor, nn.Module)
-        if isinstance(one, kinds) and isinstance(other, kinds):
-            return [(one, other)]
-    return list(highlight)
+    """One thing to be marked, or several."""
+    return [highlight] if is_marked(highlight) else list(cast(Iterable[Marked], highlight))
 
 
 def label_of(module: nn.Module) -> str:
@@ -112,7 +106,7 @@ class _Finder:
             for name in (names | paths) - {None, ""}:
                 self.named.setdefault(str(name), set()).add(entry.id)
 
-    def find(self, item: str | Tensor | nn.Module) -> set[int]:
+    def find(self, item: End) -> set[int]:
         """The entries that a tensor, a module or a name stands for."""
         item = label_of(item) if isinstance(item, nn.Module) else item
         if isinstance(item, Tensor):
@@ -124,7 +118,7 @@ class _Finder:
             f"  fix: the names in this computation are: {some(self.named, item)}"
         )
 
-    def path(self, *ends: str | Tensor | nn.Module) -> set[int]:
+    def path(self, *ends: End) -> set[int]:
         """The entries on all paths from the first to the second."""
         start, stop = (self.find(end) for end in ends)
         after, before = set(start), set(stop)

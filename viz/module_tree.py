@@ -5,7 +5,7 @@ How modules are joined is known of a `Sequential` alone; elsewhere dashed lines 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -22,7 +22,7 @@ from .layers import Layer, Parameter
 from .marks import Marks, items_of, label_of, some
 from .options import DrawOptions, shown
 from .repeats import Run, runs
-from .subjects import Subject
+from .subjects import Layered
 from .views import View
 
 PARAMETER = "parameter"  # the kind of a part that is one, and no module
@@ -117,7 +117,7 @@ def _outer(path: str, made: dict[str, Part]) -> str:
 
 
 @final
-class ModuleTree(Subject):
+class ModuleTree(Layered):
     """The modules of a model."""
 
     trace = None
@@ -125,9 +125,7 @@ class ModuleTree(Subject):
     def __init__(self, model: nn.Module, options: DrawOptions) -> None:
         self.parts, self.options = parts_of(model), options
         self.root = self.parts[""]
-        deepest = self.root.depth
-        finest = deepest if options["fold"] is None else min(options["fold"], deepest)
-        self.views = [View(fold=level) for level in range(finest, -1, -1)]
+        self.views = self.levels(self.root.depth, options["fold"])
         self.size, self.least = len(self.parts), 1
         self.marks = marks_of(model, self.parts, options)
 
@@ -135,12 +133,6 @@ class ModuleTree(Subject):
         assert view.fold is not None
         graph = _Builder(self.root, view.fold).graph()
         return graph if len(graph.nodes) <= most else None
-
-    def hides_most(self, graph: Graph, most: int) -> bool:
-        return False  # what is folded is named
-
-    def cut(self, view: View) -> Iterator[View]:
-        return iter(())
 
     def hidden(self, graph: Graph) -> str:
         folded = [node.layer.name for node in graph.nodes if node.layer and node.layer.contents]

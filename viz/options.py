@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral, Real
 from types import NoneType
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, cast, get_args
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeGuard, TypeVar, cast, get_args
 
 from tinygrad_xent import Tensor, Trace, nn
 
@@ -158,14 +158,10 @@ def _is_shown(value: object) -> bool:
     return isinstance(value, str) and value in SHOWABLE
 
 
-def _is_end(value: object) -> bool:
-    return isinstance(value, (str, Tensor, nn.Module))
-
-
-def _is_marked(value: object) -> bool:
-    """Whether it is one thing that may be highlighted, or a pair of them."""
-    pair = isinstance(value, tuple) and len(value) == 2 and all(map(_is_end, value))
-    return pair or _is_end(value)
+def is_marked(value: object) -> TypeGuard[Marked]:
+    """Whether it is one thing that may be highlighted, or a pair of them: the ends of a path."""
+    ends = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(isinstance(end, get_args(End)) for end in ends)
 
 
 def _is_text(value: object) -> bool:
@@ -214,7 +210,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "tensors by their name",
     ),
     "highlight": (
-        lambda value: _is_marked(value) or _all(_is_marked)(value),
+        lambda value: is_marked(value) or _all(is_marked)(value),
         "tensors, modules, names, or pairs of them",
     ),
     "findings": (

@@ -133,7 +133,16 @@ def letters(role: str) -> float:
 
 def wide(lines: Sequence[Words]) -> float:
     """How wide these lines are."""
-    return max((advance(text) * letters(role) * ADVANCE for role, text in lines), default=0.0)
+    return max((width(text) * letters(role) for role, text in lines), default=0.0)
+
+
+def width(text: str) -> float:
+    """How wide a text is, in em: a wide character, such as a Chinese one, counts twice.
+
+    >>> round(width("ab"), 4), round(width("名"), 4)
+    (1.2041, 1.2041)
+    """
+    return advance(text) * ADVANCE
 
 
 def broken(text: str, most: int) -> list[str]:

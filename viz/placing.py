@@ -17,9 +17,9 @@ import numpy as np
 
 from .borders import make_bays, widen
 from .grid import Box, Floats, Grid, around, boxes, crossing
-from .pages import SVG
+from .pages import SVG, width
 from .scene import Scene
-from .texts import ABOVE, BELOW, fix_width, ink, shift, size, width
+from .texts import ABOVE, BELOW, fix_width, ink, shift, size
 
 GAP = 4.5  # between a title and what is beside it: more than half its halo and half a wide edge
 LINE, STEP = 12.0, 3.0  # between lines of a title; between the heights at which it is tried

@@ -29,8 +29,10 @@ class Box:
         title: in full, for all of these.
         outer: the name of the scope around it, as the first of these has it.
         path: the open scopes around it.
+        count: how many equal layers it stands for itself, and `order` how these feed one another.
         first: the entries of the first of all layers that it stands for.
         entries: those of all of them.
+        contents: the names of the layers inside, if they have no boxes.
         is_operation: whether it is one operation, or one function of the package.
         held: ids of the parameters inside.
         shared: ids of parameters that it uses and another box holds.
@@ -67,7 +69,6 @@ class Plan:
 
     Args:
         names: of entries, "" of those that have none.
-        moved: the operations that belong to what made their numbers, with that.
         most: how many boxes it may have; with more it is of no use, and not finished.
     """
 
@@ -76,12 +77,11 @@ class Plan:
         structure: Structure,
         output: int,
         names: Mapping[int, str],
-        moved: Mapping[int, int],
         view: View,
         most: float,
     ) -> None:
         self.structure, self.entries, self.output = structure, structure.entries, output
-        self.names, self.moved, self.view, self.most = names, moved, view, most
+        self.names, self.view, self.most = names, view, most
         self.boxes: list[Box] = []
         self.owner: dict[int, Box] = {}
         self.turns: dict[int, dict[int, int]] = {}  # entry -> which repetition, of runs around it
@@ -90,7 +90,7 @@ class Plan:
             self.cut(view.parts)
         else:
             self.place(structure.root)
-        for entry, origin in moved.items() if len(self.boxes) <= most else ():
+        for entry, origin in structure.moved.items() if len(self.boxes) <= most else ():
             self.owner[entry], self.turns[entry] = self.owner[origin], self.turns[origin]
             self.owner[entry].entries.append(entry)
 
@@ -158,7 +158,7 @@ class Plan:
         (alone,) = phrase if len(phrase) == 1 else (None,)
         block = alone if isinstance(alone, Block) else None
         title = "repeated" if alone is None else spanned([self.name(item) for item in run.items])
-        feeding = order(everything, run.count, lambda entry: self.entries[entry].inputs, self.moved)
+        feeding = order(everything, run.count, self.structure.inputs)
         closed = alone if isinstance(alone, int) else block
         if closed is not None and (block is None or self.closes(block)):
             box = self.put(closed, path, outer)

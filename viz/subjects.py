@@ -48,3 +48,19 @@ class Subject(ABC):
     @abstractmethod
     def cards(self, graph: Graph) -> Cards:
         """The texts of a graph."""
+
+
+class Layered(Subject, ABC):
+    """A subject of layers: a view of it is how deep they nest, and a box names what it hides."""
+
+    def hides_most(self, graph: Graph, most: int) -> bool:
+        return False
+
+    def cut(self, view: View) -> Iterator[View]:
+        return iter(())
+
+    @staticmethod
+    def levels(deepest: int, fold: int | None) -> list[View]:
+        """The views from this depth, or what was asked for, to a single box."""
+        finest = deepest if fold is None else min(fold, deepest)
+        return [View(fold=level) for level in range(finest, -1, -1)]

@@ -8,18 +8,9 @@ from collections.abc import Sequence
 
 from . import labels
 from .grid import Box, around, boxes
-from .pages import ADVANCE
+from .pages import ADVANCE, width
 
 ABOVE, BELOW = 0.8, 0.25  # how far its characters reach from their baseline, in em
-
-
-def width(words: str) -> float:
-    """How wide a text is, in em: a wide character, such as a Chinese one, counts twice.
-
-    >>> round(width("ab"), 4), round(width("名"), 4)
-    (1.2041, 1.2041)
-    """
-    return (len(words) if words.isascii() else labels.advance(words)) * ADVANCE
 
 
 def size(text: ET.Element) -> float:

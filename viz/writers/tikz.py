@@ -11,10 +11,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from .. import labels, tex
+from .. import tex
 from ..drawing import Drawing
 from ..formats import writer
-from ..pages import ADVANCE, SVG
+from ..pages import SVG, width
 from ..shapes import Matrix, Point, Shape, matrix, shape_of
 from ..theme import LOOKS
 from ..tikz_preamble import SIZE, TIP, known, number, preamble
@@ -149,20 +149,19 @@ class _Walk:
         size = float(element.get("font-size", SIZE))
         words = "".join(element.itertext()).replace("\u00a0", " ")
         x, y = float(element.get("x", 0)), float(element.get("y", 0))
-        x -= {"middle": 0.5, "end": 1.0}.get(element.get("text-anchor", ""), 0.0) * wide(
-            words, size
-        )
+        anchor = {"middle": 0.5, "end": 1.0}.get(element.get("text-anchor", ""), 0.0)
+        x -= anchor * width(words) * size
         swatch = element.find(f"{{{SVG}}}tspan")
         if swatch is not None:
             kind = swatch.get("class", "").removeprefix("swatch-")
             corners = (place(x, y), place(x + 0.6 * size, y - 0.6 * size))
             a, b = map(coordinates, corners)
             self.lines.append(rf"\fill[{kind}border] {a} rectangle {b};")
-            x, words = x + wide(swatch.text or "", size), swatch.tail or ""
+            x, words = x + width(swatch.text or "") * size, swatch.tail or ""
         seen = words.strip()
         if not seen:
             return
-        x += wide(words[: len(words) - len(words.lstrip())], size)
+        x += width(words[: len(words) - len(words.lstrip())]) * size
         self.roles.add(role)
         self.texts.append(seen)
         options = [f"{role} text"]
@@ -179,11 +178,6 @@ def heading(group: ET.Element) -> str:
         if words := group.findtext(f"{{{SVG}}}{tag}", "").replace("\u00a0", " ").strip():
             return words.splitlines()[0]
     return ""
-
-
-def wide(text: str, size: float) -> float:
-    """The width of a text in the SVG."""
-    return labels.advance(text) * ADVANCE * size
 
 
 def own(element: ET.Element, place: Matrix, group: _Group) -> str:
