@@ -48,14 +48,14 @@ def _words(entry: Entry) -> str:
 class Changes(Numbers):
     """Writes how the numbers of a trace differ from those of one before it."""
 
-    def __init__(self, before: Trace, options: Writing) -> None:
-        self.before, self.options = before, options
+    def __init__(self, before: Trace, writing: Writing) -> None:
+        self.before, self.writing = before, writing
 
     def of(self, entry: Entry) -> list[Line]:
         old, lines = self.before[entry.id], list[Line]()
-        if "value" in self.options.show:
+        if "value" in self.writing.show:
             lines += self.change("value", "value", old.value, entry.value)
-        if "grad" in self.options.show and entry.requires_grad:
+        if "grad" in self.writing.show and entry.requires_grad:
             if old.gradient is None or entry.gradient is None:
                 return [*lines, ("grad", "grad   not computed")]
             lines += self.change("grad", "grad ", old.gradient, entry.gradient)
@@ -63,7 +63,7 @@ class Changes(Numbers):
 
     def change(self, role: Role, head: str, old: Any, new: Any) -> list[Line]:
         """The lines that say how an array changed."""
-        digits = self.options.precision
+        digits = self.writing.precision
         old, new = np.asarray(old), np.asarray(new)
         if np.array_equal(old, new, equal_nan=True):
             return [(role, f"{head}  unchanged")]

@@ -63,8 +63,8 @@ class Numbers(ABC):
 class OperationCards(Cards):
     """Writes the text of a graph's nodes and edges."""
 
-    def __init__(self, trace: Trace, graph: Graph, options: Writing, numbers: Numbers) -> None:
-        self.trace, self.graph, self.options, self.numbers = trace, graph, options, numbers
+    def __init__(self, trace: Trace, graph: Graph, writing: Writing, numbers: Numbers) -> None:
+        self.trace, self.graph, self.writing, self.numbers = trace, graph, writing, numbers
         self.drawn: dict[str, Counter[int]] = {node.id: Counter() for node in graph.nodes}
         for edge in graph.edges:  # which values leave each node, and how often
             self.drawn[edge.tail].update(use.source for use in edge.uses)
@@ -79,7 +79,7 @@ class OperationCards(Cards):
 
     def name(self, entry: Entry) -> str:
         """The user's name of a value, "" if it has none."""
-        return labels.clean(str(self.options.names.get(entry.id) or entry.name or ""))
+        return labels.clean(str(self.writing.names.get(entry.id) or entry.name or ""))
 
     # nodes
 
@@ -94,7 +94,7 @@ class OperationCards(Cards):
         if node.kind == "reference":
             return []
         inside = (*node.entries, *node.held)
-        found = [text for i in inside for text in self.options.badges.get(i, ())]
+        found = [text for i in inside for text in self.writing.badges.get(i, ())]
         return [("lint", f"! {text}") for text in dict.fromkeys(found)]
 
     def write(self, node: Node) -> list[Line]:
@@ -114,7 +114,7 @@ class OperationCards(Cards):
         lines: list[Line] = [("head", f"{name} = {entry.op}" if name else entry.op)]
         if output:
             lines = [("head", f"{lines[0][1]}, output")]
-        if "formula" in self.options.show:
+        if "formula" in self.writing.show:
             told = ", ".join(
                 filter(None, [labels.settings_text(entry.settings), self.unseen(entry)])
             )
@@ -124,7 +124,7 @@ class OperationCards(Cards):
     def unseen(self, entry: Entry) -> str:
         """The numbers among the arguments of an operation that have no box."""
         return ", ".join(
-            f"{argument}={labels.number(self.trace[source].value, self.options.precision)}"
+            f"{argument}={labels.number(self.trace[source].value, self.writing.precision)}"
             for source, argument in zip(entry.inputs, entry.arguments, strict=True)
             if self.words.get(source) == "constant" and source not in self.shown
         )
@@ -132,7 +132,7 @@ class OperationCards(Cards):
     def leaf(self, entry: Entry, output: bool) -> list[Line]:
         name, word = self.name(entry), self.words[entry.id]
         if not name and word == "constant":
-            lines: list[Line] = [("head", labels.number(entry.value, self.options.precision))]
+            lines: list[Line] = [("head", labels.number(entry.value, self.writing.precision))]
             return [*lines, ("kind", word)]
         kind = f"{word}, output" if output else word
         head = f"{name}: {kind}" if name else kind
@@ -154,7 +154,7 @@ class OperationCards(Cards):
             if len(out) == 1 and self.name(out[0]):
                 name = f"{self.name(out[0])} = {name}"
             lines.append(("head", f"{name} ×{node.count:,}" if node.count > 1 else name))
-            if node.formula and "formula" in self.options.show:
+            if node.formula and "formula" in self.writing.show:
                 lines.append(("formula", labels.clean(node.formula)))
         elif node.kind == "repeat":
             lines.append(("head", f"repeated ×{node.count:,}"))
@@ -215,7 +215,7 @@ class OperationCards(Cards):
         names = [name for name in map(self.name, members) if name]
         lines += [("note", text) for text in wrap("", names, ", ", 2)]
         kinds = Counter(labels.dtype_and_shape(e.value) for e in members)
-        if "shape" in self.options.show:
+        if "shape" in self.writing.show:
             lines += [("shape", f"{n:,} × {kind}") for kind, n in kinds.most_common(3)]
             if len(kinds) > 3:
                 lines.append(("shape", f"and {labels.counted(len(kinds) - 3, 'more shape')}"))
@@ -229,8 +229,8 @@ class OperationCards(Cards):
 
     def totals(self, members: list[Entry]) -> list[Line]:
         """The values and gradients of several entries as those of one long array."""
-        lines, digits = list[Line](), self.options.precision
-        if "value" in self.options.show:
+        lines, digits = list[Line](), self.writing.precision
+        if "value" in self.writing.show:
             every = np.concatenate([e.value.ravel() for e in members])
             values = np.unique(every)
             few = len(values) <= 4
@@ -241,8 +241,8 @@ class OperationCards(Cards):
             )
             lines += [("value", line) for line in labels.headed("values" if few else "value", text)]
         gradients = [e.gradient.ravel() for e in members if e.gradient is not None]
-        if "grad" in self.options.show and members[0].requires_grad:
-            known = self.options.computed and len(gradients) == len(members)
+        if "grad" in self.writing.show and members[0].requires_grad:
+            known = self.writing.computed and len(gradients) == len(members)
             text = labels.summary(np.concatenate(gradients), digits) if known else ["not computed"]
             lines += [("grad", line) for line in labels.headed("grad ", text)]
         return lines
@@ -255,11 +255,11 @@ class OperationCards(Cards):
 
     def anonymous(self, entry: Entry) -> str:
         if self.words[entry.id] == "constant":
-            return labels.number(entry.value, self.options.precision)
+            return labels.number(entry.value, self.writing.precision)
         return f"{self.words[entry.id]} #{entry.id}"
 
     def shape(self, entry: Entry) -> list[Line]:
-        shown = "shape" in self.options.show
+        shown = "shape" in self.writing.show
         return [("shape", labels.dtype_and_shape(entry.value))] if shown else []
 
     def border(self, node: Node, usual: float) -> float:
@@ -272,10 +272,10 @@ class OperationCards(Cards):
         heads = {node.id for node in self.graph.nodes if not node.is_box}
         shown = [line for node in self.graph.nodes for line in self.node(node)]
         lines: list[Line] = []
-        if "formula" in self.options.show and any(edge.head in heads for edge in self.graph.edges):
+        if "formula" in self.writing.show and any(edge.head in heads for edge in self.graph.edges):
             text = "a ← f: argument a gets the gradient f, g being that of the result"
             lines.append(("kind", text))
-        if self.graph.edges and self.options.computed:
+        if self.graph.edges and self.writing.computed:
             lines.append(("kind", "wide edge: a large gradient flows back; dashed: none"))
         lines += self.numbers.legend(shown)
         if any(role == "lint" for role, _ in shown):
@@ -295,19 +295,19 @@ class OperationCards(Cards):
         if named:
             text += f" Parameters: {labels.clean(', '.join(named), 200)}."
         if output.value.ndim == 0:
-            text += f" The output is {labels.number(output.value, self.options.precision)}."
+            text += f" The output is {labels.number(output.value, self.writing.precision)}."
         return f"Computation graph of {self.name(output) or output.op}", text
 
     def scope(self, scope: Scope) -> list[Line]:
         """The heading of an open scope."""
         name = labels.clean(scope.name)
-        formula = labels.clean(scope.formula or "") if "formula" in self.options.show else ""
+        formula = labels.clean(scope.formula or "") if "formula" in self.writing.show else ""
         return [("head", f"{name}: {formula}" if formula else name)]
 
     def tooltip(self, node: Node) -> str:
         """The node's text with its name in full, and the user's line."""
         entry = self.trace[node.entries[0]]
-        name = self.options.names.get(entry.id) or entry.name
+        name = self.writing.names.get(entry.id) or entry.name
         lines = [labels.clean(str(name), 500)] if name else []
         lines += [text for _, text in self.node(node)]
         if entry.line is not None and len(node.entries) == 1:
@@ -322,16 +322,16 @@ class OperationCards(Cards):
         if head.is_box or len(edge.uses) > 1:
             if len(edge.uses) > 1:
                 lines.append(("note", f"×{len(edge.uses):,}"))
-        elif "formula" in self.options.show:
+        elif "formula" in self.writing.show:
             (use,) = edge.uses
             lines += self.derivative(self.trace[use.user], use.argument)
-        if "contribution" in self.options.show and self.options.computed:
+        if "contribution" in self.writing.show and self.writing.computed:
             parts = self.contributions(edge)
             if len(parts) == 1:
-                text = labels.lines_of(parts[0], self.options.precision)
+                text = labels.lines_of(parts[0], self.writing.precision)
                 lines += [("grad", line) for line in labels.headed("+=", text)]
             elif parts:
-                norm = labels.number(self.magnitude(edge), self.options.precision)
+                norm = labels.number(self.magnitude(edge), self.writing.precision)
                 lines.append(("grad", f"{len(parts):,} parts, norm {norm}"))
         return cleaned(lines)
 
@@ -354,7 +354,7 @@ class OperationCards(Cards):
         ]
 
     def is_marked(self, part: Node | Edge) -> bool:
-        return self.options.marks.has(part)
+        return self.writing.marks.has(part)
 
     def is_live(self, edge: Edge) -> bool:
         return any(self.trace[use.source].requires_grad for use in edge.uses)
@@ -362,7 +362,7 @@ class OperationCards(Cards):
     def magnitude(self, edge: Edge) -> float | None:
         """The norm of what an edge carries back; None where it carries nothing."""
         if edge not in self.magnitudes:
-            parts = self.contributions(edge) if self.options.computed else []
+            parts = self.contributions(edge) if self.writing.computed else []
             norms = [labels.norm(c) for c in parts]
             self.magnitudes[edge] = labels.norm(norms) if norms else None
         return self.magnitudes[edge]

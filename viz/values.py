@@ -20,16 +20,16 @@ SUM = "     = "  # opens the line that says of what a gradient is the sum
 class Values(Numbers):
     """Writes the numbers of one trace."""
 
-    def __init__(self, options: Writing) -> None:
-        self.options = options
+    def __init__(self, writing: Writing) -> None:
+        self.writing = writing
 
     def of(self, entry: Entry) -> list[Line]:
-        digits, lines = self.options.precision, list[Line]()
-        if "value" in self.options.show:
+        digits, lines = self.writing.precision, list[Line]()
+        if "value" in self.writing.show:
             text = labels.lines_of(entry.value, digits)
             lines += [("value", line) for line in labels.headed("value", text)]
-        if "grad" in self.options.show and entry.requires_grad:
-            if entry.gradient is None or not self.options.computed:
+        if "grad" in self.writing.show and entry.requires_grad:
+            if entry.gradient is None or not self.writing.computed:
                 return [*lines, ("grad", "grad   not computed")]
             text = labels.lines_of(entry.gradient, digits)
             lines += [("grad", line) for line in labels.headed("grad ", text)]
@@ -44,7 +44,7 @@ class Values(Numbers):
         tolerance = 100 * float(np.finfo(found.dtype).eps)
         if np.allclose(held, found, rtol=tolerance, atol=0, equal_nan=True):
             return []
-        what = labels.lines_of(held, self.options.precision)
+        what = labels.lines_of(held, self.writing.precision)
         return [("note", line) for line in labels.headed(".grad holds", what)]
 
     def sum(self, entry: Entry) -> list[Line]:
@@ -53,7 +53,7 @@ class Values(Numbers):
         if len(parts) < 2:
             return []
         if entry.value.ndim == 0 and len(parts) <= 6:
-            terms = labels.numbers(parts, self.options.precision)
+            terms = labels.numbers(parts, self.writing.precision)
             return [("grad", SUM + " + ".join(terms).replace("+ -", "- "))]
         return [("grad", f"{SUM}sum of {len(parts):,} contributions")]
 

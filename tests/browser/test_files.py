@@ -1,15 +1,14 @@
 """PNG and PDF look like the SVG in the browser: the same colours at the same places."""
 
 import io
-import warnings
 
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
 import viz
-from tests.browser.test_svg import DRAWINGS
 from tests.viz import models
+from tests.viz.drawings import DRAWINGS, laid_out
 from viz.theme import LOOKS, channels
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -39,11 +38,7 @@ def double():
 
 @pytest.fixture(scope="module", params=PICTURES)
 def drawing(request):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", viz.DrawingWarning)
-        made = PICTURES[request.param]()
-        assert made.svg
-    return made
+    return laid_out(PICTURES[request.param])
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,15 @@
 """The three engines compile any picture without a complaint, and the page looks like the SVG."""
 
-import warnings
-
 import numpy as np
 import pytest
 
 import tinygrad_xent as tx
 import viz
-from tests.browser.test_svg import classifier, compared, hostile, shared
 from tests.latex.conftest import ENGINES
 from tests.latex.measures import letters, misplaced, size_of, spilled, texts
 from tests.viz import models
 from tests.viz.conftest import recurrent
+from tests.viz.drawings import classifier, compared, hostile, laid_out, shared
 from tests.viz.test_tikz import HOSTILE_TO_TEX
 from viz import tex
 from viz.theme import FONT, LOOKS
@@ -62,11 +60,7 @@ DRAWINGS = {
 @pytest.fixture(scope="module")
 def drawings():
     """Each drawing, laid out once."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", viz.DrawingWarning)
-        made = {name: make() for name, make in DRAWINGS.items()}
-        assert all(drawing.svg for drawing in made.values())
-    return made
+    return {name: laid_out(make) for name, make in DRAWINGS.items()}
 
 
 @pytest.fixture(scope="module", params=DRAWINGS)
